@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+import PackageDescription
+
+/// One list for every Swift target: what the compiler must refuse is the same everywhere.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Targets that parse and decide: pointer code there is a compile error unless it is marked `unsafe`.
+let pure = settings + [.strictMemorySafety()]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], _ settings: [SwiftSetting] = settings) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func system(_ name: String, _ pkgConfig: String, apt package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+let package = Package(
+    name: "menshen",
+    products: [.executable(name: "menshen", targets: ["menshen"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        // Tests only: llhttp, which our HTTP codec is compared with, comes with NIOHTTP1.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    ],
+    targets: [
+        // C libraries, each behind one Swift module and imported nowhere else.
+        system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+        system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
+        system("CSystemd", "libsystemd", apt: "libsystemd-dev"),
+        system("CCrypto", "libcrypto", apt: "libssl-dev"),
+        .target(name: "CLinux"),
+        .target(name: "CTOML"),
+
+        // Swift owners of those libraries.
+        module("Linux", ["CLinux"]),
+        module("Crypto", ["CCrypto"]),
+        module("TOML", ["CTOML"]),
+        module("Curl", ["CCurl"]),
+        module("SQLite", ["CSQLite"]),
+        module("Systemd", ["CSystemd", "Linux"]),
+
+        // What moves bytes.
+        module("Reactor", ["Linux"]),
+        module("HTTP", [], pure),
+
+        // What decides, what stores, what forwards, what serves.
+        module("MenshenCore", ["HTTP", "TOML", "Crypto"], pure),
+        module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux"]),
+        module("MenshenUpstream", ["MenshenCore", "Curl", "HTTP", "Reactor"]),
+        module(
+            "MenshenDaemon",
+            [
+                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Reactor", "Linux", "Systemd",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
+        .executableTarget(
+            name: "menshen",
+            dependencies: [
+                "MenshenCore", "MenshenDaemon", "Linux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+
+        // Tests.
+        .target(name: "TestSupport", dependencies: ["Linux"], path: "Tests/TestSupport", swiftSettings: settings),
+        tests("LinuxTests", ["Linux", "TestSupport"]),
+        tests("TOMLTests", ["TOML"]),
+        tests("SQLiteTests", ["SQLite", "TestSupport"]),
+        tests("SystemdTests", ["Systemd", "Linux", "TestSupport"]),
+        tests("ReactorTests", ["Reactor", "Linux"]),
+        tests("HTTPTests", ["HTTP", .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio")]),
+        tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto"]),
+        tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
+        tests("MenshenDaemonTests", ["MenshenDaemon", "MenshenCore", "MenshenStore", "MenshenUpstream", "Linux", "HTTP", "TestSupport"]),
+        tests("CommandTests", ["TestSupport", "Linux"]),
+        tests("ArchitectureTests", ["MenshenCore"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c2x,
+    cxxLanguageStandard: .cxx17
+)

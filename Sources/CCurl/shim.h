@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-FileCopyrightText: The menshen authors */
+#ifndef MENSHEN_CCURL_SHIM_H
+#define MENSHEN_CCURL_SHIM_H
+#include <curl/curl.h>
+
+/* curl_easy_setopt and its kin are variadic, which Swift cannot call: one inline wrapper per argument type. */
+static inline CURLcode ccurl_set_long(CURL *h, CURLoption o, long v) { return curl_easy_setopt(h, o, v); }
+static inline CURLcode ccurl_set_off(CURL *h, CURLoption o, curl_off_t v) { return curl_easy_setopt(h, o, v); }
+static inline CURLcode ccurl_set_pointer(CURL *h, CURLoption o, const void *v) { return curl_easy_setopt(h, o, v); }
+static inline CURLcode ccurl_set_string(CURL *h, CURLoption o, const char *v) { return curl_easy_setopt(h, o, v); }
+
+typedef size_t (*ccurl_data_callback)(char *, size_t, size_t, void *);
+static inline CURLcode ccurl_set_data_callback(CURL *h, CURLoption o, ccurl_data_callback v) { return curl_easy_setopt(h, o, v); }
+typedef int (*ccurl_sockopt_callback)(void *, curl_socket_t, curlsocktype);
+static inline CURLcode ccurl_set_sockopt_callback(CURL *h, ccurl_sockopt_callback v) { return curl_easy_setopt(h, CURLOPT_SOCKOPTFUNCTION, v); }
+typedef int (*ccurl_close_callback)(void *, curl_socket_t);
+static inline CURLcode ccurl_set_close_callback(CURL *h, ccurl_close_callback v) { return curl_easy_setopt(h, CURLOPT_CLOSESOCKETFUNCTION, v); }
+
+static inline CURLcode ccurl_get_pointer(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }
+static inline CURLcode ccurl_get_long(CURL *h, CURLINFO i, long *v) { return curl_easy_getinfo(h, i, v); }
+static inline CURLcode ccurl_get_off(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }
+
+static inline CURLMcode ccurl_multi_set_long(CURLM *h, CURLMoption o, long v) { return curl_multi_setopt(h, o, v); }
+static inline CURLMcode ccurl_multi_set_pointer(CURLM *h, CURLMoption o, void *v) { return curl_multi_setopt(h, o, v); }
+typedef int (*ccurl_socket_callback)(CURL *, curl_socket_t, int, void *, void *);
+static inline CURLMcode ccurl_multi_set_socket_callback(CURLM *h, ccurl_socket_callback v) { return curl_multi_setopt(h, CURLMOPT_SOCKETFUNCTION, v); }
+typedef int (*ccurl_timer_callback)(CURLM *, long, void *);
+static inline CURLMcode ccurl_multi_set_timer_callback(CURLM *h, ccurl_timer_callback v) { return curl_multi_setopt(h, CURLMOPT_TIMERFUNCTION, v); }
+
+/* The result of a finished transfer sits in a union, which Swift imports without its members' names. */
+static inline CURLcode ccurl_message_result(const CURLMsg *m) { return m->data.result; }
+
+/* Macros that the importer drops. */
+static inline size_t ccurl_writefunc_pause(void) { return CURL_WRITEFUNC_PAUSE; }
+static inline size_t ccurl_readfunc_pause(void) { return CURL_READFUNC_PAUSE; }
+static inline size_t ccurl_readfunc_abort(void) { return CURL_READFUNC_ABORT; }
+static inline long ccurl_global_default(void) { return CURL_GLOBAL_DEFAULT; }
+static inline int ccurl_pause_continue(void) { return CURLPAUSE_CONT; }
+#endif

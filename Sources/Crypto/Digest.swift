@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import CCrypto
+
+/// A SHA-256 digest. Equality takes the same time wherever two digests differ, so a token cannot be guessed byte by byte.
+package struct Digest: Sendable, Equatable {
+    private let bytes: [UInt8]
+
+    package init(of input: some Sequence<UInt8>) {
+        let message = Array(input)
+        var output = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        let done = message.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, &output, &length, EVP_sha256(), nil) }
+        precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
+        bytes = output
+    }
+
+    package static func == (left: Digest, right: Digest) -> Bool {
+        CRYPTO_memcmp(left.bytes, right.bytes, 32) == 0
+    }
+}
+
+/// Overwrites memory in a way the optimiser may not remove.
+package func wipe(_ memory: UnsafeMutableRawBufferPointer) {
+    if let start = memory.baseAddress { OPENSSL_cleanse(start, memory.count) }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// What is known of a request when its answer may begin. Committed before the answer's first byte.
+/// A class so that its settlement can carry it along for the price of one reference.
+package final class AuditIntent: Sendable {
+    package let id: RequestID
+    package let caller: CallerRecord
+    /// Name of the proxy token that was shown, if one was valid.
+    package let tokenName: String?
+    package let method: String
+    /// Path without the query: a query may hold a key.
+    package let path: String
+    package let dialect: String
+    /// nil when the request was refused before a provider was chosen.
+    package let provider: String?
+    package let model: String?
+    /// nil when the body did not say.
+    package let isStream: Bool?
+
+    package init(
+        id: RequestID, caller: CallerRecord, tokenName: String?, method: String, path: String, dialect: String,
+        provider: String?, model: String?, isStream: Bool?
+    ) {
+        self.id = id
+        self.caller = caller
+        self.tokenName = tokenName
+        self.method = method
+        self.path = path
+        self.dialect = dialect
+        self.provider = provider
+        self.model = model
+        self.isStream = isStream
+    }
+}
+
+/// Who is at the other end of a connection, read once per connection.
+package final class CallerRecord: Sendable {
+    /// nil on TCP.
+    package let uid: UInt32?
+    package let pid: Int32?
+    /// Attribution, not authentication; nil if the process was gone when we looked.
+    package let executable: String?
+    package let unit: String?
+    /// "127.0.0.1:49152" on TCP, "unix" on a Unix socket.
+    package let address: String
+
+    package init(uid: UInt32?, pid: Int32?, executable: String?, unit: String?, address: String) {
+        self.uid = uid
+        self.pid = pid
+        self.executable = executable
+        self.unit = unit
+        self.address = address
+    }
+}
+
+/// How a request ended. The raw values are what the database and the journal say.
+package enum EndState: String, Sendable, CaseIterable {
+    /// The whole answer, whatever its status, went down.
+    case complete
+    /// menshen said no: authentication, policy, limits, malformed input.
+    case refused
+    /// No usable answer came from the provider.
+    case upstreamError = "upstream_error"
+    /// The provider's answer broke off; so did the caller's.
+    case truncated
+    /// The caller left first.
+    case clientGone = "client_gone"
+    /// One of the upstream timers ran out.
+    case timeout
+    /// menshen stopped, or failed itself, before the request ended.
+    case aborted
+    /// The process died while the request was under way; set at the next start.
+    case lost
+}
+
+/// One try at one provider.
+package struct AttemptRecord: Sendable, Equatable {
+    package var provider: String
+    /// The upstream's status; nil if no head came.
+    package var status: Int?
+    /// "ok", or why it failed: "connect", "first_byte_timeout", …
+    package var reason: String
+    /// Microseconds since the request began.
+    package var startedMicroseconds: Int64
+    package var endedMicroseconds: Int64
+
+    package init(provider: String, status: Int?, reason: String, startedMicroseconds: Int64, endedMicroseconds: Int64) {
+        self.provider = provider
+        self.status = status
+        self.reason = reason
+        self.startedMicroseconds = startedMicroseconds
+        self.endedMicroseconds = endedMicroseconds
+    }
+}
+
+/// The end of a request: completes its row.
+package struct AuditSettlement: Sendable {
+    package var intent: AuditIntent
+    package var endState: EndState
+    /// Status the caller saw; nil if none went down.
+    package var status: Int?
+    /// Code of the problem menshen answered with, or of why the stream broke.
+    package var problem: String?
+    package var attempts: [AttemptRecord] = []
+    /// From the request's first byte to the answer's first byte.
+    package var firstByteMicroseconds: Int64?
+    package var totalMicroseconds: Int64
+    /// Body bytes received from the caller, and sent to it.
+    package var bytesIn: Int64
+    package var bytesOut: Int64
+    /// Set when the whole body was seen only after the intent was written.
+    package var model: String?
+    package var isStream: Bool?
+    /// Stored bodies, already cut to the limit and with keys masked; nil unless `[logging]` asks for them.
+    package var requestBody: [UInt8]?
+    package var responseBody: [UInt8]?
+
+    package init(intent: AuditIntent, endState: EndState, totalMicroseconds: Int64, bytesIn: Int64, bytesOut: Int64) {
+        self.intent = intent
+        self.endState = endState
+        self.totalMicroseconds = totalMicroseconds
+        self.bytesIn = bytesIn
+        self.bytesOut = bytesOut
+    }
+}

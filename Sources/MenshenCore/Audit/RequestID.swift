@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// Names one request everywhere: the SQLite row, the journal entry, the caller's `x-request-id`.
+/// Unix microseconds in the upper bits and a sequence in the lower 12, so ids sort by time; the text form is 13
+/// characters of Crockford's base 32.
+package struct RequestID: Sendable, Hashable, CustomStringConvertible {
+    package let rawValue: Int64
+
+    package init(rawValue: Int64) { self.rawValue = rawValue }
+
+    private static let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+
+    package var description: String {
+        var text: [UInt8] = []
+        text.reserveCapacity(13)
+        for shift in stride(from: 60, through: 0, by: -5) { text.append(Self.digits[Int(rawValue >> Int64(shift)) & 31]) }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Reads the text form back; nil for anything else.
+    package init?(_ text: String) {
+        guard text.utf8.count == 13 else { return nil }
+        var value: UInt64 = 0
+        for byte in text.utf8 {
+            guard let digit = Self.digits.firstIndex(of: byte) else { return nil }
+            value = value << 5 | UInt64(digit)
+        }
+        guard let raw = Int64(exactly: value) else { return nil }
+        rawValue = raw
+    }
+
+    /// Unix microseconds at which the request began.
+    package var microseconds: Int64 { rawValue >> 12 }
+
+    /// Hands out ids that only grow, even when the clock steps back. One per worker.
+    package struct Source {
+        private var last: Int64 = 0
+        private let worker: Int64
+        private let workers: Int64
+
+        /// `worker` of `workers`: ids of different workers never meet.
+        package init(worker: Int, of workers: Int) {
+            self.worker = Int64(worker)
+            self.workers = Int64(workers)
+        }
+
+        package mutating func next(wallMicroseconds: UInt64) -> RequestID {
+            var raw = Int64(wallMicroseconds) << 12
+            if raw <= last { raw = last + 1 }
+            raw += (worker - raw % workers + workers) % workers
+            last = raw
+            return RequestID(rawValue: raw)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import Crypto
+
+/// Everything a running menshen is told, as one immutable value. A default stands once, here, with its reason.
+package struct Configuration: Sendable {
+    /// TCP addresses to listen on, besides what systemd hands over and the Unix socket of `--socket`.
+    package var listen: [ListenAddress] = []
+    /// Debug-level lines on stderr and in the journal.
+    package var verbose = false
+    package var server = Server()
+    package var authentication = Authentication()
+    package var providers: [Provider] = []
+    package var upstream = Upstream()
+    package var storage = Storage()
+    package var logging = Logging()
+
+    package init() {}
+
+    /// `[server]`: listening, limits and life time.
+    package struct Server: Sendable, Equatable {
+        /// One reactor saturates a core only above about 20,000 requests a second; more is for large shared hosts.
+        package var workers = 1
+        /// Hosts, besides the addresses listened on, that a TCP caller's Host header may name.
+        package var allowedHosts: [String] = []
+        /// Origins ("http://localhost:5173") whose pages may call; none by default, a web page must not spend the key.
+        package var allowedOrigins: [String] = []
+        /// Allow `listen` on an address that other machines can reach.
+        package var unsafeListen = false
+        /// Request line and header fields together. nginx allows 8 KiB a line; SDK headers stay under 4 KiB.
+        package var maxHeaderBytes = 32 << 10
+        /// OpenAI and Anthropic refuse bodies above 25 to 32 MB, files aside; twice that leaves room.
+        package var maxBodyBytes = 64 << 20
+        /// Open connections of one process. Each costs one descriptor, and one more for its upstream.
+        package var maxConnections = 8192
+        /// From the first byte of a request head to its last (slow-loris).
+        package var headerTimeout: Duration = .seconds(10)
+        /// A keep-alive connection without a request. Longer than the 60 s of most client pools, so they close first.
+        package var idleTimeout: Duration = .seconds(75)
+        /// Exit after this long without a connection; nil means never. Applies under socket activation only.
+        package var idleExit: Duration? = .seconds(600)
+        /// How long SIGTERM waits for answers under way. The unit's TimeoutStopSec is 15 s more.
+        package var drainTimeout: Duration = .seconds(30)
+    }
+
+    /// `[auth]`: who may call over TCP, and who may look at the page.
+    package struct Authentication: Sendable {
+        package var enable = true
+        /// User and password of the status page at `/` (Basic); without a password the page is closed on TCP.
+        package var user: String?
+        package var password: Digest?
+        package var tokens: [NamedToken] = []
+    }
+
+    package struct NamedToken: Sendable, Equatable {
+        /// What records and reports call the caller; the token itself is never stored.
+        package var name: String
+        package var digest: Digest
+
+        package init(name: String, digest: Digest) {
+            self.name = name
+            self.digest = digest
+        }
+    }
+
+    /// `[upstream]`: timers and connection reuse of all providers.
+    package struct Upstream: Sendable, Equatable {
+        /// TCP and TLS set-up. Two SYN retransmissions take 3 s; a distant TLS handshake takes about one.
+        package var connectTimeout: Duration = .seconds(10)
+        /// From the request's last byte to the answer's first. The SDKs give up after 600 s themselves.
+        package var firstByteTimeout: Duration = .seconds(600)
+        /// Between two bytes of an answer. Thinking models fall silent for minutes; providers ping every 15 to 60 s.
+        package var gapTimeout: Duration = .seconds(300)
+        /// The whole exchange; nil because a total limit cuts long streams.
+        package var totalTimeout: Duration?
+        /// Idle upstream connections kept for reuse.
+        package var maxIdleConnections = 256
+    }
+
+    /// `[storage]` and `[storage.sqlite]`.
+    package struct Storage: Sendable, Equatable {
+        /// nil: the state directory's menshen.db.
+        package var path: String?
+        /// Rows older than this are deleted; nil keeps them for ever. 90 days hold a billing quarter.
+        package var retentionDays: Int? = 90
+    }
+
+    /// `[logging]`: bodies are prompts, so they are stored only when asked for.
+    package struct Logging: Sendable, Equatable {
+        package var logRequestBody = false
+        package var logResponseBody = false
+        /// Stored part of a body; the rest is counted, not kept.
+        package var maxBodyBytes = 256 << 10
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import Crypto
+
+/// A key, token or password. It has no way to be printed, encoded or compared by accident, and its bytes are
+/// overwritten when the last reference goes.
+package final class Secret: Sendable, CustomStringConvertible, CustomReflectable {
+    private let bytes: [UInt8]
+
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package convenience init(_ text: String) { self.init(Array(text.utf8)) }
+
+    deinit {
+        // SAFETY: nobody else can hold the array: it is private and never handed out.
+        unsafe bytes.withUnsafeBytes { stored in
+            unsafe wipe(UnsafeMutableRawBufferPointer(mutating: stored))
+        }
+    }
+
+    package var isEmpty: Bool { bytes.isEmpty }
+    package var digest: Digest { Digest(of: bytes) }
+
+    /// Appends the bytes to a buffer that its owner wipes.
+    package func append(to buffer: inout [UInt8]) { buffer += bytes }
+
+    package var description: String { "<secret>" }
+    package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
+}
