@@ -54,13 +54,13 @@ let package = Package(
         module("Systemd", ["CSystemd", "Linux"]),
 
         // What moves bytes.
-        module("Reactor", ["Linux"]),
+        module("Reactor", ["Linux", "CLinux"]),
         module("HTTP", [], pure),
 
         // What decides, what stores, what forwards, what serves.
         module("MenshenCore", ["HTTP", "TOML", "Crypto"], pure),
         module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux"]),
-        module("MenshenUpstream", ["MenshenCore", "Curl", "HTTP", "Reactor"]),
+        module("MenshenUpstream", ["Curl", "HTTP", "Reactor", "Linux"]),
         module(
             "MenshenDaemon",
             [

@@ -24,6 +24,25 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
     /// Appends the bytes to a buffer that its owner wipes.
     package func append(to buffer: inout [UInt8]) { buffer += bytes }
 
+    /// Lends the bytes for one call; whoever copies them wipes the copy.
+    package func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) { unsafe bytes.withUnsafeBytes { unsafe body($0) } }
+
+    package func hasPrefix(_ text: String) -> Bool { bytes.starts(with: text.utf8) }
+
+    /// Overwrites every place of the secret in `text` with asterisks.
+    package func mask(in text: inout [UInt8]) {
+        guard bytes.count >= 4, text.count >= bytes.count else { return }
+        var index = 0
+        while index + bytes.count <= text.count {
+            if text[index] == bytes[0], text[index..<index + bytes.count].elementsEqual(bytes) {
+                for place in index..<index + bytes.count { text[place] = UInt8(ascii: "*") }
+                index += bytes.count
+            } else {
+                index += 1
+            }
+        }
+    }
+
     package var description: String { "<secret>" }
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// Finds a request body's bytes in the input: a counted body, or chunks, whose extensions and trailers are checked and
+/// dropped. Holds no bytes.
+package struct BodyDecoder {
+    /// Bytes of one chunk-size line with its extensions, or of all trailers.
+    package static let maxLineBytes = 4096
+
+    package enum Step: Equatable {
+        /// These input bytes are body.
+        case data(Range<Int>)
+        /// All input up to `consumed` is used; more is needed.
+        case needMore(consumed: Int)
+        /// The body is over; the next message begins at `consumed`.
+        case end(consumed: Int)
+    }
+
+    private enum State {
+        case fixed(remaining: Int)
+        case size(digits: Int, value: Int, seen: Int)
+        case extensions(value: Int, seen: Int)
+        case sizeLineFeed(value: Int)
+        case chunk(remaining: Int)
+        case chunkReturn
+        case chunkLineFeed
+        /// At the start of a trailer line.
+        case trailer(seen: Int)
+        case trailerName(seen: Int, length: Int)
+        case trailerValue(seen: Int)
+        case trailerLineFeed(seen: Int)
+        case lastLineFeed
+        case done
+    }
+
+    private var state: State
+    private var total = 0
+    private let limit: Int
+
+    /// `limit` bounds the decoded body.
+    package init(_ framing: RequestHead.Framing, limit: Int) throws(HTTPError) {
+        self.limit = limit
+        switch framing {
+        case .none: state = .done
+        case .fixed(let length):
+            if length > limit { throw .bodyTooLarge }
+            state = .fixed(remaining: length)
+        case .chunked: state = .size(digits: 0, value: 0, seen: 0)
+        }
+    }
+
+    package var isDone: Bool { if case .done = state { true } else { false } }
+
+    /// The next piece of `input`, read from `start`.
+    package mutating func next(_ input: borrowing Span<UInt8>, from start: Int) throws(HTTPError) -> Step {
+        var index = start
+        while true {
+            switch state {
+            case .done: return .end(consumed: index)
+            case .fixed(let remaining), .chunk(let remaining):
+                let count = min(remaining, input.count - index)
+                if count == 0 { return .needMore(consumed: index) }
+                try advance(by: count, of: remaining)
+                return .data(index..<index + count)
+            default:
+                guard index < input.count else { return .needMore(consumed: index) }
+                try step(input[index])
+                index += 1
+            }
+        }
+    }
+
+    private mutating func advance(by count: Int, of remaining: Int) throws(HTTPError) {
+        let left = remaining - count
+        switch state {
+        case .fixed: state = left == 0 ? .done : .fixed(remaining: left)
+        default: state = left == 0 ? .chunkReturn : .chunk(remaining: left)
+        }
+    }
+
+    private mutating func step(_ byte: UInt8) throws(HTTPError) {
+        switch state {
+        case .size(let digits, let value, let seen):
+            state = try sizeByte(byte, digits, value, seen)
+        case .extensions(let value, let seen):
+            if byte == 13 {
+                state = .sizeLineFeed(value: value)
+            } else {
+                guard ByteClass.isValue(byte), seen < Self.maxLineBytes else { throw .badChunk }
+                state = .extensions(value: value, seen: seen + 1)
+            }
+        case .sizeLineFeed(let value):
+            guard byte == 10 else { throw .badChunk }
+            state = value == 0 ? .trailer(seen: 0) : .chunk(remaining: value)
+        case .chunkReturn:
+            guard byte == 13 else { throw .badChunk }
+            state = .chunkLineFeed
+        case .chunkLineFeed:
+            guard byte == 10 else { throw .badChunk }
+            state = .size(digits: 0, value: 0, seen: 0)
+        case .lastLineFeed:
+            guard byte == 10 else { throw .badChunk }
+            state = .done
+        default: state = try trailerByte(byte)
+        }
+    }
+
+    private mutating func sizeByte(_ byte: UInt8, _ digits: Int, _ value: Int, _ seen: Int) throws(HTTPError) -> State {
+        let digit: Int
+        switch byte {
+        case 48...57: digit = Int(byte) - 48
+        case 65...70: digit = Int(byte) - 55
+        case 97...102: digit = Int(byte) - 87
+        case UInt8(ascii: ";") where digits > 0:
+            try admit(value)
+            return .extensions(value: value, seen: seen + 1)
+        case 13 where digits > 0:
+            try admit(value)
+            return .sizeLineFeed(value: value)
+        default: throw .badChunk
+        }
+        // 15 hex digits stay below 2^60.
+        if digits == 15 { throw .badChunk }
+        return .size(digits: digits + 1, value: value << 4 | digit, seen: seen + 1)
+    }
+
+    private mutating func admit(_ chunk: Int) throws(HTTPError) {
+        total += chunk
+        if total > limit { throw .bodyTooLarge }
+    }
+
+    private func trailerByte(_ byte: UInt8) throws(HTTPError) -> State {
+        switch state {
+        case .trailer(let seen):
+            if byte == 13 { return .lastLineFeed }
+            guard ByteClass.isToken(byte), seen < Self.maxLineBytes else { throw .badChunk }
+            return .trailerName(seen: seen + 1, length: 1)
+        case .trailerName(let seen, let length):
+            if byte == UInt8(ascii: ":") { return .trailerValue(seen: seen + 1) }
+            guard ByteClass.isToken(byte), seen < Self.maxLineBytes else { throw .badChunk }
+            return .trailerName(seen: seen + 1, length: length + 1)
+        case .trailerValue(let seen):
+            if byte == 13 { return .trailerLineFeed(seen: seen + 1) }
+            guard ByteClass.isValue(byte), seen < Self.maxLineBytes else { throw .badChunk }
+            return .trailerValue(seen: seen + 1)
+        case .trailerLineFeed(let seen):
+            guard byte == 10 else { throw .badChunk }
+            return .trailer(seen: seen + 1)
+        default: throw .badChunk
+        }
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// The header fields that menshen itself acts upon; every other field only passes through.
+package enum FieldName: String, Sendable, CaseIterable {
+    case accept, age, authorization, connection, cookie, date, expect, host, origin, server, te, trailer, upgrade, via
+    case acceptEncoding = "accept-encoding"
+    case contentEncoding = "content-encoding"
+    case contentLength = "content-length"
+    case contentType = "content-type"
+    case keepAlive = "keep-alive"
+    case proxyAuthenticate = "proxy-authenticate"
+    case proxyAuthorization = "proxy-authorization"
+    case proxyConnection = "proxy-connection"
+    case transferEncoding = "transfer-encoding"
+    case userAgent = "user-agent"
+    case accessControlAllowOrigin = "access-control-allow-origin"
+    case accessControlRequestMethod = "access-control-request-method"
+    // Credentials, in the spelling of each provider.
+    case apiKey = "api-key"
+    case xAPIKey = "x-api-key"
+    case xGoogAPIKey = "x-goog-api-key"
+    case xAuthToken = "x-auth-token"
+    case xAccessToken = "x-access-token"
+    case amazonSecurityToken = "x-amz-security-token"
+    case azureSubscriptionKey = "ocp-apim-subscription-key"
+    case cloudflareAuthorization = "cf-aig-authorization"
+    // These choose who pays.
+    case openAIOrganization = "openai-organization"
+    case openAIProject = "openai-project"
+    case anthropicVersion = "anthropic-version"
+
+    private struct Candidate {
+        let name: FieldName
+        let bytes: [UInt8]
+    }
+
+    private static let byLength: [[Candidate]] = {
+        var table: [[Candidate]] = []
+        for name in FieldName.allCases {
+            let bytes = Array(name.rawValue.utf8)
+            while table.count <= bytes.count { table.append([]) }
+            table[bytes.count].append(Candidate(name: name, bytes: bytes))
+        }
+        return table
+    }()
+
+    /// Finds a name, whatever its case; nil for a field that is none of ours.
+    package init?(_ bytes: borrowing Span<UInt8>, in range: Range<Int>) {
+        guard range.count < Self.byLength.count else { return nil }
+        for candidate in Self.byLength[range.count]
+        where bytes.equals(candidate.bytes, in: range) {
+            self = candidate.name
+            return
+        }
+        return nil
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Whether a part of the bytes is `lowercase` when ASCII capitals count as small letters.
+    package func equals(_ lowercase: [UInt8], in range: Range<Int>) -> Bool {
+        guard range.count == lowercase.count else { return false }
+        for index in 0..<lowercase.count where self[range.lowerBound + index].lowercased != lowercase[index] { return false }
+        return true
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// A part of the bytes, in one move.
+    package func copy(_ range: Range<Int>) -> [UInt8] {
+        // SAFETY: the span keeps the memory alive during the call, and the slice checks the range.
+        unsafe withUnsafeBufferPointer { unsafe Array($0[range]) }
+    }
+}
+
+extension UInt8 {
+    /// ASCII capitals as small letters; other bytes as they are.
+    package var lowercased: UInt8 { (65...90).contains(self) ? self | 0x20 : self }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// Reads request heads, strictly: what two parsers could read in two ways is refused. Holds only how far it has looked,
+/// so a head that arrives byte by byte costs one look per byte.
+package struct RequestParser {
+    /// SDKs send about 20 fields; 128 leaves room for tracing and platform headers.
+    package static let maxFields = 128
+
+    package enum Outcome {
+        case needMore
+        /// `consumed` bytes of the input belong to the head, the blank line included.
+        case head(RequestHead, consumed: Int)
+    }
+
+    /// Bytes of the current head that hold no end of it.
+    private var scanned = 0
+
+    package init() {}
+
+    /// Reads a head from the start of `input`; `limit` bounds its bytes.
+    package mutating func parse(_ input: borrowing Span<UInt8>, limit: Int) throws(HTTPError) -> Outcome {
+        var start = 0
+        // RFC 9112 §2.2: a server ignores an empty line before the request line.
+        while start + 1 < input.count, input[start] == 13, input[start + 1] == 10 {
+            start += 2
+            if start > 8 { throw .badRequestLine }
+        }
+        guard let end = findEnd(input, from: max(start, scanned)) else {
+            if input.count - start > limit { throw .headTooLarge }
+            try refuseEarly(input, from: start)
+            scanned = max(start, input.count - 3)
+            return .needMore
+        }
+        if end - start > limit { throw .headTooLarge }
+        scanned = 0
+        var head = RequestHead()
+        head.bytes = input.copy(start..<end)
+        try Self.read(&head)
+        return .head(head, consumed: end)
+    }
+
+    /// Index after the blank line.
+    private func findEnd(_ input: borrowing Span<UInt8>, from start: Int) -> Int? {
+        var index = start
+        while index + 3 < input.count {
+            switch input[index + 3] {
+            case 10:
+                if input[index + 2] == 13, input[index + 1] == 10, input[index] == 13 { return index + 4 }
+                index += 2
+            case 13: index += 1
+            default: index += 4
+            }
+        }
+        return nil
+    }
+
+    /// Garbage (a TLS hello, a binary protocol) is refused at its first byte, not when the header timer runs out.
+    private func refuseEarly(_ input: borrowing Span<UInt8>, from start: Int) throws(HTTPError) {
+        guard start < input.count, input[start] != 13 else { return }
+        if !(65...90).contains(input[start]) { throw .badRequestLine }
+    }
+
+    private static func read(_ head: inout RequestHead) throws(HTTPError) {
+        var cursor = try readRequestLine(&head)
+        head.fields.reserveCapacity(16)
+        let storage = head.bytes
+        let bytes = storage.span
+        while !(bytes[cursor] == 13 && bytes[cursor + 1] == 10) {
+            if head.fields.count == maxFields { throw .tooManyFields }
+            let field: RequestHead.Field
+            (field, cursor) = try FieldLine.read(bytes, from: cursor)
+            head.fields.append(field)
+        }
+        try RequestFraming.apply(to: &head)
+    }
+
+    /// Returns the index of the first field line.
+    private static func readRequestLine(_ head: inout RequestHead) throws(HTTPError) -> Int {
+        let storage = head.bytes
+        let bytes = storage.span
+        var index = 0
+        while index < bytes.count, bytes[index] != 0x20 {
+            guard ByteClass.isToken(bytes[index]) else { throw .badRequestLine }
+            index += 1
+        }
+        guard let method = RequestHead.Method(rawValue: head.bytes.text(0..<index)) else { throw .badMethod }
+        head.method = method
+        let target = index + 1
+        index = target
+        while index < bytes.count, ByteClass.isTarget(bytes[index]) { index += 1 }
+        guard index > target, index < bytes.count, bytes[index] == 0x20 else { throw .badTarget }
+        head.target = target..<index
+        try readTargetForm(&head)
+        let version = index + 1
+        // "HTTP/1.x" CR LF
+        guard version + 10 <= bytes.count else { throw .badVersion }
+        for (offset, byte) in "HTTP/1.".utf8.enumerated() where bytes[version + offset] != byte { throw .badVersion }
+        switch bytes[version + 7] {
+        case UInt8(ascii: "1"): head.isHTTP11 = true
+        case UInt8(ascii: "0"): head.isHTTP11 = false
+        default: throw .badVersion
+        }
+        if bytes[version + 8] == 10 { throw .bareLineEnd }
+        guard bytes[version + 8] == 13, bytes[version + 9] == 10 else { throw .badVersion }
+        return version + 10
+    }
+
+    private static func readTargetForm(_ head: inout RequestHead) throws(HTTPError) {
+        let storage = head.bytes
+        let bytes = storage.span
+        let first = bytes[head.target.lowerBound]
+        if first == UInt8(ascii: "/") { return }
+        if first == UInt8(ascii: "*"), head.target.count == 1, head.method == .options { return }
+        // absolute-form: http://authority/path
+        let scheme = Array("http://".utf8)
+        guard head.target.count > scheme.count,
+            bytes.equals(scheme, in: head.target.lowerBound..<head.target.lowerBound + scheme.count)
+        else { throw .badTarget }
+        let authority = head.target.lowerBound + scheme.count
+        guard let slash = head.bytes[authority..<head.target.upperBound].firstIndex(of: UInt8(ascii: "/")),
+            slash > authority, !head.bytes[authority..<slash].contains(where: { $0 == 0x40 || $0 == 0x3F })
+        else { throw .badTarget }
+        head.host = authority..<slash
+        head.target = slash..<head.target.upperBound
+    }
+}

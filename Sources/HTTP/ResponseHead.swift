@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// The head of an upstream's answer, built from the lines that libcurl hands over, and written again for the caller with
+/// framing of our own. An answer whose framing could be read in two ways is refused: relaying it would split it.
+package struct ResponseHead: Sendable {
+    package enum LineVerdict: Equatable {
+        case more
+        /// A 1xx head is complete; another head follows.
+        case interim
+        /// The head is complete.
+        case final
+        /// The line belongs to the trailers of an answer whose head is complete.
+        case trailer
+    }
+
+    package enum Fault: Error, Equatable {
+        case malformed
+        /// Two different Content-Length values.
+        case conflictingLength
+        case tooLarge
+    }
+
+    /// Where the answer's body ends on the caller's side.
+    package enum Framing: Equatable, Sendable {
+        case none
+        case fixed(Int)
+        case chunked
+        case untilClose
+    }
+
+    /// Larger heads than any provider sends; nginx stops at 32 KiB in its default build-up.
+    package static let maxBytes = 128 << 10
+
+    package private(set) var status = 0
+    package private(set) var contentLength: Int?
+    package private(set) var isComplete = false
+    package private(set) var bytes: [UInt8] = []
+    private var reason = 0..<0
+    private var fields: [RequestHead.Field] = []
+    private var hasTransferEncoding = false
+    private var trailers: [Range<Int>] = []
+
+    package init() {}
+
+    /// Forgets everything but the memory.
+    package mutating func reset() {
+        bytes.removeAll(keepingCapacity: true)
+        fields.removeAll(keepingCapacity: true)
+        trailers.removeAll(keepingCapacity: true)
+        status = 0
+        contentLength = nil
+        isComplete = false
+        hasTransferEncoding = false
+    }
+
+    /// Takes one line with its line end, as libcurl's header callback gets it.
+    package mutating func add(_ line: borrowing Span<UInt8>) throws(Fault) -> LineVerdict {
+        if line.count > 5, line.equals(Array("http/".utf8), in: 0..<5), !isComplete || isInterim {
+            reset()
+            try readStatusLine(line)
+            return .more
+        }
+        if bytes.count + line.count > Self.maxBytes { throw .tooLarge }
+        let isBlank = line.count <= 2 && (line.isEmpty || line[line.count - 1] == 10 && (line.count == 1 || line[0] == 13))
+        if isComplete {
+            if !isBlank { try readTrailer(line) }
+            return .trailer
+        }
+        if isBlank {
+            guard status >= 100 else { throw .malformed }
+            isComplete = true
+            if hasTransferEncoding { contentLength = nil }
+            return isInterim ? .interim : .final
+        }
+        try readField(line)
+        return .more
+    }
+
+    private var isInterim: Bool { (100...199).contains(status) }
+
+    private mutating func readStatusLine(_ line: borrowing Span<UInt8>) throws(Fault) {
+        guard let space = line.firstIndex(of: 0x20), space + 4 <= line.count else { throw .malformed }
+        var code = 0
+        for index in space + 1..<space + 4 {
+            guard (48...57).contains(line[index]) else { throw .malformed }
+            code = code * 10 + Int(line[index] - 48)
+        }
+        // 101 would hand over a connection that was never asked to change its protocol.
+        guard code >= 100, code != 101 else { throw .malformed }
+        status = code
+        var start = space + 4
+        while start < line.count, line[start] == 0x20 { start += 1 }
+        var end = start
+        while end < line.count, ByteClass.isValue(line[end]) { end += 1 }
+        bytes += line.copy(start..<end)
+        reason = 0..<bytes.count
+    }
+
+    private mutating func readField(_ line: borrowing Span<UInt8>) throws(Fault) {
+        let offset = bytes.count
+        let field: RequestHead.Field
+        do { (field, _) = try FieldLine.read(line, from: 0) } catch { throw .malformed }
+        bytes += line.copy(0..<line.count)
+        let name = field.name.lowerBound + offset..<field.name.upperBound + offset
+        let value = field.value.lowerBound + offset..<field.value.upperBound + offset
+        switch field.known {
+        case .contentLength:
+            guard let length = RequestFraming.decimal(bytes, value) else { throw .malformed }
+            if let contentLength, contentLength != length { throw .conflictingLength }
+            // Said twice with one meaning: once is enough.
+            if contentLength != nil { return }
+            contentLength = length
+        case .transferEncoding: hasTransferEncoding = true
+        default: break
+        }
+        fields.append(RequestHead.Field(name: name, value: value, known: field.known))
+    }
+
+    private mutating func readTrailer(_ line: borrowing Span<UInt8>) throws(Fault) {
+        let field: RequestHead.Field
+        do { (field, _) = try FieldLine.read(line, from: 0) } catch { throw .malformed }
+        // RFC 9110 §6.5.1: framing, routing and authentication fields are no trailers.
+        if field.known != nil { return }
+        let offset = bytes.count
+        bytes += line.copy(field.name.lowerBound..<field.value.upperBound)
+        trailers.append(offset..<bytes.count)
+    }
+
+    /// The first value of that name.
+    package func first(_ name: FieldName) -> String? {
+        fields.first { $0.known == name }.map { bytes.text($0.value) }
+    }
+
+    // MARK: Writing
+
+    /// Appends a 1xx head for an HTTP/1.1 caller.
+    package func appendInterim(to output: inout [UInt8]) {
+        appendStatusAndFields(to: &output, dropsCORS: false)
+        output += [13, 10]
+    }
+
+    /// Appends the final head and says how the body that follows is to be framed. `keepAlive` becomes false when only
+    /// the end of the connection can mark the end of the body.
+    package func append(
+        to output: inout [UInt8], method: RequestHead.Method, isHTTP11: Bool, keepAlive: inout Bool, requestID: [UInt8],
+        allowedOrigin: String?
+    ) -> Framing {
+        appendStatusAndFields(to: &output, dropsCORS: allowedOrigin != nil)
+        let framing: Framing
+        if status == 204 || status == 304 || method == .head {
+            framing = .none
+            // A length in these is a statement about the representation, not about bytes that follow.
+            if let contentLength, status != 204 { Self.append(length: contentLength, to: &output) }
+        } else if let contentLength {
+            framing = .fixed(contentLength)
+            Self.append(length: contentLength, to: &output)
+        } else if isHTTP11 {
+            framing = .chunked
+            output.append(ascii: "Transfer-Encoding: chunked\r\n")
+        } else {
+            framing = .untilClose
+            keepAlive = false
+        }
+        Self.append(requestID: requestID, allowedOrigin: allowedOrigin, to: &output)
+        Self.append(connection: keepAlive, isHTTP11: isHTTP11, to: &output)
+        output += [13, 10]
+        return framing
+    }
+
+    /// Appends the trailer lines, without the blank line after them.
+    package func appendTrailers(to output: inout [UInt8]) {
+        for trailer in trailers {
+            output += bytes[trailer]
+            output += [13, 10]
+        }
+    }
+
+    /// "Connection: close", or what an HTTP/1.0 caller needs to hear to go on.
+    package static func append(connection keepAlive: Bool, isHTTP11: Bool, to output: inout [UInt8]) {
+        if !keepAlive {
+            output.append(ascii: "Connection: close\r\n")
+        } else if !isHTTP11 {
+            output.append(ascii: "Connection: keep-alive\r\n")
+        }
+    }
+
+    /// What menshen adds to every final head: the request's name in its records, and what a browser wants to hear.
+    package static func append(requestID: [UInt8], allowedOrigin: String?, to output: inout [UInt8]) {
+        output.append(ascii: "x-menshen-request-id: ")
+        output += requestID
+        output.append(ascii: "\r\n")
+        if let allowedOrigin {
+            output.append(ascii: "Access-Control-Allow-Origin: ")
+            output.append(contentsOf: allowedOrigin.utf8)
+            output.append(ascii: "\r\nAccess-Control-Expose-Headers: *\r\nVary: Origin\r\n")
+        }
+    }
+
+    package static func append(length: Int, to output: inout [UInt8]) {
+        output.append(ascii: "Content-Length: ")
+        output.append(decimal: length)
+        output.append(ascii: "\r\n")
+    }
+
+    private func appendStatusAndFields(to output: inout [UInt8], dropsCORS: Bool) {
+        output.append(ascii: "HTTP/1.1 ")
+        output.append(decimal: status)
+        output.append(0x20)
+        if reason.isEmpty { output.append(contentsOf: StatusText.of(status).utf8) } else { output += bytes[reason] }
+        output += [13, 10]
+        let options = connectionOptions
+        for field in fields {
+            if Self.isHopByHop(field.known) || field.known == .contentLength { continue }
+            if dropsCORS, field.known == .accessControlAllowOrigin { continue }
+            if !options.isEmpty, options.contains(RequestFraming.trimmedLowercase(bytes[field.name])) { continue }
+            // The line as it came, name to value, in one move.
+            output += bytes[field.name.lowerBound..<field.value.upperBound]
+            output += [13, 10]
+        }
+    }
+
+    private static func isHopByHop(_ name: FieldName?) -> Bool {
+        switch name {
+        case .connection, .keepAlive, .proxyConnection, .transferEncoding, .te, .trailer, .upgrade, .proxyAuthenticate: true
+        default: false
+        }
+    }
+
+    /// Names that the upstream's Connection header declares to be for this hop only.
+    private var connectionOptions: [String] {
+        guard fields.contains(where: { $0.known == .connection }) else { return [] }
+        return fields.filter { $0.known == .connection }
+            .flatMap { bytes[$0.value].split(separator: UInt8(ascii: ",")).map(RequestFraming.trimmedLowercase) }
+            .filter { $0 != "close" && $0 != "keep-alive" }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import CLinux
+internal import Glibc
+
+/// What a descriptor is ready for, or what is wanted of it.
+package struct Readiness: OptionSet, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    package static let readable = Readiness(rawValue: 1)
+    package static let writable = Readiness(rawValue: 2)
+    /// Both directions are closed; always reported.
+    package static let hangup = Readiness(rawValue: 4)
+    /// Always reported.
+    package static let error = Readiness(rawValue: 8)
+    /// The peer will send no more.
+    package static let peerClosed = Readiness(rawValue: 16)
+}
+
+/// One epoll instance and the memory its reports arrive in. One thread owns it.
+package final class Epoll {
+    private let descriptor: Int32
+    private let events: UnsafeMutableBufferPointer<clinux_event>
+
+    package init() throws(SystemError) {
+        descriptor = try SystemError.check(clinux_epoll_create(), "epoll_create1")
+        events = .allocate(capacity: 256)
+    }
+
+    deinit {
+        events.deallocate()
+        close(descriptor)
+    }
+
+    /// `isShared` wakes one of several loops that wait on the same listening socket.
+    package func add(_ fd: Int32, _ interest: Readiness, token: UInt64, isShared: Bool = false) throws(SystemError) {
+        try SystemError.check(
+            clinux_epoll_add(descriptor, fd, interest.rawValue, token, isShared ? 1 : 0), "epoll_ctl add", "\(fd)")
+    }
+
+    package func modify(_ fd: Int32, _ interest: Readiness, token: UInt64) throws(SystemError) {
+        try SystemError.check(clinux_epoll_modify(descriptor, fd, interest.rawValue, token), "epoll_ctl modify", "\(fd)")
+    }
+
+    /// A descriptor that was closed already is no fault: closing takes it out.
+    package func remove(_ fd: Int32) { _ = clinux_epoll_remove(descriptor, fd) }
+
+    /// Waits at most `timeout` microseconds (nil: for ever) and hands each report to `body`.
+    package func wait(timeout: UInt64?, _ body: (UInt64, Readiness) -> Void) throws(SystemError) {
+        let limit = timeout.map { Int64(min($0, 60_000_000)) } ?? -1
+        let count = try SystemError.check(
+            clinux_epoll_wait(descriptor, events.baseAddress, Int32(events.count), limit), "epoll_wait")
+        for index in 0..<Int(count) { body(events[index].token, Readiness(rawValue: events[index].ready)) }
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import CLinux
+internal import Glibc
+
+/// Moves bytes on non-blocking sockets.
+package enum SocketIO {
+    package enum Outcome: Equatable {
+        /// So many bytes; 0 from a read is the end of the stream.
+        case bytes(Int)
+        case wouldBlock
+        /// The connection is gone; errno says how.
+        case failed(Int32)
+    }
+
+    package static func read(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        outcome { recv(fd, buffer.baseAddress, buffer.count, 0) }
+    }
+
+    package static func write(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) -> Outcome {
+        outcome { send(fd, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    /// A new connection, non-blocking and close-on-exec; nil when there is none waiting.
+    package static func accept(_ fd: Int32) throws(SystemError) -> Int32? {
+        let accepted = clinux_accept(fd)
+        switch -accepted {
+        case EAGAIN, ECONNABORTED, EINTR: return nil
+        default: return try SystemError.check(accepted, "accept4")
+        }
+    }
+
+    package static func setNoDelay(_ fd: Int32) { _ = clinux_set_nodelay(fd) }
+
+    /// Says that no more is coming, and keeps reading.
+    package static func finishWriting(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
+
+    /// Makes close(2) send a reset, so that an answer that only the end of the connection delimits does not look whole.
+    package static func resetOnClose(_ fd: Int32) {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    package static func close(_ fd: Int32) { _ = Glibc.close(fd) }
+
+    /// "127.0.0.1:49152" of the other end of a TCP connection.
+    package static func peerAddress(_ fd: Int32) -> String {
+        var port: UInt16 = 0
+        var text = [CChar](repeating: 0, count: 128)
+        guard clinux_socket_address(fd, 1, &text, text.count, &port) == 0 else { return "unknown" }
+        let address = text.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+        return address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
+
+    private static func outcome(_ call: () -> Int) -> Outcome {
+        while true {
+            let count = call()
+            if count >= 0 { return .bytes(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            default: return .failed(errno)
+            }
+        }
+    }
+}

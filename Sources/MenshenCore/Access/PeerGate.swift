@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// Decides from the kernel's word alone who may speak on a Unix socket of a user's instance: its own user, and root.
+package struct PeerGate: Sendable {
+    package enum Verdict: Sendable, Equatable {
+        case own
+        /// Root passes everywhere anyway; it is recorded as such.
+        case root
+        case foreign
+    }
+
+    private let ownUID: UInt32
+    /// What the kernel shows for a uid it cannot map (65534): anybody, so it never matches.
+    private let overflowUID: UInt32
+
+    package init(ownUID: UInt32, overflowUID: UInt32) {
+        self.ownUID = ownUID
+        self.overflowUID = overflowUID
+    }
+
+    package func judge(uid: UInt32) -> Verdict {
+        if uid == overflowUID || uid == 65534 { return .foreign }
+        if uid == ownUID { return .own }
+        return uid == 0 ? .root : .foreign
+    }
+
+    /// Why the gate does not work; nil if it does. `peerUID` is what a socket connected to ourselves reports. A gate that
+    /// exists but lets everybody in is a defect other programs have shipped.
+    package func fault(peerUID: UInt32?) -> String? {
+        guard let peerUID else { return "the kernel does not tell the peer of a Unix socket" }
+        if judge(uid: peerUID) == .foreign {
+            return "menshen runs as uid \(peerUID), which the kernel also shows for users it does not know; use another user"
+        }
+        for uid in [ownUID &+ 1, ownUID &+ 100_000, overflowUID, 65534] where uid != 0 && judge(uid: uid) != .foreign {
+            return "uid \(uid) would be let in"
+        }
+        return nil
+    }
+}

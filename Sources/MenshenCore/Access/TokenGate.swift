@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Crypto
+package import HTTP
+
+/// Finds a proxy token in a request, in whichever header the caller's SDK puts its key.
+package struct TokenGate: Sendable {
+    package enum Verdict: Sendable, Equatable {
+        case missing
+        case valid(name: String)
+        case invalid
+    }
+
+    private let tokens: [Configuration.NamedToken]
+
+    package init(tokens: [Configuration.NamedToken]) { self.tokens = tokens }
+
+    /// Any one valid token is enough: some clients send two headers with different values. Every presented value is
+    /// compared with every token, so the time tells nothing.
+    package func judge(_ head: RequestHead, queryKey: String?) -> Verdict {
+        var found: String?
+        var isPresented = false
+        func present(_ value: some Collection<UInt8>) {
+            isPresented = true
+            if tokens.isEmpty { return }
+            let digest = Digest(of: value)
+            for token in tokens where token.digest == digest { found = token.name }
+        }
+        for field in head.fields {
+            switch field.known {
+            case .authorization:
+                if let bearer = Self.credential(head.bytes[field.value], scheme: Self.bearer) { present(bearer) }
+            case .xAPIKey, .apiKey, .xGoogAPIKey: present(head.bytes[field.value])
+            default: break
+            }
+        }
+        if let queryKey { present(Array(queryKey.utf8)) }
+        if let found { return .valid(name: found) }
+        return isPresented ? .invalid : .missing
+    }
+
+    private static let bearer = Array("bearer".utf8)
+    private static let basic = Array("basic".utf8)
+
+    /// The base64 part of Basic credentials.
+    package static func basicCredential(_ head: RequestHead) -> ArraySlice<UInt8>? {
+        head.first(.authorization).flatMap { credential(head.bytes[$0], scheme: basic) }
+    }
+
+    /// What follows the scheme's name and its spaces (RFC 9110 §11.4).
+    private static func credential(_ value: ArraySlice<UInt8>, scheme: [UInt8]) -> ArraySlice<UInt8>? {
+        guard value.count > scheme.count, value[value.startIndex + scheme.count] == 0x20 else { return nil }
+        guard value.prefix(scheme.count).elementsEqual(scheme, by: { $0.lowercased == $1 }) else { return nil }
+        return value.dropFirst(scheme.count).drop { $0 == 0x20 }
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import HTTP
+
+/// Keeps web pages from spending the key over TCP: a browser can be made to connect to a loopback port, but it cannot
+/// forge Host and Origin, and it cannot send JSON across sites without asking first.
+package struct WebGate: Sendable {
+    private let hosts: Set<String>
+    private let origins: Set<String>
+
+    /// `port` and `addresses` are those of the listener; `allowedHosts` and `allowedOrigins` come from the configuration.
+    package init(port: UInt16, addresses: [String], allowedHosts: [String], allowedOrigins: [String]) {
+        var hosts: Set<String> = []
+        let own = ["localhost", "127.0.0.1", "[::1]"] + addresses.map { $0.contains(":") ? "[\($0)]" : $0 }
+        for name in own + allowedHosts.map({ $0.lowercased() }) {
+            hosts.insert("\(name):\(port)")
+            // A port of 80 is left out of Host; a configured name may carry its own port.
+            if port == 80 || allowedHosts.contains(where: { $0.lowercased() == name }) { hosts.insert(name) }
+        }
+        self.hosts = hosts
+        origins = Set(allowedOrigins.map { $0.lowercased() })
+    }
+
+    package func checkHost(_ head: RequestHead) -> Problem? {
+        let host = head.host.map { head.text($0).lowercased() } ?? ""
+        if hosts.contains(host) { return nil }
+        return Problem(
+            .forbiddenHost, status: 421,
+            "The Host header does not name this server. Add the name to server.allowed_hosts if it should.")
+    }
+
+    package enum OriginVerdict: Equatable {
+        case absent
+        /// Our own page, or an allowed one, whose origin is to be named in the answer.
+        case own
+        case allowed(String)
+        case foreign
+    }
+
+    /// Call after `checkHost`.
+    package func judgeOrigin(_ head: RequestHead) -> OriginVerdict {
+        guard let range = head.first(.origin) else { return .absent }
+        let origin = head.text(range)
+        let name = origin.lowercased()
+        if origins.contains(name) { return .allowed(origin) }
+        if name.hasPrefix("http://"), hosts.contains(String(name.dropFirst(7))) { return .own }
+        return .foreign
+    }
+
+    package static let foreignOrigin = Problem(
+        .forbiddenOrigin, status: 403,
+        "Requests from this Origin are not allowed. Add it to server.allowed_origins if the page is yours.")
+
+    package static func checkContentType(_ head: RequestHead) -> Problem? {
+        switch head.method {
+        case .post, .put, .patch: break
+        default: return nil
+        }
+        guard let range = head.first(.contentType) else {
+            if head.framing == .none { return nil }
+            return wrongContentType
+        }
+        let type = head.text(range).lowercased().prefix { $0 != ";" && $0 != " " }
+        if type == "application/json" || type == "multipart/form-data" || type.hasSuffix("+json") { return nil }
+        return wrongContentType
+    }
+
+    private static let wrongContentType = Problem(
+        .forbiddenContentType, status: 415,
+        "Over TCP a body needs Content-Type application/json or multipart/form-data.")
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// Whose habits a request follows: decides the shape of errors and which providers fit. Read from the path alone.
+package enum Dialect: String, Sendable, CaseIterable {
+    case openai, anthropic, gemini, azure
+
+    /// `path` without the query and without a leading `/NAME` of a provider.
+    package init(path: String) {
+        if path.hasPrefix("/openai/deployments/") || path.hasPrefix("/openai/v1/") {
+            self = .azure
+        } else if Self.isAnthropic(path) {
+            self = .anthropic
+        } else if Self.isGemini(path) {
+            self = .gemini
+        } else {
+            self = .openai
+        }
+    }
+
+    private static func isAnthropic(_ path: String) -> Bool {
+        let segments = path.split(separator: "/")
+        guard let messages = segments.lastIndex(of: "messages") else { return false }
+        // OpenAI's threads have messages too: /v1/threads/ID/messages.
+        return !segments[..<messages].contains("threads")
+    }
+
+    private static func isGemini(_ path: String) -> Bool {
+        if path.hasPrefix("/v1beta/") || path.hasPrefix("/v1alpha/") { return !path.contains("/openai/") }
+        guard let last = path.split(separator: "/").last, let colon = last.firstIndex(of: ":") else { return false }
+        switch last[last.index(after: colon)...] {
+        case "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents": return true
+        default: return false
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// A failure the caller may see: a code from a closed list, a status, one plain sentence with the fix in it.
+package struct Problem: Error, Sendable, Equatable {
+    /// The raw value goes into `x-menshen-error`, the database and the journal.
+    package enum Code: String, Sendable, CaseIterable {
+        case malformedRequest = "malformed_request"
+        case requestTooLarge = "request_too_large"
+        case unauthenticated
+        case forbiddenHost = "forbidden_host"
+        case forbiddenOrigin = "forbidden_origin"
+        case forbiddenContentType = "forbidden_content_type"
+        case forbiddenPath = "forbidden_path"
+        case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
+        case noProvider = "no_provider"
+        case keyUnavailable = "key_unavailable"
+        case upstreamUnreachable = "upstream_unreachable"
+        case upstreamBroken = "upstream_broken"
+        case upstreamTimeout = "upstream_timeout"
+        case requestTimeout = "request_timeout"
+        case auditUnavailable = "audit_unavailable"
+        case configurationBroken = "configuration_broken"
+        case overloaded
+        case stopping
+        case internalFault = "internal_fault"
+    }
+
+    package let code: Code
+    package let status: Int
+    package let message: String
+    /// Whether the SDK's own retry could help; said in `x-should-retry`.
+    package let isRetryable: Bool
+
+    package init(_ code: Code, status: Int, _ message: String, isRetryable: Bool = false) {
+        self.code = code
+        self.status = status
+        self.message = message
+        self.isRetryable = isRetryable
+    }
+}
+
+extension Problem {
+    /// The body in the shape that SDKs of the dialect read (wire facts §5).
+    package func body(_ dialect: Dialect, requestID: String) -> [UInt8] {
+        var output: [UInt8] = []
+        switch dialect {
+        case .openai, .azure:
+            output.append(contentsOf: #"{"error":{"message":"#.utf8)
+            output.append(json: message)
+            output.append(contentsOf: #","type":"\#(openAIType)","param":null,"code":"\#(code.rawValue)"}}"#.utf8)
+        case .anthropic:
+            output.append(contentsOf: #"{"type":"error","error":{"type":"\#(anthropicType)","message":"#.utf8)
+            output.append(json: message)
+            output.append(contentsOf: #"},"request_id":"\#(requestID)"}"#.utf8)
+        case .gemini:
+            output.append(contentsOf: #"{"error":{"code":\#(status),"message":"#.utf8)
+            output.append(json: message)
+            output.append(contentsOf: #","status":"\#(geminiStatus)"}}"#.utf8)
+        }
+        output.append(10)
+        return output
+    }
+
+    private var openAIType: String {
+        switch status {
+        case 500...599: "server_error"
+        default: "invalid_request_error"
+        }
+    }
+
+    private var anthropicType: String {
+        switch status {
+        case 401: "authentication_error"
+        case 403: "permission_error"
+        case 404: "not_found_error"
+        case 413: "request_too_large"
+        case 429: "rate_limit_error"
+        case 504: "timeout_error"
+        case 529: "overloaded_error"
+        case 500...599: "api_error"
+        default: "invalid_request_error"
+        }
+    }
+
+    private var geminiStatus: String {
+        switch status {
+        case 401: "UNAUTHENTICATED"
+        case 403, 421: "PERMISSION_DENIED"
+        case 404: "NOT_FOUND"
+        case 429: "RESOURCE_EXHAUSTED"
+        case 500: "INTERNAL"
+        case 501: "UNIMPLEMENTED"
+        case 504: "DEADLINE_EXCEEDED"
+        case 502, 503: "UNAVAILABLE"
+        default: "INVALID_ARGUMENT"
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends a JSON string, quotes included.
+    package mutating func append(json text: String) {
+        append(0x22)
+        for byte in text.utf8 {
+            switch byte {
+            case 0x22, 0x5C: self += [0x5C, byte]
+            case 0x0A: self += [0x5C, 0x6E]
+            case 0x00..<0x20:
+                append(contentsOf: "\\u00".utf8)
+                append(hexDigit(byte >> 4))
+                append(hexDigit(byte & 15))
+            default: append(byte)
+            }
+        }
+        append(0x22)
+    }
+
+    private func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
+}

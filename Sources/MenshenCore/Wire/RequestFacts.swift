@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+
+/// What menshen wants to know of a JSON request body, read in one pass over the bytes without decoding the rest.
+package struct RequestFacts: Sendable, Equatable {
+    package var model: String?
+    package var isStream: Bool?
+
+    package init() {}
+
+    /// Reads top-level "model" and "stream". `body` may be the beginning of a longer one: what lies beyond is unknown.
+    /// The first of duplicate keys counts. Anything that is not a JSON object gives no facts.
+    package init(json body: [UInt8]) {
+        var scanner = JSONScanner(body)
+        scanner.eachMember { key, scanner in
+            switch key {
+            case "model" where model == nil: model = scanner.string(maxBytes: 256)
+            case "stream" where isStream == nil: isStream = scanner.boolean()
+            default: break
+            }
+            return model == nil || isStream == nil
+        }
+    }
+
+    /// Gemini carries both in the path: /v1beta/models/MODEL:streamGenerateContent.
+    package init(geminiPath path: String) {
+        guard let last = path.split(separator: "/").last, let colon = last.lastIndex(of: ":") else { return }
+        model = String(last[..<colon])
+        isStream = last[colon...].hasPrefix(":stream")
+    }
+
+    /// Azure carries the deployment in the path: /openai/deployments/NAME/chat/completions.
+    package static func azureDeployment(_ path: String) -> String? {
+        let segments = path.split(separator: "/")
+        guard segments.count > 2, segments[0] == "openai", segments[1] == "deployments" else { return nil }
+        return String(segments[2])
+    }
+}
+
+/// Walks the members of a JSON object in bytes. Values that are not asked for are skipped by counting brackets outside
+/// strings, so depth costs no stack.
+package struct JSONScanner {
+    private let bytes: [UInt8]
+    private var index = 0
+
+    package init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
+    }
+
+    /// Calls `visit` with each key of the outermost object; the value is next. `visit` may read it, and returns whether
+    /// to go on.
+    package mutating func eachMember(_ visit: (String, inout JSONScanner) -> Bool) {
+        skipSpace()
+        guard take(UInt8(ascii: "{")) else { return }
+        while true {
+            skipSpace()
+            guard let key = string(maxBytes: 64) ?? skippedString() else { return }
+            skipSpace()
+            guard take(UInt8(ascii: ":")) else { return }
+            skipSpace()
+            let value = index
+            guard visit(key, &self) else { return }
+            index = value
+            guard skipValue() else { return }
+            skipSpace()
+            guard take(UInt8(ascii: ",")) else { return }
+        }
+    }
+
+    /// The string that is next, unescaped; nil, with nothing consumed, if there is none or it is longer than `maxBytes`.
+    package mutating func string(maxBytes: Int) -> String? {
+        let start = index
+        guard take(0x22) else { return nil }
+        var output: [UInt8] = []
+        while index < bytes.count, output.count <= maxBytes {
+            let byte = bytes[index]
+            index += 1
+            switch byte {
+            case 0x22: return String(decoding: output, as: UTF8.self)
+            case 0x5C:
+                guard let scalar = escape() else {
+                    index = start
+                    return nil
+                }
+                output.append(contentsOf: String(scalar).utf8)
+            case 0x00..<0x20:
+                index = start
+                return nil
+            default: output.append(byte)
+            }
+        }
+        index = start
+        return nil
+    }
+
+    /// The boolean that is next; nil for anything else.
+    package mutating func boolean() -> Bool? {
+        if bytes[index...].starts(with: "true".utf8) { return true }
+        if bytes[index...].starts(with: "false".utf8) { return false }
+        return nil
+    }
+
+    /// A key longer than any of ours: passed over, and named by nothing we look for.
+    private mutating func skippedString() -> String? { skipString() ? "" : nil }
+
+    private mutating func escape() -> Unicode.Scalar? {
+        guard index < bytes.count else { return nil }
+        let byte = bytes[index]
+        index += 1
+        switch byte {
+        case 0x22, 0x5C, UInt8(ascii: "/"): return Unicode.Scalar(byte)
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"):
+            guard let unit = hexUnit() else { return nil }
+            guard (0xD800..<0xDC00).contains(unit) else { return Unicode.Scalar(unit) ?? "\u{FFFD}" }
+            guard index + 1 < bytes.count, bytes[index] == 0x5C, bytes[index + 1] == UInt8(ascii: "u") else { return "\u{FFFD}" }
+            index += 2
+            guard let low = hexUnit(), (0xDC00..<0xE000).contains(low) else { return "\u{FFFD}" }
+            return Unicode.Scalar(0x10000 + ((UInt32(unit) - 0xD800) << 10 | (UInt32(low) - 0xDC00)))
+        default: return nil
+        }
+    }
+
+    private mutating func hexUnit() -> UInt16? {
+        guard index + 4 <= bytes.count else { return nil }
+        defer { index += 4 }
+        return UInt16(String(decoding: bytes[index..<index + 4], as: UTF8.self), radix: 16)
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+        guard index < bytes.count, bytes[index] == byte else { return false }
+        index += 1
+        return true
+    }
+
+    private mutating func skipSpace() {
+        while index < bytes.count {
+            switch bytes[index] {
+            case 0x20, 0x09, 0x0A, 0x0D: index += 1
+            default: return
+            }
+        }
+    }
+
+    private mutating func skipString() -> Bool {
+        guard take(0x22) else { return false }
+        while index < bytes.count {
+            switch bytes[index] {
+            case 0x22:
+                index += 1
+                return true
+            case 0x5C: index += 2
+            default: index += 1
+            }
+        }
+        return false
+    }
+
+    private mutating func skipValue() -> Bool {
+        guard index < bytes.count else { return false }
+        switch bytes[index] {
+        case 0x22: return skipString()
+        case UInt8(ascii: "{"), UInt8(ascii: "["): return skipNested()
+        default:
+            let start = index
+            while index < bytes.count {
+                switch bytes[index] {
+                case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), 0x20, 0x09, 0x0A, 0x0D: return index > start
+                default: index += 1
+                }
+            }
+            return false
+        }
+    }
+
+    private mutating func skipNested() -> Bool {
+        var depth = 0
+        while index < bytes.count {
+            switch bytes[index] {
+            case 0x22:
+                guard skipString() else { return false }
+                continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                depth -= 1
+                if depth == 0 {
+                    index += 1
+                    return true
+                }
+            default: break
+            }
+            index += 1
+        }
+        return false
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+internal import MenshenStore
+internal import MenshenUpstream
+
+extension Exchange {
+    /// Dials the provider: key, record of intent, rewritten request. The answer is held until the record is safe.
+    func attempt() throws(Problem) {
+        guard let index = providerIndex, let target else { return }
+        let provider = runtime.snapshot.routes.providers[index]
+        let secret: Secret?
+        switch runtime.keys.key(index, provider.key, now: worker.reactor.now) {
+        case .ready(let key): secret = key
+        case .pending:
+            worker.awaitKey(self, of: index)
+            return
+        case .failed(let reason):
+            worker.events.keyUnavailable(provider.name, reason)
+            throw Problem(.keyUnavailable, status: 503, "Provider '\(provider.name)' has no key. \(reason)")
+        }
+        if !body.isEmpty, isJSON {
+            let scanned = RequestFacts(json: body)
+            facts.model = facts.model ?? scanned.model
+            facts.isStream = facts.isStream ?? scanned.isStream
+        }
+        try recordIntent(provider.name)
+        do {
+            try dial(index, provider, secret, target)
+        } catch {
+            let failure = UpstreamFailure(.unavailable, "\(error)")
+            finishAttempt(failure, status: nil)
+            fail(failure)
+        }
+    }
+
+    private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ target: RequestTarget) throws {
+        attemptStartedAt = worker.reactor.now
+        let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
+        let mode: Transfer.Body
+        switch head.framing {
+        case .none:
+            // A POST without a body still says so upstream.
+            switch head.method {
+            case .post, .put, .patch: mode = .whole([])
+            default: mode = .none
+            }
+        case .fixed(let length) where !isBodyComplete: mode = .streamed(length: length)
+        case .chunked where !isBodyComplete: mode = .streamed(length: nil)
+        default: mode = .whole(body)
+        }
+        writeHeaders(transfer, provider, secret, runtime.replacedHeaders[index], mode)
+        var line = Array(target.upstream(base: provider.baseURL.path, kind: provider.kind).utf8)
+        line.append(0)
+        self.transfer = transfer
+        try transfer.start(method: head.method, target: line, body: mode, receiver: self)
+        if case .streamed = mode {
+            let prefix = body
+            body = []
+            let hasRoom = prefix.withUnsafeBytes { transfer.send($0) }
+            if !hasRoom { connection.pauseForUpload() }
+        } else {
+            body = []
+        }
+    }
+
+    private func writeHeaders(
+        _ transfer: Transfer, _ provider: Provider, _ secret: Secret?, _ replaced: Set<String>, _ mode: Transfer.Body
+    ) {
+        let lines = transfer.headers
+        let options = HeaderRules.connectionOptions(of: head)
+        var hasAccept = false
+        var hasContentType = false
+        var hasVersion = false
+        head.bytes.withUnsafeBytes { bytes in
+            for field in head.fields
+            where HeaderRules.forwards(field, of: head, connectionOptions: options, replaced: replaced) {
+                switch field.known {
+                case .accept: hasAccept = true
+                case .contentType: hasContentType = true
+                case .anthropicVersion: hasVersion = true
+                default: break
+                }
+                lines.beginLine()
+                if field.value.isEmpty {
+                    // To libcurl "Name:" means: send none; "Name;" sends it empty.
+                    lines.append(UnsafeRawBufferPointer(rebasing: bytes[field.name]))
+                    lines.append(";")
+                } else {
+                    lines.append(UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
+                }
+                lines.endLine()
+            }
+        }
+        // What libcurl would add by itself.
+        if !hasAccept { lines.add("Accept:") }
+        switch mode {
+        case .none: break
+        case .whole, .streamed:
+            lines.add("Expect:")
+            if !hasContentType { lines.add("Content-Type:") }
+        }
+        if case .streamed(nil) = mode { lines.add("Transfer-Encoding: chunked") }
+        if provider.kind == .anthropic, !hasVersion { lines.add("anthropic-version: 2023-06-01") }
+        for header in provider.headers { lines.add(name: header.name, header.value) }
+        if let secret { CredentialInjection.add(secret, as: provider.kind, to: lines) }
+    }
+
+    /// Tells how the try ended, for the record.
+    func finishAttempt(_ failure: UpstreamFailure?, status: Int?) {
+        guard let index = providerIndex else { return }
+        attempts.append(
+            AttemptRecord(
+                provider: runtime.snapshot.routes.providers[index].name, status: status,
+                reason: failure?.reason.rawValue ?? "ok",
+                startedMicroseconds: Int64(attemptStartedAt - startedAt),
+                endedMicroseconds: Int64(worker.reactor.now - startedAt)))
+    }
+}
+
+extension Exchange {
+    /// The command that gives the provider's key has ended, well or not.
+    func keyArrived() {
+        do throws(Problem) { try attempt() } catch { fail(error) }
+    }
+
+    /// A reload came while the key was awaited.
+    func keySourceChanged() {
+        fail(
+            Problem(
+                .keyUnavailable, status: 503, "The configuration changed while this request waited for its key.",
+                isRetryable: true))
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+internal import MenshenUpstream
+
+extension Exchange: TransferReceiver {
+    func transferReceivedInterim(_ transfer: Transfer) {
+        // 100 is between libcurl and the provider; an HTTP/1.0 caller knows no 1xx.
+        guard transfer.head.status != 100, head.isHTTP11 else { return }
+        transfer.head.appendInterim(to: &connection.output)
+        connection.mark()
+    }
+
+    func transferReceivedHead(_ transfer: Transfer) {
+        firstByteAt = worker.reactor.now
+        status = transfer.head.status
+        // What is left of the request body would be taken for the next request.
+        keepAlive = keepAlive && isBodyComplete && !worker.isDraining
+        framing = transfer.head.append(
+            to: &connection.output, method: head.method, isHTTP11: head.isHTTP11, keepAlive: &keepAlive,
+            requestID: Array(id.description.utf8), allowedOrigin: allowedOrigin)
+        connection.mark()
+    }
+
+    func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        if connection.pendingOutput >= Connection.highWater { return false }
+        switch framing {
+        case .fixed(let length):
+            // More than was announced would be read as the next answer.
+            let count = min(bytes.count, length - Int(bytesOut))
+            if count > 0 { deliver(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
+        case .chunked:
+            connection.output.append(hexadecimal: bytes.count)
+            connection.output.append(ascii: "\r\n")
+            deliver(bytes)
+            connection.output.append(ascii: "\r\n")
+        case .untilClose: deliver(bytes)
+        case nil, .some(.none): break
+        }
+        return true
+    }
+
+    private func deliver(_ bytes: UnsafeRawBufferPointer) {
+        connection.output.append(contentsOf: bytes)
+        bytesOut += Int64(bytes.count)
+        responseCapture?.append(bytes)
+        connection.mark()
+    }
+
+    func transferWantsBody(_ transfer: Transfer) { connection.resumeReading() }
+
+    /// The caller took what was waiting.
+    func outputHasRoom() { transfer?.resume() }
+
+    func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?) {
+        self.transfer = nil
+        var failure = failure
+        if failure == nil, case .fixed(let length) = framing, Int(bytesOut) < length {
+            failure = UpstreamFailure(.truncated, "the answer is shorter than its Content-Length")
+        }
+        finishAttempt(failure, status: status)
+        guard let failure else {
+            if framing == .chunked {
+                connection.output.append(ascii: "0\r\n")
+                transfer.head.appendTrailers(to: &connection.output)
+                connection.output.append(ascii: "\r\n")
+            }
+            return end(.complete, .keepAlive(keepAlive))
+        }
+        if framing == nil { return fail(failure) }
+        problem = Self.problem(failure, provider: providerName)
+        end(failure.isTimeout ? .timeout : .truncated, .breakOff(needsReset: framing == .untilClose))
+    }
+
+    var providerName: String {
+        providerIndex.map { runtime.snapshot.routes.providers[$0].name } ?? "-"
+    }
+
+    /// The one place where an upstream failure becomes an answer.
+    static func problem(_ failure: UpstreamFailure, provider: String) -> Problem {
+        let who = "Provider '\(provider)'"
+        switch failure.reason {
+        case .resolve:
+            return Problem(.upstreamUnreachable, status: 502, "\(who): its host name has no address. Check base_url and DNS.", isRetryable: true)
+        case .connect:
+            return Problem(.upstreamUnreachable, status: 502, "\(who) refuses the connection or cannot be reached.", isRetryable: true)
+        case .tls:
+            return Problem(
+                .upstreamUnreachable, status: 502,
+                "\(who): its TLS certificate or handshake failed. Set ca_file if it uses a private authority. (\(failure.detail))")
+        case .proxy:
+            return Problem(.upstreamUnreachable, status: 502, "\(who): the configured proxy failed. (\(failure.detail))", isRetryable: true)
+        case .unavailable:
+            return Problem(.upstreamUnreachable, status: 502, "\(who) cannot be dialled. (\(failure.detail))")
+        case .reset:
+            return Problem(.upstreamBroken, status: 502, "\(who) closed the connection before it answered.", isRetryable: true)
+        case .malformed:
+            return Problem(.upstreamBroken, status: 502, "\(who) sent an answer that cannot be relayed safely. (\(failure.detail))")
+        case .truncated:
+            return Problem(.upstreamBroken, status: 502, "\(who): its answer broke off.", isRetryable: true)
+        case .connectTimeout:
+            return Problem(.upstreamTimeout, status: 504, "\(who) did not accept a connection within upstream.connect_timeout.", isRetryable: true)
+        case .firstByteTimeout:
+            return Problem(.upstreamTimeout, status: 504, "\(who) did not begin to answer within upstream.first_byte_timeout.", isRetryable: true)
+        case .gapTimeout:
+            return Problem(.upstreamTimeout, status: 504, "\(who) fell silent for upstream.gap_timeout.", isRetryable: true)
+        case .totalTimeout:
+            return Problem(.upstreamTimeout, status: 504, "\(who) did not finish within upstream.total_timeout.", isRetryable: true)
+        }
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+internal import MenshenStore
+internal import MenshenUpstream
+
+extension Exchange {
+    // MARK: Records
+
+    /// Hands the intent to the store; from here on the answer waits for its receipt.
+    func recordIntent(_ provider: String) throws(Problem) {
+        let intent = makeIntent(provider: provider)
+        self.intent = intent
+        guard worker.record(.intent(intent), for: self) else {
+            self.intent = nil
+            throw Problem(
+                .overloaded, status: 503, "The audit backlog is full; requests come faster than they can be recorded.",
+                isRetryable: true)
+        }
+        record = .waiting
+        connection.isHeld = true
+    }
+
+    private func makeIntent(provider: String?) -> AuditIntent {
+        AuditIntent(
+            id: id, caller: connection.caller, tokenName: tokenName, method: head.method.rawValue,
+            path: target?.path ?? "-", dialect: dialect.rawValue, provider: provider, model: facts.model,
+            isStream: facts.isStream)
+    }
+
+    /// The store's word about this request.
+    func receive(_ device: AuditDevice) {
+        guard record == .waiting else { return }
+        record = .safe
+        if device == .none, intent != nil || isAuthenticated { return refuseUnrecorded() }
+        connection.isHeld = false
+        connection.mark()
+        if let ending { finish(ending) }
+    }
+
+    /// Neither device took the record: what the provider said so far is thrown away.
+    private func refuseUnrecorded() {
+        transfer?.cancel()
+        transfer = nil
+        connection.output.removeAll(keepingCapacity: true)
+        connection.isHeld = false
+        framing = nil
+        let problem = Problem(
+            .auditUnavailable, status: 503,
+            "No record of this request can be kept: neither the audit database nor the journal takes it.", isRetryable: true)
+        keepAlive = false
+        LocalAnswer(problem, dialect, id).append(to: &connection.output, for: self)
+        settle(.refused)
+        finish(.keepAlive(false))
+    }
+
+    // MARK: Answers of our own
+
+    /// Answers with a problem, or breaks off if the provider's head went down already.
+    func fail(_ problem: Problem, _ state: EndState = .refused) {
+        if isSettled || ending != nil { return }
+        self.problem = problem
+        transfer?.cancel()
+        transfer = nil
+        if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
+        keepAlive = keepAlive && isBodyComplete
+        answer(LocalAnswer(problem, dialect, id), state)
+    }
+
+    func fail(_ failure: UpstreamFailure) {
+        let problem = Self.problem(failure, provider: providerName)
+        fail(problem, failure.isTimeout ? .timeout : .upstreamError)
+    }
+
+    /// A head that could not be read: nothing is known but who sent it.
+    func refuseMalformed(_ problem: Problem) {
+        keepAlive = false
+        if case .unix = connection.listener.socket.kind { isAuthenticated = true }
+        fail(problem)
+    }
+
+    func answer(_ answer: LocalAnswer, _ state: EndState = .complete) {
+        if worker.isDraining { keepAlive = false }
+        status = answer.status
+        firstByteAt = worker.reactor.now
+        answer.append(to: &connection.output, for: self)
+        bytesOut = Int64(answer.body.count)
+        end(state, .keepAlive(keepAlive))
+    }
+
+    // MARK: The end
+
+    /// The answer, whole or broken, is in the connection's output. Settles, and lets the connection go on once the record
+    /// is safe.
+    func end(_ state: EndState, _ ending: Ending) {
+        guard self.ending == nil else { return }
+        self.ending = ending
+        settle(state)
+        if record == .waiting { return }
+        finish(ending)
+    }
+
+    private func finish(_ ending: Ending) {
+        connection.mark()
+        switch ending {
+        case .keepAlive(let keepAlive): connection.exchangeEnded(keepAlive: keepAlive)
+        case .breakOff(let needsReset): connection.breakOff(needsReset: needsReset)
+        }
+    }
+
+    /// The caller is gone; so is, at once, the provider's work for it.
+    func callerLeft() { stop(.clientGone) }
+
+    /// menshen stops before the answer ends.
+    func abort() { stop(.aborted) }
+
+    private func stop(_ state: EndState) {
+        if let transfer {
+            transfer.cancel()
+            self.transfer = nil
+            finishAttempt(nil, status: status)
+            attempts[attempts.count - 1].reason = state.rawValue
+        }
+        worker.forget(self)
+        settle(state)
+    }
+
+    /// The last phase of every request: completes its record.
+    private func settle(_ state: EndState) {
+        if isSettled { return }
+        isSettled = true
+        let now = worker.reactor.now
+        let intent = intent ?? makeIntent(provider: nil)
+        var settlement = AuditSettlement(
+            intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn, bytesOut: bytesOut)
+        settlement.status = status
+        settlement.problem = problem?.code.rawValue
+        settlement.attempts = attempts
+        settlement.firstByteMicroseconds = firstByteAt.map { Int64($0 - startedAt) }
+        if requestCapture != nil || responseCapture != nil {
+            let keys = runtime.keys.known(runtime.snapshot.routes.providers)
+            settlement.requestBody = requestCapture?.masked(keys)
+            settlement.responseBody = responseCapture?.masked(keys)
+        }
+        if self.intent != nil {
+            worker.record(settlement)
+        } else if worker.record(.refused(settlement, authenticated: isAuthenticated), for: self) {
+            record = .waiting
+            connection.isHeld = !connection.isClosed
+        }
+    }
+}

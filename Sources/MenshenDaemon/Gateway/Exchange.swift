@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+internal import MenshenUpstream
+
+/// One request with its answer. Its life is the phases of LifeOfARequest.md, one file each: *authorise* and
+/// *understand* here, *attempt* in Exchange+Attempt, *relay* in Exchange+Relay, *settle* in Exchange+Settle, which every
+/// request ends in. Belongs to its connection and the worker's thread.
+final class Exchange {
+    enum Record {
+        /// Nothing is with the store yet.
+        case none
+        /// The store has the intent, or the whole row of a refusal; the answer waits.
+        case waiting
+        case safe
+    }
+
+    /// What happens to the connection once the answer's record is safe and the answer is written.
+    enum Ending {
+        case keepAlive(Bool)
+        case breakOff(needsReset: Bool)
+    }
+
+    unowned let connection: Connection
+    unowned let worker: Worker
+    let runtime: Runtime
+    let head: RequestHead
+    let id: RequestID
+    /// Monotonic microseconds.
+    let startedAt: UInt64
+
+    // authorise
+    var dialect = Dialect.openai
+    var target: RequestTarget?
+    var isAuthenticated = false
+    var tokenName: String?
+    /// Named in Access-Control-Allow-Origin.
+    var allowedOrigin: String?
+
+    // understand
+    var facts = RequestFacts()
+    var body: [UInt8] = []
+    var isBodyComplete = false
+    var bytesIn: Int64 = 0
+    var requestCapture: BodyCapture?
+
+    // attempt
+    var providerIndex: Int?
+    var transfer: Transfer?
+    var attemptStartedAt: UInt64 = 0
+    var attempts: [AttemptRecord] = []
+
+    // relay
+    /// Set when the provider's head went down.
+    var framing: ResponseHead.Framing?
+    var keepAlive: Bool
+    var bytesOut: Int64 = 0
+    var firstByteAt: UInt64?
+    var status: Int?
+    var responseCapture: BodyCapture?
+
+    // settle
+    var record = Record.none
+    var intent: AuditIntent?
+    var problem: Problem?
+    var isSettled = false
+    var ending: Ending?
+
+    init(_ connection: Connection, _ head: RequestHead) {
+        self.connection = connection
+        self.head = head
+        worker = connection.worker
+        runtime = worker.runtime
+        id = worker.nextRequestID()
+        startedAt = worker.reactor.now
+        keepAlive = head.keepAlive
+    }
+
+    /// The head is there. `hasBody`: its body is still to come, by `receiveBody` and `bodyEnded`.
+    func begin(hasBody: Bool) {
+        isBodyComplete = !hasBody
+        do throws(Problem) {
+            let target = try readTarget()
+            if try answerPreflight() { return }
+            try authorise(target)
+            if let surface = Surface(target, head.method) { return try serve(surface) }
+            if let fault = runtime.snapshot.fault {
+                throw Problem(
+                    .configurationBroken, status: 503, "menshen has no usable configuration. \(fault)")
+            }
+            providerIndex = try runtime.snapshot.routes.choose(target, dialect, draw: worker.random.draw())
+            try understandHead(target)
+            if isBodyComplete { return try attempt() }
+            if head.expectsContinue {
+                connection.output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
+                connection.flush()
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    // MARK: Authorise
+
+    private func readTarget() throws(Problem) -> RequestTarget {
+        let path = head.text(head.path)
+        guard let target = RequestTarget(path: path, query: head.query.map(head.text), providerNames: runtime.snapshot.routes.names)
+        else {
+            throw Problem(.forbiddenPath, status: 400, "The path holds a '.' or '..' segment.")
+        }
+        dialect = Dialect(path: target.path)
+        self.target = target
+        return target
+    }
+
+    /// Answers a browser that asks whether a page may call; true if it was one.
+    private func answerPreflight() throws(Problem) -> Bool {
+        guard let gate = connection.listener.webGate(runtime.snapshot) else { return false }
+        if let problem = gate.checkHost(head) { throw problem }
+        switch gate.judgeOrigin(head) {
+        case .absent, .own: return false
+        case .foreign: throw WebGate.foreignOrigin
+        case .allowed(let origin):
+            allowedOrigin = origin
+            guard head.method == .options, head.first(.accessControlRequestMethod) != nil else { return false }
+            answer(LocalAnswer(status: 204, fields: LocalAnswer.preflightFields(head)))
+            return true
+        }
+    }
+
+    /// Who is calling, and may they? On a Unix socket the peer's uid was judged when the connection was accepted.
+    private func authorise(_ target: RequestTarget) throws(Problem) {
+        let verdict = runtime.snapshot.tokens.judge(head, queryKey: target.queryKey)
+        if case .valid(let name) = verdict { tokenName = name }
+        guard case .tcp = connection.listener.socket.kind else {
+            isAuthenticated = true
+            return
+        }
+        let authentication = runtime.snapshot.configuration.authentication
+        if Surface(target, head.method) != nil {
+            try authoriseSurface(target, authentication, verdict)
+        } else if authentication.enable, runtime.snapshot.fault == nil {
+            switch verdict {
+            case .valid: break
+            case .missing:
+                throw Problem(
+                    .unauthenticated, status: 401,
+                    "A proxy token is needed: send it as 'Authorization: Bearer TOKEN', or where your SDK puts its API key.")
+            case .invalid:
+                throw Problem(
+                    .unauthenticated, status: 401,
+                    "The proxy token is not known. It is one of [auth] in menshen's configuration, not the provider's key.")
+            }
+            isAuthenticated = true
+            if let problem = WebGate.checkContentType(head) { throw problem }
+        } else {
+            isAuthenticated = !authentication.enable
+            if let problem = WebGate.checkContentType(head) { throw problem }
+        }
+    }
+
+    private func authoriseSurface(
+        _ target: RequestTarget, _ authentication: Configuration.Authentication, _ verdict: TokenGate.Verdict
+    ) throws(Problem) {
+        if target.path == Surface.healthPath { return }
+        if !authentication.enable {
+            isAuthenticated = true
+            return
+        }
+        if case .valid = verdict {
+            isAuthenticated = true
+            return
+        }
+        guard let password = authentication.password else {
+            throw Problem(
+                .unauthenticated, status: 401,
+                "The status page has no password. Set [auth] user and password, or use the Unix socket.")
+        }
+        guard BasicCredentials.match(head, user: authentication.user, password: password) else {
+            throw Problem(.unauthenticated, status: 401, "User and password of [auth] are needed.")
+        }
+        isAuthenticated = true
+    }
+
+    // MARK: Understand
+
+    /// Bodies up to this size are read whole before the provider is dialled: their facts are known then, and they go out
+    /// in one piece. Larger ones are streamed through. Four of the largest usual prompts (400 KB of an agent's context).
+    static let wholeBodyLimit = 2 << 20
+    /// Part of a streamed body that is read for facts before the provider is dialled.
+    private static let factsPrefix = 64 << 10
+
+    private var isStreamed: Bool {
+        switch head.framing {
+        case .none: false
+        case .fixed(let length): length > Self.wholeBodyLimit
+        case .chunked: body.count > Self.wholeBodyLimit
+        }
+    }
+
+    private func understandHead(_ target: RequestTarget) throws(Problem) {
+        if dialect == .gemini { facts = RequestFacts(geminiPath: target.path) }
+        if dialect == .azure { facts.model = RequestFacts.azureDeployment(target.path) }
+        if case .fixed(let length) = head.framing, length <= Self.wholeBodyLimit { body.reserveCapacity(length) }
+        let logging = runtime.snapshot.configuration.logging
+        if logging.logRequestBody { requestCapture = BodyCapture(limit: logging.maxBodyBytes) }
+        if logging.logResponseBody { responseCapture = BodyCapture(limit: logging.maxBodyBytes) }
+    }
+
+    /// A piece of the body; false asks for a pause.
+    func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytesIn += Int64(bytes.count)
+        if isSettled || ending != nil { return true }
+        requestCapture?.append(bytes)
+        if let transfer { return transfer.send(bytes) }
+        body.append(contentsOf: bytes)
+        if record == .none, isStreamed, body.count >= Self.factsPrefix {
+            do throws(Problem) { try attempt() } catch { fail(error) }
+        }
+        // A key command is still running.
+        return transfer != nil || body.count < Self.wholeBodyLimit + Connection.highWater
+    }
+
+    func bodyEnded() {
+        isBodyComplete = true
+        if isSettled || ending != nil { return }
+        if let transfer { return transfer.endBody() }
+        if record == .none {
+            do throws(Problem) { try attempt() } catch { fail(error) }
+        }
+    }
+
+    var isJSON: Bool {
+        guard let range = head.first(.contentType) else { return true }
+        return head.text(range).lowercased().contains("json")
+    }
+}

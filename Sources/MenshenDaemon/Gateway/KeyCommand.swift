@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import Subprocess
+internal import SystemPackage
+
+/// Runs a provider's `api_key_command` off the reactor's thread.
+enum KeyCommand {
+    /// More than any key, less than what would be a mistake.
+    private static let outputLimit = 64 << 10
+    /// What a helper needs to find its own configuration; nothing of systemd's sockets and nothing of ours.
+    private static let passedOn = [
+        "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME", "PASSWORD_STORE_DIR",
+        "SSH_AUTH_SOCK", "CREDENTIALS_DIRECTORY", "VAULT_ADDR", "OP_ACCOUNT", "BW_SESSION", "BITWARDENCLI_APPDATA_DIR",
+        "AWS_PROFILE", "AWS_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "CLOUDSDK_CONFIG",
+        "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_CONFIG_DIR",
+    ]
+
+    /// `ended` is called once, on a thread of Swift's pool.
+    static func start(_ argv: [String], timeout: Duration, ended: @escaping @Sendable (Result<Secret, KeyCommandFailure>) -> Void) {
+        Task { ended(await run(argv, timeout: timeout)) }
+    }
+
+    private static func run(_ argv: [String], timeout: Duration) async -> Result<Secret, KeyCommandFailure> {
+        guard let program = argv.first else { return .failure(KeyCommandFailure(message: "api_key_command is empty.")) }
+        let work = Task { () async -> Result<Secret, KeyCommandFailure> in await capture(program, Array(argv.dropFirst())) }
+        let clock = Task {
+            try await Task.sleep(for: timeout)
+            work.cancel()
+        }
+        let result = await work.value
+        let isLate = clock.isCancelled ? false : work.isCancelled
+        clock.cancel()
+        return isLate
+            ? .failure(KeyCommandFailure(message: "The key command '\(program)' did not end within api_key_command_timeout."))
+            : result
+    }
+
+    private static func capture(_ program: String, _ arguments: [String]) async -> Result<Secret, KeyCommandFailure> {
+        var options = PlatformOptions()
+        // A cancelled command and whatever it started are told to end, then made to.
+        options.processGroupID = 0
+        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
+        do {
+            let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
+            let outcome = try await Subprocess.run(
+                executable, arguments: Arguments(arguments), environment: environment, platformOptions: options, input: .none,
+                output: .bytes(limit: outputLimit), error: .string(limit: 4096))
+            guard outcome.terminationStatus.isSuccess else {
+                let words = outcome.standardError?.split(separator: "\n").first.map { ": \($0)" } ?? ""
+                return .failure(
+                    KeyCommandFailure(message: "The key command '\(program)' failed (\(outcome.terminationStatus))\(words)"))
+            }
+            guard let secret = Secret(keyText: outcome.standardOutput) else {
+                return .failure(
+                    KeyCommandFailure(message: "The key command '\(program)' printed nothing, or more than one line of visible ASCII."))
+            }
+            return .success(secret)
+        } catch {
+            return .failure(KeyCommandFailure(message: "The key command '\(program)' could not be run: \(error)"))
+        }
+    }
+
+    private static var environment: Subprocess.Environment {
+        var values: [Subprocess.Environment.Key: String] = [:]
+        for name in passedOn {
+            if let value = Linux.Environment.value(name) { values[.init(stringLiteral: name)] = value }
+        }
+        return .custom(values)
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+
+/// An answer menshen writes itself: a refusal, a pre-flight, a page of its own.
+struct LocalAnswer {
+    let status: Int
+    var body: [UInt8] = []
+    var fields: [(name: String, value: String)] = []
+
+    init(status: Int, fields: [(name: String, value: String)], body: [UInt8] = []) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+    }
+
+    /// A problem in the shape the dialect's SDKs read; the headers tell it from the provider's own errors.
+    init(_ problem: Problem, _ dialect: Dialect, _ id: RequestID) {
+        status = problem.status
+        body = problem.body(dialect, requestID: id.description)
+        fields = [
+            ("Content-Type", "application/json"),
+            (dialect == .anthropic ? "request-id" : "x-request-id", id.description),
+            ("x-menshen-error", problem.code.rawValue),
+            ("x-should-retry", problem.isRetryable ? "true" : "false"),
+        ]
+        if problem.status == 401 { fields.append(("WWW-Authenticate", "Bearer realm=\"menshen\"")) }
+        if problem.status == 503, problem.isRetryable { fields.append(("Retry-After", "1")) }
+    }
+
+    static func preflightFields(_ head: RequestHead) -> [(name: String, value: String)] {
+        [
+            ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+            // A browser lists what it wants; every header that passes upstream anyway may be sent.
+            ("Access-Control-Allow-Headers", "authorization, content-type, x-api-key, api-key, x-goog-api-key, anthropic-version, anthropic-beta, openai-beta, x-stainless-arch, x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout, idempotency-key, user-agent, anthropic-dangerous-direct-browser-access"),
+            ("Access-Control-Max-Age", "600"),
+        ]
+    }
+
+    func append(to output: inout [UInt8], for exchange: Exchange) {
+        output.append(ascii: "HTTP/1.1 ")
+        output.append(decimal: status)
+        output.append(0x20)
+        output.append(contentsOf: StatusText.of(status).utf8)
+        output.append(ascii: "\r\n")
+        for field in fields {
+            output.append(contentsOf: field.name.utf8)
+            output.append(ascii: ": ")
+            output.append(contentsOf: field.value.utf8)
+            output.append(ascii: "\r\n")
+        }
+        if status != 204 { ResponseHead.append(length: body.count, to: &output) }
+        ResponseHead.append(requestID: Array(exchange.id.description.utf8), allowedOrigin: exchange.allowedOrigin, to: &output)
+        ResponseHead.append(connection: exchange.keepAlive, isHTTP11: exchange.head.isHTTP11, to: &output)
+        output.append(ascii: "\r\n")
+        if exchange.head.method != .head { output += body }
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import MenshenCore
+internal import Crypto
+internal import Curl
+internal import MenshenUpstream
+
+/// One configuration in force, as every worker reads it; replaced whole by a reload.
+package final class Snapshot: Sendable {
+    package let configuration: Configuration
+    package let routes: RouteTable
+    package let tokens: TokenGate
+    /// Why there is no usable configuration; then every request is answered 503 with this.
+    package let fault: String?
+
+    package init(_ configuration: Configuration) {
+        self.configuration = configuration
+        routes = RouteTable(providers: configuration.providers)
+        tokens = TokenGate(tokens: configuration.authentication.tokens)
+        fault = nil
+    }
+
+    /// Nothing to go by: the configuration is broken and menshen was started by its socket.
+    package init(fault: String) {
+        configuration = Configuration()
+        routes = RouteTable(providers: [])
+        tokens = TokenGate(tokens: [])
+        self.fault = fault
+    }
+}
+
+/// What one worker makes of a snapshot: endpoints with their handles, and keys. Exchanges keep the one they began with.
+final class Runtime {
+    let snapshot: Snapshot
+    let keys: KeyRing
+    private let endpoints: [Endpoint]
+    /// Lower-case names of the headers each provider's configuration sets.
+    let replacedHeaders: [Set<String>]
+
+    init(_ snapshot: Snapshot, keys: KeyRing) throws(CurlError) {
+        self.snapshot = snapshot
+        self.keys = keys
+        let upstream = snapshot.configuration.upstream
+        var endpoints: [Endpoint] = []
+        for provider in snapshot.routes.providers { endpoints.append(try Endpoint(Self.settings(provider, upstream))) }
+        self.endpoints = endpoints
+        replacedHeaders = snapshot.routes.providers.map { Set($0.headers.map { $0.name.lowercased() }) }
+    }
+
+    func endpoint(_ index: Int) -> Endpoint { endpoints[index] }
+
+    private static func settings(_ provider: Provider, _ upstream: Configuration.Upstream) -> Endpoint.Settings {
+        var proxy: [UInt8] = []
+        provider.proxy?.append(to: &proxy)
+        return Endpoint.Settings(
+            url: provider.baseURL.origin, isTLS: provider.baseURL.isTLS, socketPath: provider.baseURL.socketPath,
+            proxy: String(decoding: proxy, as: UTF8.self), caFile: provider.caFile, http2: provider.http2,
+            connectTimeoutMilliseconds: Int(upstream.connectTimeout.microseconds / 1000),
+            totalTimeoutMilliseconds: upstream.totalTimeout.map { Int($0.microseconds / 1000) },
+            firstByteTimeout: upstream.firstByteTimeout.microseconds, gapTimeout: upstream.gapTimeout.microseconds)
+    }
+}
+
+extension Duration {
+    /// Not negative; what a timer takes.
+    var microseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        return UInt64(max(0, seconds)) * 1_000_000 + UInt64(max(0, attoseconds) / 1_000_000_000_000)
+    }
+}

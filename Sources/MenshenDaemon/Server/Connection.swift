@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import Linux
+internal import MenshenCore
+internal import Reactor
+
+/// One accepted socket: reads requests one after the other, hands each to an exchange, and writes what the exchange
+/// produces. Bytes of an answer stay here until its record is safe (`isHeld`).
+final class Connection: ReadinessHandler, TimerHandler {
+    /// Unsent bytes above which the upstream is paused: enough to keep a fast reader busy between two turns.
+    static let highWater = 256 << 10
+    /// Unread input kept while an answer is under way (pipelined requests).
+    private static let inputLimit = 64 << 10
+    /// After an answer that ends the connection early: how much, and how long, a caller that still sends is heard, so
+    /// that it reads the answer in place of a reset.
+    private static let lingerBytes = 8 << 20
+    private static let lingerTime: UInt64 = 2_000_000
+
+    private enum Phase {
+        case head
+        case body(BodyDecoder)
+        /// The request is whole; its answer is under way.
+        case answering
+        /// The answer is written; input is thrown away until the caller closes.
+        case lingering(heard: Int)
+        case closed
+    }
+
+    let fd: Int32
+    let listener: Listener
+    let caller: CallerRecord
+    unowned let worker: Worker
+
+    private var phase = Phase.head
+    private var parser = RequestParser()
+    private var exchange: Exchange?
+    private var input: [UInt8] = []
+    private var isInputEnded = false
+    private var isReadingPaused = false
+    private var closesAfterOutput = false
+    private var resetsOnClose = false
+    private lazy var timer = Timer(self)
+
+    /// What is to go down; filled by the exchange, emptied by `flush`.
+    var output: [UInt8] = []
+    private var sent = 0
+    /// True while the answer's record is not safe yet: nothing goes down.
+    var isHeld = false
+    private var isMarked = false
+    private var mayContinue = false
+    private(set) var requests = 0
+
+    init(_ fd: Int32, _ listener: Listener, _ caller: CallerRecord, _ worker: Worker) {
+        self.fd = fd
+        self.listener = listener
+        self.caller = caller
+        self.worker = worker
+    }
+
+    var isClosed: Bool { if case .closed = phase { true } else { false } }
+    /// No request has begun.
+    var isIdle: Bool { if case .head = phase { exchange == nil && input.isEmpty && output.isEmpty } else { false } }
+    var pendingOutput: Int { output.count - sent }
+
+    func start() throws(SystemError) {
+        try worker.reactor.register(fd, .readable, self)
+        setTimer(worker.settings.idleTimeout)
+    }
+
+    // MARK: Reading
+
+    func ready(_ descriptor: Int32, _ readiness: Readiness) {
+        if readiness.contains(.writable) { flush() }
+        if isClosed { return }
+        if readiness.contains(.error) { return callerLeft() }
+        // A Unix peer that closed, rather than half-closed, is gone for good; what it sent is still to be read if no
+        // request is under way.
+        if readiness.contains(.hangup), isInputEnded || exchange != nil { return callerLeft() }
+        if readiness.contains(.readable) || readiness.contains(.hangup) { read() }
+    }
+
+    private func read() {
+        switch SocketIO.read(fd, into: worker.scratch) {
+        case .wouldBlock: return
+        case .failed: callerLeft()
+        case .bytes(0): inputEnded()
+        case .bytes(let count):
+            if case .lingering(let heard) = phase { return linger(heard + count) }
+            let fresh = UnsafeRawBufferPointer(rebasing: worker.scratch[..<count])
+            if input.isEmpty {
+                let used = process(fresh)
+                if used < count, !isClosed { input.append(contentsOf: fresh[used...]) }
+            } else {
+                input.append(contentsOf: fresh)
+                processInput()
+            }
+            if input.count > Self.inputLimit, case .answering = phase { pauseReading() }
+        }
+    }
+
+    private func processInput() {
+        let pending = input
+        let used = pending.withUnsafeBytes { process($0) }
+        if isClosed { return }
+        input = used == pending.count ? [] : Array(pending[used...])
+    }
+
+    /// Takes requests and body bytes from `bytes`; returns how many are used.
+    private func process(_ bytes: UnsafeRawBufferPointer) -> Int {
+        bytes.withMemoryRebound(to: UInt8.self) { buffer in
+            var used = 0
+            do {
+                while used < buffer.count, !isReadingPaused {
+                    switch phase {
+                    case .head:
+                        let rest = UnsafeBufferPointer(rebasing: buffer[used...])
+                        switch try parser.parse(rest.span, limit: worker.settings.maxHeaderBytes) {
+                        case .needMore:
+                            if !timerIsForHead { setTimer(worker.settings.headerTimeout, isForHead: true) }
+                            return used
+                        case .head(let head, let consumed):
+                            used += consumed
+                            try begin(head)
+                        }
+                    case .body(var decoder):
+                        let step = try decoder.next(buffer.span, from: used)
+                        phase = .body(decoder)
+                        switch step {
+                        case .needMore(let consumed): return consumed
+                        case .data(let range):
+                            used = range.upperBound
+                            setTimer(worker.settings.idleTimeout)
+                            let piece = UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: buffer[range]))
+                            if exchange?.receiveBody(piece) == false { pauseReading() }
+                            if decoder.isDone { bodyEnded() }
+                        case .end(let consumed):
+                            used = consumed
+                            bodyEnded()
+                        }
+                    case .answering, .lingering, .closed: return used
+                    }
+                }
+            } catch {
+                refuse(error)
+                return buffer.count
+            }
+            return used
+        }
+    }
+
+    private func begin(_ head: RequestHead) throws(HTTPError) {
+        requests += 1
+        cancelTimer()
+        let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
+        let exchange = Exchange(self, head)
+        self.exchange = exchange
+        phase = decoder.isDone ? .answering : .body(decoder)
+        exchange.begin(hasBody: !decoder.isDone)
+    }
+
+    private func bodyEnded() {
+        guard case .body = phase else { return }
+        phase = .answering
+        cancelTimer()
+        exchange?.bodyEnded()
+    }
+
+    /// Malformed input: what follows cannot be trusted, so the connection ends with the answer.
+    private func refuse(_ error: HTTPError) {
+        let problem = Problem(
+            error == .bodyTooLarge || error == .headTooLarge ? .requestTooLarge : .malformedRequest, status: error.status,
+            error.explanation)
+        if let exchange {
+            exchange.fail(problem)
+        } else {
+            let exchange = Exchange(self, RequestHead())
+            self.exchange = exchange
+            exchange.refuseMalformed(problem)
+        }
+    }
+
+    private func pauseReading() {
+        isReadingPaused = true
+        updateInterest()
+    }
+
+    /// The exchange has room for more of the body.
+    func resumeReading() {
+        guard isReadingPaused, !isClosed else { return }
+        isReadingPaused = false
+        mayContinue = true
+        mark()
+        updateInterest()
+    }
+
+    private func inputEnded() {
+        isInputEnded = true
+        updateInterest()
+        switch phase {
+        case .head: closeWhenWritten()
+        case .answering where mayHalfClose: break
+        case .answering, .body: callerLeft()
+        case .lingering: close()
+        case .closed: break
+        }
+    }
+
+    /// On a Unix socket the kernel tells a caller that only finished sending from one that left (EPOLLHUP). On TCP both
+    /// look alike; only a caller that announced the end of the connection is taken to be waiting for its answer.
+    private var mayHalfClose: Bool {
+        if case .unix = listener.socket.kind { return true }
+        return exchange?.head.keepAlive == false
+    }
+
+    // MARK: Writing
+
+    /// Has `flush` run at the end of the turn.
+    func mark() {
+        guard !isMarked else { return }
+        isMarked = true
+        worker.marked.append(self)
+    }
+
+    func endOfTurn() {
+        isMarked = false
+        if isClosed { return }
+        flush()
+        if mayContinue, !isClosed {
+            mayContinue = false
+            if !input.isEmpty { processInput() }
+            if case .head = phase, isInputEnded, !isClosed { closeWhenWritten() }
+        }
+    }
+
+    func flush() {
+        guard !isHeld, !isClosed else { return }
+        while sent < output.count {
+            let outcome = output.withUnsafeBytes { SocketIO.write(fd, UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+            switch outcome {
+            case .bytes(let count): sent += count
+            case .failed: return callerLeft()
+            case .wouldBlock:
+                if sent > Self.highWater {
+                    output.removeFirst(sent)
+                    sent = 0
+                }
+                // A reader that has stopped for good must not keep its upstream for ever.
+                setTimer(worker.settings.writeTimeout)
+                updateInterest(writable: true)
+                if pendingOutput < Self.highWater { exchange?.outputHasRoom() }
+                return
+            }
+        }
+        if sent > 0 {
+            worker.recycle(&output)
+            sent = 0
+            updateInterest()
+            if case .answering = phase { cancelTimer() }
+            exchange?.outputHasRoom()
+        }
+        if closesAfterOutput { finishClosing() }
+    }
+
+    private func updateInterest(writable: Bool = false) {
+        var interest: Readiness = []
+        if !isInputEnded, !isReadingPaused { interest.insert(.readable) }
+        if writable || pendingOutput > 0 && !isHeld { interest.insert(.writable) }
+        worker.reactor.want(fd, interest)
+    }
+
+    // MARK: The end of an exchange
+
+    /// The answer is in `output`, whole. Goes on with the next request or closes.
+    func exchangeEnded(keepAlive: Bool) {
+        exchange = nil
+        // A body that was not read to its end hides where the next request begins.
+        let isBodyRead = if case .answering = phase { true } else { false }
+        if keepAlive, isBodyRead, !worker.isDraining || requests == 0 {
+            phase = .head
+            setTimer(worker.settings.idleTimeout)
+            isReadingPaused = false
+            mayContinue = true
+            mark()
+        } else {
+            closeWhenWritten()
+        }
+    }
+
+    /// The answer broke off: the caller must see that.
+    func breakOff(needsReset: Bool) {
+        exchange = nil
+        resetsOnClose = needsReset
+        isHeld = false
+        closeWhenWritten()
+    }
+
+    private func closeWhenWritten() {
+        closesAfterOutput = true
+        if case .head = phase { phase = .answering }
+        mark()
+    }
+
+    private func finishClosing() {
+        closesAfterOutput = false
+        if resetsOnClose {
+            SocketIO.resetOnClose(fd)
+            return close()
+        }
+        if isInputEnded { return close() }
+        // Closing with unread input would turn into a reset that may overtake the answer.
+        SocketIO.finishWriting(fd)
+        phase = .lingering(heard: 0)
+        input = []
+        isReadingPaused = false
+        updateInterest()
+        setTimer(Self.lingerTime)
+    }
+
+    private func linger(_ heard: Int) {
+        if heard > Self.lingerBytes { return close() }
+        phase = .lingering(heard: heard)
+    }
+
+    /// Keep-alive ends for a connection without a request.
+    func closeIfIdle() {
+        if isIdle { close() }
+    }
+
+    func abort() {
+        exchange?.abort()
+        close()
+    }
+
+    private func callerLeft() {
+        let leaving = exchange
+        exchange = nil
+        close()
+        leaving?.callerLeft()
+    }
+
+    func close() {
+        guard !isClosed else { return }
+        phase = .closed
+        worker.reactor.timers.cancel(timer)
+        worker.reactor.deregister(fd)
+        SocketIO.close(fd)
+        worker.forget(self)
+    }
+
+    // MARK: Timers
+
+    private var timerIsForHead = false
+
+    private func setTimer(_ microseconds: UInt64, isForHead: Bool = false) {
+        timerIsForHead = isForHead
+        worker.reactor.timers.set(timer, at: worker.reactor.now + microseconds)
+    }
+
+    private func cancelTimer() {
+        timerIsForHead = false
+        worker.reactor.timers.cancel(timer)
+    }
+
+    func timerFired(_ timer: Timer) {
+        switch phase {
+        case .head where timerIsForHead:
+            timeOut("The request head did not arrive within server.header_timeout.")
+        case .body where pendingOutput == 0:
+            timeOut("The request body stopped arriving for server.idle_timeout.")
+        case .head, .lingering, .closed: close()
+        case .body, .answering: callerLeft()
+        }
+    }
+
+    private func timeOut(_ message: String) {
+        let exchange = exchange ?? Exchange(self, RequestHead())
+        self.exchange = exchange
+        let problem = Problem(.requestTimeout, status: 408, message, isRetryable: true)
+        if case .head = phase { exchange.refuseMalformed(problem) } else { exchange.fail(problem) }
+    }
+}

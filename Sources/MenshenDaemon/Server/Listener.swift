@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import Linux
+package import MenshenCore
+internal import Reactor
+
+/// A socket to accept on, as the workers get it; several workers share one.
+package struct ListeningSocket: Sendable {
+    package enum Kind: Sendable {
+        /// Callers are known by their peer credentials.
+        case unix(path: String)
+        /// Callers need a token, and browsers are kept out.
+        case tcp(addresses: [String], port: UInt16)
+    }
+
+    package let descriptor: Int32
+    package let kind: Kind
+    /// "unix:/run/user/1000/menshen/menshen.sock", "tcp:127.0.0.1:8080"; for the status page and logs.
+    package let name: String
+
+    package init(descriptor: Int32, kind: Kind, name: String) {
+        self.descriptor = descriptor
+        self.kind = kind
+        self.name = name
+    }
+}
+
+/// Accepts on one socket for one worker.
+final class Listener: ReadinessHandler, TimerHandler {
+    /// Accepted in one turn, so that a storm of connections does not starve those that are open.
+    private static let batch = 64
+    /// After the process ran out of descriptors: long enough for some to close, short enough not to be noticed.
+    private static let pause: UInt64 = 100_000
+
+    let socket: ListeningSocket
+    private unowned let worker: Worker
+    private lazy var timer = Timer(self)
+
+    init(_ socket: ListeningSocket, _ worker: Worker) {
+        self.socket = socket
+        self.worker = worker
+    }
+
+    func start() throws(SystemError) {
+        try worker.reactor.register(socket.descriptor, .readable, self, isShared: worker.isOneOfSeveral)
+    }
+
+    /// Connections that are waiting stay in the kernel's queue.
+    func stop() {
+        worker.reactor.timers.cancel(timer)
+        worker.reactor.deregister(socket.descriptor)
+    }
+
+    func ready(_ descriptor: Int32, _ readiness: Readiness) { accept() }
+
+    func accept() {
+        for _ in 0..<Self.batch {
+            do {
+                guard let fd = try SocketIO.accept(socket.descriptor) else { return }
+                worker.admit(fd, from: self)
+            } catch {
+                worker.events.acceptFailed(socket.name, error)
+                worker.reactor.deregister(socket.descriptor)
+                worker.reactor.timers.set(timer, at: worker.reactor.now + Self.pause)
+                return
+            }
+        }
+    }
+
+    func timerFired(_ timer: Timer) {
+        do { try start() } catch { worker.events.acceptFailed(socket.name, error) }
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+package import MenshenStore
+internal import Reactor
+internal import Synchronization
+
+/// What a worker shares with the rest of the process; everything in it may be used from any thread.
+final class WorkerContext: Sendable, ReceiptSink {
+    let index: Int
+    let count: Int
+    let mailbox: Mailbox<WorkerMessage>
+    let control: Mailbox<ControlMessage>
+    let store: AuditStore
+    let events: Events
+    let gate: PeerGate
+    let activity: Activity
+    let board: StatusBoard
+    let credentialsDirectory: String?
+
+    init(
+        index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, events: Events, gate: PeerGate,
+        activity: Activity, board: StatusBoard, credentialsDirectory: String?
+    ) throws(SystemError) {
+        self.index = index
+        self.count = count
+        self.control = control
+        self.store = store
+        self.events = events
+        self.gate = gate
+        self.activity = activity
+        self.board = board
+        self.credentialsDirectory = credentialsDirectory
+        mailbox = try Mailbox()
+    }
+
+    func deliver(_ receipts: [AuditReceipt]) { mailbox.post(.receipts(receipts)) }
+}
+
+/// What workers tell the thread that supervises them.
+enum ControlMessage: Sendable {
+    case pong(worker: Int)
+    /// The worker's loop has ended; a text says why if that was not asked for.
+    case ended(worker: Int, failure: String?)
+}
+
+/// How busy the process is: what idle exit goes by. An open connection counts, not only a request under way.
+final class Activity: Sendable {
+    private let open = Atomic<Int>(0)
+    private let lastClosed: Atomic<UInt64>
+
+    init(now: UInt64) { lastClosed = Atomic(now) }
+
+    func opened() { open.add(1, ordering: .relaxed) }
+
+    func closed(at now: UInt64) {
+        lastClosed.store(now, ordering: .relaxed)
+        open.subtract(1, ordering: .relaxed)
+    }
+
+    var connections: Int { open.load(ordering: .relaxed) }
+    /// Monotonic microseconds since which there is no connection; nil while there is one.
+    var idleSince: UInt64? { connections == 0 ? lastClosed.load(ordering: .relaxed) : nil }
+}

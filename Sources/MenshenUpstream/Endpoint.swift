@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import Curl
+
+/// How to reach one provider, and the handles that have reached it before. Belongs to one engine and its thread.
+package final class Endpoint {
+    package struct Settings: Sendable {
+        package var url: String
+        package var isTLS: Bool
+        package var socketPath: String?
+        /// Empty: none, and the environment's proxy variables do not apply either.
+        package var proxy: String
+        package var caFile: String?
+        package var http2: Bool
+        package var connectTimeoutMilliseconds: Int
+        package var totalTimeoutMilliseconds: Int?
+        /// Microseconds.
+        package var firstByteTimeout: UInt64
+        package var gapTimeout: UInt64
+
+        package init(
+            url: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
+            connectTimeoutMilliseconds: Int, totalTimeoutMilliseconds: Int?, firstByteTimeout: UInt64, gapTimeout: UInt64
+        ) {
+            self.url = url
+            self.isTLS = isTLS
+            self.socketPath = socketPath
+            self.proxy = proxy
+            self.caFile = caFile
+            self.http2 = http2
+            self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
+            self.totalTimeoutMilliseconds = totalTimeoutMilliseconds
+            self.firstByteTimeout = firstByteTimeout
+            self.gapTimeout = gapTimeout
+        }
+    }
+
+    /// Handles kept for the next request; more are freed. A burst's worth for one thread.
+    private static let maxPooled = 256
+
+    package let settings: Settings
+    let origin: Origin
+    private var pool: [Transfer] = []
+
+    package init(_ settings: Settings) throws(CurlError) {
+        self.settings = settings
+        origin = try Origin(settings.url + "/")
+    }
+
+    var isPlainProxy: Bool { !settings.proxy.isEmpty && !settings.isTLS && !settings.proxy.hasPrefix("socks") }
+
+    func take(for engine: TransferEngine) throws(CurlError) -> Transfer {
+        if let transfer = pool.popLast() { return transfer }
+        return try Transfer(engine, self)
+    }
+
+    func give(back transfer: Transfer) {
+        if pool.count < Self.maxPooled { pool.append(transfer) }
+    }
+}

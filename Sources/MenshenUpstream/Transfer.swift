@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import Curl
+package import HTTP
+package import Reactor
+
+/// Receives what a transfer brings. All calls but `transferFinished` come from inside libcurl.
+package protocol TransferReceiver: AnyObject {
+    /// A 1xx head, in `transfer.head`.
+    func transferReceivedInterim(_ transfer: Transfer)
+    /// The final head, in `transfer.head`.
+    func transferReceivedHead(_ transfer: Transfer)
+    /// false pauses the transfer; the same bytes come again after `resume`.
+    func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool
+    /// There is room for more of a streamed request body.
+    func transferWantsBody(_ transfer: Transfer)
+    /// The last call. nil: the whole answer came.
+    func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?)
+}
+
+/// One request to one provider: an easy handle at work, its header list, its body and its timer. Reused by its endpoint,
+/// which whoever started it keeps alive until the last call.
+package final class Transfer: EasyDelegate, TimerHandler {
+    package enum Body {
+        case none
+        case whole([UInt8])
+        /// Fed by `send` and `endBody`; nil length means chunked.
+        case streamed(length: Int?)
+    }
+
+    /// Buffered part of a streamed request body above which the caller is to stop reading: two of libcurl's 64 KiB reads.
+    package static let uploadHighWater = 128 << 10
+
+    package private(set) var head = ResponseHead()
+    package let headers = HeaderList()
+
+    private unowned let engine: TransferEngine
+    private unowned let endpoint: Endpoint
+    private var handle: EasyHandle?
+    private lazy var timer = Timer(self)
+    private weak var receiver: (any TransferReceiver)?
+    /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
+    private var verdict: UpstreamFailure?
+    private var isAbandoned = false
+    private var isPaused = false
+    private var hasFinalHead = false
+
+    private var body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    private var upload: [UInt8] = []
+    private var uploadStart = 0
+    private var isUploadComplete = true
+    private var isUploadPaused = false
+
+    init(_ engine: TransferEngine, _ endpoint: Endpoint) throws(CurlError) {
+        self.engine = engine
+        self.endpoint = endpoint
+        let easy = try engine.makeHandle(self)
+        let settings = endpoint.settings
+        try easy.route(
+            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
+            version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
+        try easy.connect(
+            timeoutMilliseconds: settings.connectTimeoutMilliseconds, totalMilliseconds: settings.totalTimeoutMilliseconds)
+        handle = easy
+    }
+
+    deinit { body.deallocate() }
+
+    var easyHandle: EasyHandle {
+        guard let handle else { preconditionFailure("a transfer has its handle from init to deinit") }
+        return handle
+    }
+
+    // MARK: Towards the provider
+
+    /// Starts. `target` ends with a zero byte. The header lines are in `headers` already.
+    package func start(
+        method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
+    ) throws(CurlError) {
+        self.receiver = receiver
+        let easy = easyHandle
+        try target.withUnsafeBufferPointer { bytes throws(CurlError) in
+            try bytes.withMemoryRebound(to: CChar.self) { text throws(CurlError) in
+                guard let start = text.baseAddress else { return }
+                try easy.target(endpoint.origin, endpoint.settings.url, start, viaPlainProxy: endpoint.isPlainProxy)
+            }
+        }
+        switch body {
+        case .none:
+            try easy.request(method.rawValue, body: .none, headers: headers)
+        case .whole(let bytes):
+            // libcurl reads it until the end of the transfer, so it needs an address of its own.
+            self.body = .allocate(byteCount: bytes.count, alignment: 1)
+            self.body.copyBytes(from: bytes)
+            try easy.request(method.rawValue, body: .bytes(UnsafeRawBufferPointer(self.body)), headers: headers)
+        case .streamed(let length):
+            isUploadComplete = false
+            try easy.request(method.rawValue, body: .upload(length: length), headers: headers)
+        }
+        let settings = endpoint.settings
+        setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
+        engine.start(easy)
+    }
+
+    /// Queues a piece of a streamed body. false: enough is queued, `transferWantsBody` tells when to go on.
+    package func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        upload.append(contentsOf: bytes)
+        wakeUpload()
+        return upload.count - uploadStart < Self.uploadHighWater
+    }
+
+    package func endBody() {
+        isUploadComplete = true
+        setTimer(endpoint.settings.firstByteTimeout)
+        wakeUpload()
+    }
+
+    /// Goes on after `transferReceivedBody` said no.
+    package func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        setTimer(endpoint.settings.gapTimeout)
+        easyHandle.resume()
+    }
+
+    /// Ends the transfer without a further call to the receiver.
+    package func cancel() {
+        guard !isAbandoned, receiver != nil else { return }
+        isAbandoned = true
+        receiver = nil
+        engine.abandon(self, of: endpoint)
+    }
+
+    private func wakeUpload() {
+        guard isUploadPaused else { return }
+        isUploadPaused = false
+        easyHandle.resume()
+    }
+
+    // MARK: From libcurl
+
+    package func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict {
+        if isAbandoned { return .abort }
+        let count = min(buffer.count, upload.count - uploadStart)
+        if count == 0 {
+            if isUploadComplete { return .bytes(0) }
+            isUploadPaused = true
+            return .pause
+        }
+        upload.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploadStart..<uploadStart + count])) }
+        let wasHigh = upload.count - uploadStart >= Self.uploadHighWater
+        uploadStart += count
+        if uploadStart == upload.count {
+            upload.removeAll(keepingCapacity: true)
+            uploadStart = 0
+        } else if uploadStart > Self.uploadHighWater {
+            upload.removeFirst(uploadStart)
+            uploadStart = 0
+        }
+        setTimer(endpoint.settings.firstByteTimeout)
+        if wasHigh, upload.count - uploadStart < Self.uploadHighWater {
+            engine.inside { receiver?.transferWantsBody(self) }
+        }
+        return .bytes(count)
+    }
+
+    package func received(headerLine line: UnsafeRawBufferPointer) -> Bool {
+        if isAbandoned { return false }
+        return engine.inside {
+            line.withMemoryRebound(to: UInt8.self) { bytes in
+                do {
+                    switch try head.add(bytes.span) {
+                    case .more, .trailer: break
+                    case .interim: receiver?.transferReceivedInterim(self)
+                    case .final:
+                        hasFinalHead = true
+                        setTimer(endpoint.settings.gapTimeout)
+                        receiver?.transferReceivedHead(self)
+                    }
+                    return !isAbandoned
+                } catch {
+                    verdict = UpstreamFailure(.malformed, "the answer's head is not safe to relay: \(error)")
+                    return false
+                }
+            }
+        }
+    }
+
+    package func received(body bytes: UnsafeRawBufferPointer) -> DataVerdict {
+        if isAbandoned { return .abort }
+        if bytes.isEmpty { return .proceed }
+        setTimer(endpoint.settings.gapTimeout)
+        let goesOn = engine.inside { receiver?.transferReceivedBody(self, bytes) ?? false }
+        if isAbandoned { return .abort }
+        if !goesOn {
+            isPaused = true
+            // The caller is slow, not the provider.
+            engine.reactor.timers.cancel(timer)
+            return .pause
+        }
+        return .proceed
+    }
+
+    package func finished(_ error: CurlError?) {
+        guard !isAbandoned else { return recycle() }
+        let failure =
+            verdict
+            ?? error.map {
+                UpstreamFailure(
+                    $0, hadHead: hasFinalHead, hadConnection: easyHandle.hasConnected,
+                    hasTotalLimit: endpoint.settings.totalTimeoutMilliseconds != nil)
+            }
+        finish(hasFinalHead || failure != nil ? failure : UpstreamFailure(.reset, "no answer came"))
+    }
+
+    private func finish(_ failure: UpstreamFailure?) {
+        let receiver = receiver
+        self.receiver = nil
+        engine.reactor.timers.cancel(timer)
+        receiver?.transferFinished(self, failure)
+        recycle()
+    }
+
+    // MARK: Timer and reuse
+
+    private func setTimer(_ microseconds: UInt64) {
+        if !isPaused { engine.reactor.timers.set(timer, at: engine.reactor.now + microseconds) }
+    }
+
+    package func timerFired(_ timer: Timer) {
+        guard !isAbandoned, let receiver else { return }
+        isAbandoned = true
+        self.receiver = nil
+        let failure = UpstreamFailure(hasFinalHead ? .gapTimeout : .firstByteTimeout)
+        receiver.transferFinished(self, failure)
+        engine.abandon(self, of: endpoint)
+    }
+
+    /// Forgets the request, the key above all, and goes back to the endpoint.
+    func recycle() {
+        engine.reactor.timers.cancel(timer)
+        headers.clear()
+        head.reset()
+        body.deallocate()
+        body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        upload = []
+        uploadStart = 0
+        isUploadComplete = true
+        isUploadPaused = false
+        isPaused = false
+        isAbandoned = false
+        hasFinalHead = false
+        verdict = nil
+        receiver = nil
+        endpoint.give(back: self)
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import Curl
+package import Linux
+package import Reactor
+
+/// Drives libcurl on a reactor: sockets, timer, completions. One per worker, on its thread.
+package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandler {
+    let reactor: Reactor
+    private lazy var timer = Timer(self)
+    private var multi: MultiHandle?
+    /// What libcurl wants of a socket now, by descriptor. A connection stays in epoll between requests, which saves two
+    /// system calls a request; a report about one that nothing is wanted of takes it out.
+    private var wanted: [Readiness] = []
+    /// Calls from libcurl on the stack; transfers may be removed only when there are none.
+    private var depth = 0
+    private var doomed: [(transfer: Transfer, endpoint: Endpoint)] = []
+
+    package init(on reactor: Reactor, maxIdleConnections: Int) throws(CurlError) {
+        self.reactor = reactor
+        multi = try MultiHandle(self, maxIdle: maxIdleConnections)
+    }
+
+    /// A transfer for one request to the endpoint, not yet started.
+    package func transfer(to endpoint: Endpoint) throws(CurlError) -> Transfer { try endpoint.take(for: self) }
+
+    func makeHandle(_ delegate: any EasyDelegate) throws(CurlError) -> EasyHandle {
+        guard let multi else { throw CurlError(code: 2) }
+        return try EasyHandle(delegate, on: multi)
+    }
+
+    func start(_ easy: EasyHandle) { multi?.add(easy) }
+
+    /// Removes a transfer now, or as soon as libcurl is not on the stack.
+    func abandon(_ transfer: Transfer, of endpoint: Endpoint) {
+        if depth > 0 {
+            doomed.append((transfer, endpoint))
+            reactor.timers.set(timer, at: reactor.now)
+        } else {
+            multi?.remove(transfer.easyHandle)
+            transfer.recycle()
+        }
+    }
+
+    func inside<R>(_ body: () -> R) -> R {
+        depth += 1
+        defer { depth -= 1 }
+        return body()
+    }
+
+    // MARK: Reactor → libcurl
+
+    package func ready(_ descriptor: Int32, _ readiness: Readiness) {
+        guard Int(descriptor) < wanted.count, !wanted[Int(descriptor)].isEmpty else {
+            reactor.deregister(descriptor)
+            return
+        }
+        multi?.ready(
+            descriptor, readable: !readiness.isDisjoint(with: [.readable, .hangup, .error]),
+            writable: readiness.contains(.writable), failed: readiness.contains(.error))
+    }
+
+    package func timerFired(_ timer: Timer) {
+        while let (transfer, endpoint) = doomed.popLast() {
+            defer { withExtendedLifetime(endpoint) {} }
+            multi?.remove(transfer.easyHandle)
+            transfer.recycle()
+        }
+        multi?.timedOut()
+    }
+
+    // MARK: libcurl → reactor
+
+    package func want(_ socket: Int32, readable: Bool, writable: Bool) {
+        while wanted.count <= Int(socket) { wanted.append([]) }
+        var interest: Readiness = []
+        if readable { interest.insert(.readable) }
+        if writable { interest.insert(.writable) }
+        wanted[Int(socket)] = interest
+        if reactor.isRegistered(socket) {
+            reactor.want(socket, interest)
+        } else {
+            // Fails only when memory for epoll is short; the transfer then ends by its timer.
+            try? reactor.register(socket, interest, self)
+        }
+    }
+
+    package func release(_ socket: Int32, isConnection: Bool) {
+        guard Int(socket) < wanted.count else { return }
+        wanted[Int(socket)] = []
+        // The resolver's sockets are closed without a word; a mask left behind would hide their successor.
+        if !isConnection { reactor.deregister(socket) }
+    }
+
+    package func forget(_ socket: Int32) {
+        guard Int(socket) < wanted.count else { return }
+        wanted[Int(socket)] = []
+        reactor.deregister(socket)
+    }
+
+    package func wake(afterMilliseconds milliseconds: Int?) {
+        guard let milliseconds else { return reactor.timers.cancel(timer) }
+        reactor.timers.set(timer, at: reactor.now + UInt64(milliseconds) * 1000)
+    }
+}

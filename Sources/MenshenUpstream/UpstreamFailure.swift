@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Curl
+
+/// Why no whole answer came from a provider. The raw values are the reasons that records show.
+package struct UpstreamFailure: Error, Sendable, Equatable {
+    package enum Reason: String, Sendable, CaseIterable {
+        case resolve
+        case connect
+        case connectTimeout = "connect_timeout"
+        case tls
+        case proxy
+        /// The connection broke before an answer's head was whole.
+        case reset
+        case firstByteTimeout = "first_byte_timeout"
+        case gapTimeout = "gap_timeout"
+        case totalTimeout = "total_timeout"
+        /// The answer's head cannot be relayed safely.
+        case malformed
+        /// The answer broke off after its head.
+        case truncated
+        case unavailable
+    }
+
+    package let reason: Reason
+    /// libcurl's words, for records and logs; never holds a key.
+    package let detail: String
+
+    package init(_ reason: Reason, _ detail: String = "") {
+        self.reason = reason
+        self.detail = detail
+    }
+
+    package var isTimeout: Bool {
+        switch reason {
+        case .connectTimeout, .firstByteTimeout, .gapTimeout, .totalTimeout: true
+        default: false
+        }
+    }
+
+    /// Reads a result of libcurl. `hadHead`: the answer's head was complete. `hadConnection`: the request was on its way.
+    init(_ error: CurlError, hadHead: Bool, hadConnection: Bool, hasTotalLimit: Bool) {
+        let reason: Reason =
+            switch error.kind {
+            case .timeout where !hadConnection: .connectTimeout
+            case .timeout where hasTotalLimit: .totalTimeout
+            case _ where hadHead: .truncated
+            case .resolve: .resolve
+            case .connect: .connect
+            case .tls: .tls
+            case .proxy: .proxy
+            case .protocolError: .malformed
+            default: .reset
+            }
+        self.init(reason, error.description)
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import CLinux
+internal import Glibc
+package import Linux
+
+/// Turns signals into events of a reactor. The signals must be blocked in every thread, which `block` does for the
+/// calling thread and those it starts later.
+package final class SignalSource: ReadinessHandler {
+    private let descriptor: Int32
+    private let receive: (Int32) -> Void
+
+    package init(_ signals: [Int32], on reactor: Reactor, _ receive: @escaping (Int32) -> Void) throws(SystemError) {
+        descriptor = try SystemError.check(clinux_signalfd(signals, signals.count), "signalfd")
+        self.receive = receive
+        try reactor.register(descriptor, .readable, self)
+    }
+
+    deinit { close(descriptor) }
+
+    package func ready(_ descriptor: Int32, _ readiness: Readiness) {
+        var record = [UInt8](repeating: 0, count: 128)
+        while read(descriptor, &record, 128) == 128 {
+            // ssi_signo is the first field of signalfd_siginfo.
+            let number = record.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
+            receive(Int32(number))
+        }
+    }
+}
