@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import CLinux
+internal import Glibc
+
+/// Who opened the other end of a Unix socket: the kernel's word, frozen at connect(2). One system call.
+package struct PeerIdentity: Sendable, Equatable {
+    /// 0 if the process is outside our pid namespace. May have been reused since: see `PeerProcess`.
+    package let pid: Int32
+    package let uid: UInt32
+    package let gid: UInt32
+
+    package init(pid: Int32, uid: UInt32, gid: UInt32) {
+        self.pid = pid
+        self.uid = uid
+        self.gid = gid
+    }
+
+    /// Reads SO_PEERCRED. Only for Unix sockets: a TCP socket answers with pid 0 and uid 4294967295.
+    package static func read(_ descriptor: Int32) throws(SystemError) -> PeerIdentity {
+        var pid = pid_t()
+        var uid = uid_t()
+        var gid = gid_t()
+        try SystemError.check(clinux_peer_credentials(descriptor, &pid, &uid, &gid), "getsockopt", "SO_PEERCRED")
+        return PeerIdentity(pid: pid, uid: uid, gid: gid)
+    }
+
+    /// The effective uid of this process.
+    package static var ownUID: UInt32 { geteuid() }
+
+    /// True for the uid that stands for "no uid of this user namespace". It says nothing about who is calling, so no
+    /// policy may match it.
+    package static func isOverflowUID(_ uid: UInt32) -> Bool { uid == overflowUID || uid == UInt32.max }
+
+    /// From /proc, read once; 65534 is the kernel's default.
+    package static let overflowUID: UInt32 = {
+        guard let text = ProcessFile.read("/proc/sys/kernel/overflowuid", in: AT_FDCWD) else { return 65534 }
+        return UInt32(text.prefix { $0.isWholeNumber }) ?? 65534
+    }()
+}

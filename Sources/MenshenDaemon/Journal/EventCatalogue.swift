@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// The kinds of journal entries menshen writes. The raw value is the entry's MESSAGE_ID: constant for ever, and the key
+/// of its paragraph in systemd/menshen.catalog, which `journalctl -x` shows.
+package enum EventKind: String, Sendable, CaseIterable {
+    case started = "46aa79b1942740f9a81022128651d0a8"
+    case stopping = "6b6db319aa65419aa4292b5e93e6196e"
+    /// MENSHEN_REASON is "idle", "signal" or "replaced" (a newer binary is installed).
+    case stopped = "32e4276d35854cabbaf57d62ae5274da"
+    case reloaded = "cbf04b688edd4790a0ba50958e432057"
+    case reloadFailed = "20567f153a734173b106e173da584fd2"
+    /// Activated with a configuration that cannot be used: every request is answered 503 with the reason.
+    case configurationBroken = "399c50de60f348838bcb21202d854d12"
+    /// The database takes no records; the journal keeps them all.
+    case auditDegraded = "df8ca8af06c3406ea807ae4e2436df9d"
+    case auditRecovered = "2a023ced0f82440e9a3e3ab13e6cb727"
+    /// Request entries left out of the journal because they came too fast; they are in the database.
+    case notJournalled = "c9551804d6da4cd7b36dd865e1446ea5"
+    /// Another uid connected to the Unix socket and was cut off before any HTTP was read.
+    case peerRefused = "ab8b55a029be4496aa9c6c22212f9bab"
+    case authenticationDisabled = "60c683adce8e4ef1b0c9c10c003b4372"
+    case keyUnavailable = "8b00d1c133d549cfbc7b20911b124022"
+    case listenFailed = "e655b335cd1d4d8f90311a7b2088f6d9"
+    /// Rows of requests that were under way when an earlier process died are settled as "lost".
+    case databaseLost = "085c77fd7130402ab490675b72307d5e"
+    /// One request, settled.
+    case request = "4ff329516bfb4bcfa3b4b3fc60aeec6d"
+
+    package var messageID: String { rawValue }
+
+    /// Syslog priority: 3 lost work, 4 somebody should act soon, 5 worth seeing once, 6 the usual.
+    package var priority: Int {
+        switch self {
+        case .configurationBroken, .auditDegraded, .listenFailed: 3
+        case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .databaseLost: 4
+        case .auditRecovered, .notJournalled: 5
+        case .started, .stopping, .stopped, .reloaded, .request: 6
+        }
+    }
+
+    /// Fields every entry of the kind carries; the catalogue's text may name these and no others.
+    package var fields: [String] {
+        switch self {
+        case .started: ["MENSHEN_VERSION", "MENSHEN_CONFIG", "MENSHEN_LISTENERS", "MENSHEN_DATABASE"]
+        case .stopping: ["MENSHEN_IN_FLIGHT", "MENSHEN_DRAIN_SECONDS"]
+        case .stopped: ["MENSHEN_REASON"]
+        case .reloaded: ["MENSHEN_CONFIG"]
+        case .reloadFailed, .configurationBroken: ["MENSHEN_CONFIG", "MENSHEN_FAULT"]
+        case .auditDegraded: ["MENSHEN_DATABASE", "MENSHEN_REASON"]
+        case .auditRecovered: ["MENSHEN_DATABASE"]
+        case .notJournalled: ["MENSHEN_COUNT"]
+        case .peerRefused: ["MENSHEN_CALLER_UID", "MENSHEN_CALLER_PID", "MENSHEN_LISTENER"]
+        case .authenticationDisabled: ["MENSHEN_LISTENER"]
+        case .keyUnavailable: ["MENSHEN_PROVIDER", "MENSHEN_REASON"]
+        case .listenFailed: ["MENSHEN_LISTENER", "MENSHEN_REASON"]
+        case .databaseLost: ["MENSHEN_COUNT", "MENSHEN_DATABASE"]
+        case .request: ["MENSHEN_REQUEST_ID", "MENSHEN_STATUS", "MENSHEN_END_STATE"]
+        }
+    }
+}
