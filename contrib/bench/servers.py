@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The menshen authors
+"""The processes of a run: the stand-in provider, nginx, menshen; started here, measured here, ended here."""
+
+import ctypes
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOKEN = "bench-token-123"
+KEY = "sk-bench"
+LIBC = ctypes.CDLL(None)
+
+
+class Broken(Exception):
+    """A process or a tool failed; the measure it belongs to has no figure."""
+
+
+def die_with_parent():
+    """Runs in the child: whatever ends this program ends it too."""
+    PR_SET_PDEATHSIG = 1
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A started server. Its figures cover the process and its children (nginx: master and worker)."""
+
+    def __init__(self, command, log, environment=None, **options):
+        self.log = log
+        with open(log, "ab") as out:
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=out, stdout=options.pop("stdout", out),
+                env=environment, preexec_fn=die_with_parent)
+
+    def pids(self):
+        pid = self.child.pid
+        try:
+            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        except OSError:
+            children = ""
+        return [pid, *map(int, children.split())]
+
+    def cpu(self):
+        """CPU seconds used so far: the counter of /proc/PID/task/*/schedstat, threads that have ended included."""
+        CPUCLOCK_SCHED = 2
+        return sum(time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED) for pid in self.pids())
+
+    def resident(self):
+        """Resident KiB of the largest process: nginx's master only shares its pages with the worker."""
+        page = os.sysconf("SC_PAGE_SIZE") // 1024
+        return max(int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in self.pids())
+
+    def check(self):
+        if self.child.poll() is not None:
+            tail = pathlib.Path(self.log).read_text(errors="replace")[-600:]
+            raise Broken(f"process ended with {self.child.returncode}: {tail.strip()}")
+
+    def stop(self):
+        if self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(5)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+
+
+class Upstream(Process):
+    """The provider of upstream.c."""
+
+    def __init__(self, tools, directory):
+        super().__init__([tools["upstream"], "--key", KEY, "--token", TOKEN], directory / "upstream.log",
+                         stdout=subprocess.PIPE)
+        self.port = int(self.child.stdout.readline())
+
+    def stats(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("GET", "/__stats")
+        stats = json.loads(connection.getresponse().read())
+        connection.close()
+        return stats
+
+
+class Proxy(Process):
+    """A running nginx or menshen, answering on TCP and on a Unix socket."""
+
+    def __init__(self, kind, directory, upstream):
+        self.kind, self.port = kind, free_port()
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir()
+        self.socket = self.directory / "proxy.sock"
+        listeners = [f"127.0.0.1:{self.port}", f"unix:{self.socket}"]
+        command, environment = kind.command(self.directory, upstream.port, listeners)
+        super().__init__(command, self.directory / "output.log", environment)
+        limit = time.monotonic() + 10
+        while not self.answers():
+            self.check()
+            if time.monotonic() > limit:
+                self.stop()
+                raise Broken(f"{kind.name} does not listen after 10 s")
+            time.sleep(0.01)
+
+    def answers(self):
+        for family, address in ((socket.AF_INET, ("127.0.0.1", self.port)), (socket.AF_UNIX, str(self.socket))):
+            with socket.socket(family) as s:
+                if s.connect_ex(address):
+                    return False
+        return True
+
+    def target(self, transport):
+        return f"tcp:127.0.0.1:{self.port}" if transport == "tcp" else f"unix:{self.socket}"
+
+    def records(self):
+        return self.kind.records(self.directory)
+
+
+class Nginx:
+    """The reference, and with `--proxy nginx` also what is compared with it: then every ratio must be near 1."""
+
+    def __init__(self, name="nginx"):
+        self.name, self.binary = name, shutil.which("nginx")
+
+    def version(self):
+        return subprocess.run([self.binary, "-v"], capture_output=True, text=True).stderr.strip().split(": ")[-1]
+
+    def command(self, directory, upstream_port, listeners):
+        text = (HERE / "nginx.conf").read_text()
+        listen = " ".join(f"listen {each};" for each in listeners)
+        if os.geteuid() == 0:
+            text = "user root;\n" + text  # the worker writes into this run's private directory
+        values = {"DIR": directory, "UPSTREAM": upstream_port, "KEY": KEY, "LISTEN": listen}
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", str(value))
+        config = directory / "nginx.conf"
+        config.write_text(text)
+        return [self.binary, "-e", f"{directory}/error.log", "-p", str(directory), "-c", str(config)], None
+
+    def records(self, directory):
+        with open(directory / "access.log", "rb") as log:
+            return sum(1 for _ in log)
+
+
+class Menshen:
+    name = "menshen"
+
+    def __init__(self, binary):
+        self.binary = str(pathlib.Path(binary).resolve())
+
+    def version(self):
+        try:
+            out = subprocess.run([self.binary, "--version"], capture_output=True, text=True, timeout=10).stdout
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"({error})"
+        return out.strip().splitlines()[0] if out.strip() else "(no version)"
+
+    def command(self, directory, upstream_port, listeners):
+        config = directory / "config.toml"
+        config.write_text(
+            f'[auth]\ntoken = "{TOKEN}"\n'
+            f'[[providers]]\nbase_url = "http://127.0.0.1:{upstream_port}/v1"\napi_key = "{KEY}"\n'
+            f'[storage.sqlite]\npath = "{directory}/menshen.db"\n')
+        config.chmod(0o600)
+        command = [self.binary, "serve", "--config", str(config)]
+        if len(listeners) == 2:  # else the socket is inherited
+            command += ["--listen", listeners[0], "--socket", listeners[1].removeprefix("unix:")]
+        environment = {
+            "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": str(directory),
+            "XDG_RUNTIME_DIR": str(directory)}
+        return command, environment
+
+    def records(self, directory):
+        with sqlite3.connect(f"file:{directory}/menshen.db?mode=ro", uri=True, timeout=10) as database:
+            return database.execute("SELECT count(*) FROM requests").fetchone()[0]
+
+
+class Peak:
+    """Highest resident size of a process while the block runs, sampled every 20 ms."""
+
+    def __init__(self, process):
+        self.process, self.kib, self.over = process, 0, threading.Event()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while not self.over.wait(0.02):
+            try:
+                self.kib = max(self.kib, self.process.resident())
+            except (OSError, ValueError):
+                return
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
