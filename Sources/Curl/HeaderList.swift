@@ -39,9 +39,13 @@ package final class HeaderList {
         used += 1
     }
 
+    package func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
     package func add(_ line: StaticString) {
         beginLine()
-        append(UnsafeRawBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount))
+        append(line)
         endLine()
     }
 

@@ -39,3 +39,18 @@ package struct PeerIdentity: Sendable, Equatable {
         return UInt32(text.prefix { $0.isWholeNumber }) ?? 65534
     }()
 }
+
+extension PeerIdentity {
+    /// What the kernel says of a connection to ourselves; nil if it says nothing.
+    package static func ofSocketPair() -> PeerIdentity? {
+        var pair: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0 else { return nil }
+        defer { for descriptor in pair { close(descriptor) } }
+        return try? read(pair[0])
+    }
+}
+
+/// This process, as the kernel names it.
+package enum ProcessIdentity {
+    package static var pid: Int32 { getpid() }
+}

@@ -33,7 +33,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     package static let uploadHighWater = 128 << 10
 
     package private(set) var head = ResponseHead()
-    package let headers = HeaderList()
+    private let headers = HeaderList()
 
     private unowned let engine: TransferEngine
     private unowned let endpoint: Endpoint
@@ -74,7 +74,49 @@ package final class Transfer: EasyDelegate, TimerHandler {
 
     // MARK: Towards the provider
 
-    /// Starts. `target` ends with a zero byte. The header lines are in `headers` already.
+    /// A whole line "Name: value".
+    package func addHeader(line: UnsafeRawBufferPointer) {
+        headers.beginLine()
+        headers.append(line)
+        headers.endLine()
+    }
+
+    /// A name without a value: to libcurl "Name:" means that none is sent, "Name;" that it is sent empty.
+    package func addHeader(empty name: UnsafeRawBufferPointer) {
+        headers.beginLine()
+        headers.append(name)
+        headers.append(";")
+        headers.endLine()
+    }
+
+    /// `start` ends with the separator: "Name: ".
+    package func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {
+        headers.beginLine()
+        headers.append(start)
+        headers.append(value)
+        headers.endLine()
+    }
+
+    package func addHeader(_ start: StaticString, _ value: StaticString) {
+        addHeader(start, UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+    }
+
+    package func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
+        var name = name
+        name.withUTF8 { bytes in
+            if value.isEmpty { return addHeader(empty: UnsafeRawBufferPointer(bytes)) }
+            headers.beginLine()
+            headers.append(UnsafeRawBufferPointer(bytes))
+            headers.append(": ")
+            headers.append(value)
+            headers.endLine()
+        }
+    }
+
+    /// "Name:" keeps libcurl from adding that header by itself.
+    package func suppressHeader(_ name: StaticString) { headers.add(name) }
+
+    /// Starts. `target` ends with a zero byte. The header lines have been added.
     package func start(
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
     ) throws(CurlError) {
@@ -96,6 +138,8 @@ package final class Transfer: EasyDelegate, TimerHandler {
             try easy.request(method.rawValue, body: .bytes(UnsafeRawBufferPointer(self.body)), headers: headers)
         case .streamed(let length):
             isUploadComplete = false
+            // Ignored by libcurl under HTTP/2, which frames bodies itself.
+            if length == nil { headers.add("Transfer-Encoding: chunked") }
             try easy.request(method.rawValue, body: .upload(length: length), headers: headers)
         }
         let settings = endpoint.settings

@@ -22,6 +22,9 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         multi = try MultiHandle(self, maxIdle: maxIdleConnections)
     }
 
+    /// Once per process, before the first engine.
+    package static func prepareProcess() throws { try CurlGlobal.start() }
+
     /// A transfer for one request to the endpoint, not yet started.
     package func transfer(to endpoint: Endpoint) throws(CurlError) -> Transfer { try endpoint.take(for: self) }
 

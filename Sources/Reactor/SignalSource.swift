@@ -28,3 +28,9 @@ package final class SignalSource: ReadinessHandler {
         }
     }
 }
+
+extension SignalSource {
+    package static var hangup: Int32 { SIGHUP }
+    /// Reload, and the two ways to be told to stop.
+    package static var handled: [Int32] { [SIGHUP, SIGTERM, SIGINT] }
+}

@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import ArgumentParser
+internal import MenshenDaemon
+
+/// The command line. Flags of ai-menshen, single-dashed, are turned into ours first.
 @main
-struct Menshen {
-    static func main() {}
+struct Menshen: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "menshen",
+        abstract: "Keeps the API keys of LLM providers behind a door, and lets local programs use them.",
+        discussion: """
+            Start it by its socket:  systemctl --user enable --now menshen.socket
+            then:                    curl --unix-socket $XDG_RUNTIME_DIR/menshen/menshen.sock http://localhost/v1/models
+            See it work without a key of your own:  menshen demo
+            """,
+        version: Version.text,
+        subcommands: [Serve.self, ConfigCommand.self])
+
+    static func main() { main(ArticleForms.translate(Array(CommandLine.arguments.dropFirst()))) }
 }

@@ -12,7 +12,7 @@ extension Exchange {
         guard let index = providerIndex, let target else { return }
         let provider = runtime.snapshot.routes.providers[index]
         let secret: Secret?
-        switch runtime.keys.key(index, provider.key, now: worker.reactor.now) {
+        switch runtime.keys.key(index, provider.key, now: worker.now) {
         case .ready(let key): secret = key
         case .pending:
             worker.awaitKey(self, of: index)
@@ -37,7 +37,7 @@ extension Exchange {
     }
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ target: RequestTarget) throws {
-        attemptStartedAt = worker.reactor.now
+        attemptStartedAt = worker.now
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
         let mode: Transfer.Body
         switch head.framing {
@@ -69,7 +69,6 @@ extension Exchange {
     private func writeHeaders(
         _ transfer: Transfer, _ provider: Provider, _ secret: Secret?, _ replaced: Set<String>, _ mode: Transfer.Body
     ) {
-        let lines = transfer.headers
         let options = HeaderRules.connectionOptions(of: head)
         var hasAccept = false
         var hasContentType = false
@@ -83,29 +82,24 @@ extension Exchange {
                 case .anthropicVersion: hasVersion = true
                 default: break
                 }
-                lines.beginLine()
                 if field.value.isEmpty {
-                    // To libcurl "Name:" means: send none; "Name;" sends it empty.
-                    lines.append(UnsafeRawBufferPointer(rebasing: bytes[field.name]))
-                    lines.append(";")
+                    transfer.addHeader(empty: UnsafeRawBufferPointer(rebasing: bytes[field.name]))
                 } else {
-                    lines.append(UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
+                    // The line as it came, name to value, in one move.
+                    transfer.addHeader(line: UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
                 }
-                lines.endLine()
             }
         }
-        // What libcurl would add by itself.
-        if !hasAccept { lines.add("Accept:") }
+        if !hasAccept { transfer.suppressHeader("Accept:") }
         switch mode {
         case .none: break
         case .whole, .streamed:
-            lines.add("Expect:")
-            if !hasContentType { lines.add("Content-Type:") }
+            transfer.suppressHeader("Expect:")
+            if !hasContentType { transfer.suppressHeader("Content-Type:") }
         }
-        if case .streamed(nil) = mode { lines.add("Transfer-Encoding: chunked") }
-        if provider.kind == .anthropic, !hasVersion { lines.add("anthropic-version: 2023-06-01") }
-        for header in provider.headers { lines.add(name: header.name, header.value) }
-        if let secret { CredentialInjection.add(secret, as: provider.kind, to: lines) }
+        if provider.kind == .anthropic, !hasVersion { transfer.addHeader("anthropic-version: ", "2023-06-01") }
+        for header in provider.headers { transfer.addHeader(name: header.name, header.value) }
+        if let secret { CredentialInjection.add(secret, as: provider.kind, to: transfer) }
     }
 
     /// Tells how the try ended, for the record.
@@ -116,7 +110,7 @@ extension Exchange {
                 provider: runtime.snapshot.routes.providers[index].name, status: status,
                 reason: failure?.reason.rawValue ?? "ok",
                 startedMicroseconds: Int64(attemptStartedAt - startedAt),
-                endedMicroseconds: Int64(worker.reactor.now - startedAt)))
+                endedMicroseconds: Int64(worker.now - startedAt)))
     }
 }
 

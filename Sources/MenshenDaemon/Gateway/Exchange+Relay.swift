@@ -14,7 +14,7 @@ extension Exchange: TransferReceiver {
     }
 
     func transferReceivedHead(_ transfer: Transfer) {
-        firstByteAt = worker.reactor.now
+        firstByteAt = worker.now
         status = transfer.head.status
         // What is left of the request body would be taken for the next request.
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining

@@ -84,7 +84,7 @@ extension Exchange {
     func answer(_ answer: LocalAnswer, _ state: EndState = .complete) {
         if worker.isDraining { keepAlive = false }
         status = answer.status
-        firstByteAt = worker.reactor.now
+        firstByteAt = worker.now
         answer.append(to: &connection.output, for: self)
         bytesOut = Int64(answer.body.count)
         end(state, .keepAlive(keepAlive))
@@ -131,7 +131,7 @@ extension Exchange {
     private func settle(_ state: EndState) {
         if isSettled { return }
         isSettled = true
-        let now = worker.reactor.now
+        let now = worker.now
         let intent = intent ?? makeIntent(provider: nil)
         var settlement = AuditSettlement(
             intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn, bytesOut: bytesOut)

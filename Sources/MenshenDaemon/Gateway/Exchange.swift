@@ -76,7 +76,7 @@ final class Exchange {
         worker = connection.worker
         runtime = worker.runtime
         id = worker.nextRequestID()
-        startedAt = worker.reactor.now
+        startedAt = worker.now
         keepAlive = head.keepAlive
     }
 

@@ -50,7 +50,7 @@ enum KeyCommand {
                 executable, arguments: Arguments(arguments), environment: environment, platformOptions: options, input: .none,
                 output: .bytes(limit: outputLimit), error: .string(limit: 4096))
             guard outcome.terminationStatus.isSuccess else {
-                let words = outcome.standardError?.split(separator: "\n").first.map { ": \($0)" } ?? ""
+                let words = outcome.standardError.split(separator: "\n").first.map { ": \($0)" } ?? ""
                 return .failure(
                     KeyCommandFailure(message: "The key command '\(program)' failed (\(outcome.terminationStatus))\(words)"))
             }

@@ -2,8 +2,6 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 package import MenshenCore
-internal import Crypto
-internal import Curl
 internal import MenshenUpstream
 
 /// One configuration in force, as every worker reads it; replaced whole by a reload.
@@ -38,7 +36,7 @@ final class Runtime {
     /// Lower-case names of the headers each provider's configuration sets.
     let replacedHeaders: [Set<String>]
 
-    init(_ snapshot: Snapshot, keys: KeyRing) throws(CurlError) {
+    init(_ snapshot: Snapshot, keys: KeyRing) throws {
         self.snapshot = snapshot
         self.keys = keys
         let upstream = snapshot.configuration.upstream

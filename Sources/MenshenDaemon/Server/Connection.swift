@@ -111,7 +111,7 @@ final class Connection: ReadinessHandler, TimerHandler {
     private func process(_ bytes: UnsafeRawBufferPointer) -> Int {
         bytes.withMemoryRebound(to: UInt8.self) { buffer in
             var used = 0
-            do {
+            do throws(HTTPError) {
                 while used < buffer.count, !isReadingPaused {
                     switch phase {
                     case .head:
@@ -185,6 +185,9 @@ final class Connection: ReadinessHandler, TimerHandler {
         isReadingPaused = true
         updateInterest()
     }
+
+    /// What was read of the body so far fills the transfer's buffer.
+    func pauseForUpload() { pauseReading() }
 
     /// The exchange has room for more of the body.
     func resumeReading() {
@@ -355,7 +358,7 @@ final class Connection: ReadinessHandler, TimerHandler {
 
     private func setTimer(_ microseconds: UInt64, isForHead: Bool = false) {
         timerIsForHead = isForHead
-        worker.reactor.timers.set(timer, at: worker.reactor.now + microseconds)
+        worker.reactor.timers.set(timer, at: worker.now + microseconds)
     }
 
     private func cancelTimer() {

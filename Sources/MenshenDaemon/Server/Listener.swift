@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-package import Linux
-package import MenshenCore
+internal import Linux
+internal import MenshenCore
 internal import Reactor
 
 /// A socket to accept on, as the workers get it; several workers share one.
@@ -36,10 +36,22 @@ final class Listener: ReadinessHandler, TimerHandler {
     let socket: ListeningSocket
     private unowned let worker: Worker
     private lazy var timer = Timer(self)
+    private var gate: (snapshot: Snapshot, gate: WebGate)?
 
     init(_ socket: ListeningSocket, _ worker: Worker) {
         self.socket = socket
         self.worker = worker
+    }
+
+    /// What keeps web pages out of a TCP listener; nil on a Unix socket, which a browser cannot reach.
+    func webGate(_ snapshot: Snapshot) -> WebGate? {
+        guard case .tcp(let addresses, let port) = socket.kind else { return nil }
+        if let known = gate, known.snapshot === snapshot { return known.gate }
+        let server = snapshot.configuration.server
+        let fresh = WebGate(
+            port: port, addresses: addresses, allowedHosts: server.allowedHosts, allowedOrigins: server.allowedOrigins)
+        gate = (snapshot, fresh)
+        return fresh
     }
 
     func start() throws(SystemError) {
@@ -62,7 +74,7 @@ final class Listener: ReadinessHandler, TimerHandler {
             } catch {
                 worker.events.acceptFailed(socket.name, error)
                 worker.reactor.deregister(socket.descriptor)
-                worker.reactor.timers.set(timer, at: worker.reactor.now + Self.pause)
+                worker.reactor.timers.set(timer, at: worker.now + Self.pause)
                 return
             }
         }

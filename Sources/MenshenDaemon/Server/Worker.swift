@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Curl
-package import Linux
-package import MenshenCore
-package import MenshenStore
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
 internal import MenshenUpstream
-package import Reactor
+internal import Reactor
+internal import Systemd
 
 /// What reaches a worker from other threads.
 enum WorkerMessage: Sendable {
@@ -67,6 +67,8 @@ final class Worker: TimerHandler {
 
     deinit { scratch.deallocate() }
 
+    /// Monotonic microseconds as of the start of this turn.
+    var now: UInt64 { reactor.now }
     var isOneOfSeveral: Bool { context.count > 1 }
     func nextRequestID() -> RequestID { ids.next(wallMicroseconds: Clock.wall()) }
 
@@ -112,7 +114,7 @@ final class Worker: TimerHandler {
             }
             let process = PeerProcess.read(socket: fd, peer: peer)
             return CallerRecord(
-                uid: peer.uid, pid: peer.pid, executable: process?.executable, unit: process.flatMap(\.unit), address: "unix")
+                uid: peer.uid, pid: peer.pid, executable: process?.executable, unit: process.flatMap { PeerUnit(cgroup: $0.cgroup)?.name }, address: "unix")
         } catch {
             events.acceptFailed(listener.socket.name, error)
             return nil

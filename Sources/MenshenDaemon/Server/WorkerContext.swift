@@ -3,7 +3,7 @@
 
 internal import Linux
 internal import MenshenCore
-package import MenshenStore
+internal import MenshenStore
 internal import Reactor
 internal import Synchronization
 

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+internal import MenshenUpstream
+internal import Reactor
+internal import Systemd
+
+/// The composition root: builds the parts, starts the workers, and supervises them on the calling thread until it is
+/// time to stop.
+package final class Daemon {
+    /// EX_CONFIG of sysexits.h.
+    package static let configurationFault: Int32 = 78
+    /// EX_OSERR: the machine, not the configuration, is in the way.
+    private static let systemFault: Int32 = 71
+
+    private let options: ServeOptions
+    private let configurationPath: String
+    private let notifier: Notifier
+    private let activation: Activation
+
+    /// Takes over what systemd handed to the process: call before any thread is started or file opened.
+    package init(_ options: ServeOptions) {
+        self.options = options
+        configurationPath = options.configurationPath ?? StandardPaths.configuration
+        activation = Activation.take()
+        notifier = Notifier.take()
+    }
+
+    /// Serves until told to stop. Returns the process's exit code.
+    package func run() -> Int32 {
+        let loaded = ConfigurationFile.load(configurationPath)
+        let events = Events(
+            EventLog(journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: loaded.configuration?.verbose ?? false))
+        for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
+        for remark in activation.remarks { events.remark(remark) }
+        let snapshot: Snapshot
+        if let configuration = loaded.configuration {
+            snapshot = Snapshot(configuration)
+        } else if activation.sockets.isEmpty {
+            // Somebody is there to read it.
+            return Self.configurationFault
+        } else {
+            events.configurationBroken(loaded.firstFault, configurationPath)
+            snapshot = Snapshot(fault: loaded.firstFault)
+        }
+        do {
+            return try serve(snapshot, events)
+        } catch let error as StartFault {
+            events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
+            return error.exitCode
+        } catch {
+            events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: "\(error)"))
+            return Self.systemFault
+        }
+    }
+
+    private func serve(_ snapshot: Snapshot, _ events: Events) throws -> Int32 {
+        try ProcessHardening.protectMemory()
+        ProcessHardening.ignoreBrokenPipes()
+        _ = try ProcessHardening.raiseOpenFiles()
+        try TransferEngine.prepareProcess()
+        let configuration = snapshot.configuration
+        let addresses = options.replacesListen ? options.listen : configuration.listen + options.listen
+        let listening: Listening
+        do {
+            listening = try Listening(activation, options, addresses)
+        } catch {
+            throw StartFault("cannot listen: \(error)")
+        }
+        if listening.sockets.isEmpty {
+            throw StartFault(
+                "there is nothing to listen on", hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
+        }
+        try checkRules(listening, addresses, configuration, events)
+        let gate = try checkGate()
+        let databasePath = configuration.storage.path ?? StandardPaths.database
+        let journal = try? JournalSocket(path: options.journalPath ?? JournalSocket.standardPath)
+        let store = try AuditStore(
+            settings: StoreSettings(
+                databasePath: databasePath, retentionDays: configuration.storage.retentionDays, journal: journal)
+        ) { events.store($0) }
+        defer { store.close() }
+        let board = StatusBoard(
+            version: Version.text, pid: ProcessIdentity.pid, configuration: configurationPath, database: databasePath,
+            listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
+        announce(addresses, board, events)
+        let supervisor = try Supervisor(
+            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store, events: events,
+            gate: gate, board: board, notifier: notifier)
+        return try supervisor.run()
+    }
+
+    /// The rules of the configuration's `listen` hold for inherited and command-line addresses too.
+    private func checkRules(
+        _ listening: Listening, _ addresses: [ListenAddress], _ configuration: Configuration, _ events: Events
+    ) throws {
+        let authentication = configuration.authentication
+        let unsafe = options.unsafeListen || configuration.server.unsafeListen
+        for address in listening.inheritedTCP + addresses {
+            let remarks = ListenRule.remarks(
+                on: [address], isAuthenticating: authentication.enable, hasToken: !authentication.tokens.isEmpty,
+                unsafeListen: unsafe)
+            for remark in remarks where remark.severity == .error {
+                throw StartFault("\(address): \(remark.message)", hint: remark.hint)
+            }
+            if !authentication.enable { events.authenticationDisabled(address.description) }
+        }
+    }
+
+    /// Proves, before the first caller comes, that the uid gate lets nobody else in.
+    private func checkGate() throws -> PeerGate {
+        let gate = PeerGate(ownUID: PeerIdentity.ownUID, overflowUID: PeerIdentity.overflowUID)
+        if let fault = gate.fault(peerUID: PeerIdentity.ofSocketPair()?.uid) {
+            throw StartFault("the check of callers on the Unix socket does not work: \(fault)")
+        }
+        return gate
+    }
+
+    /// The two lines that people of the article look for.
+    private func announce(_ addresses: [ListenAddress], _ board: StatusBoard, _ events: Events) {
+        if let first = addresses.first {
+            events.say("Starting menshen on \(first)")
+            events.say("Dashboard available at http://localhost:\(first.port)/")
+        }
+        events.started(
+            version: board.version, configuration: board.configuration, listeners: board.listeners, database: board.database)
+    }
+}
+
+/// Why the daemon cannot start, for the person who started it.
+struct StartFault: Error {
+    let message: String
+    let hint: String?
+    let exitCode: Int32 = 78
+
+    init(_ message: String, hint: String? = nil) {
+        self.message = message
+        self.hint = hint
+    }
+}
+
+/// What `menshen --version` says.
+package enum Version {
+    package static let text = "0.1.0"
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+package import MenshenCore
+package import MenshenStore
+internal import Synchronization
+package import Systemd
+
+/// Every line menshen logs about its own life: one function an event, with a constant sentence. Any thread.
+package final class Events: Sendable {
+    /// Of events that a stranger can cause at will, so many are logged in a minute; the rest is counted.
+    private static let perMinute = 10
+
+    private struct Window {
+        var start: UInt64 = 0
+        var seen = 0
+    }
+
+    private let log: EventLog
+    private let windows = Mutex<[EventKind: Window]>([:])
+
+    package init(_ log: EventLog) { self.log = log }
+
+    package func started(version: String, configuration: String, listeners: [String], database: String) {
+        write(
+            .started, "menshen \(version) serves on \(listeners.joined(separator: ", ")).",
+            [
+                ("MENSHEN_VERSION", version), ("MENSHEN_CONFIG", configuration),
+                ("MENSHEN_LISTENERS", listeners.joined(separator: " ")), ("MENSHEN_DATABASE", database),
+            ])
+    }
+
+    /// A line for a person at the terminal; nothing happens in it.
+    package func say(_ text: String) { log.write(LogEvent(priority: 6, message: text)) }
+
+    package func debug(_ text: String) { log.write(LogEvent(priority: 7, message: text)) }
+
+    package func remark(_ text: String) { log.write(LogEvent(priority: 4, message: text)) }
+
+    package func diagnostic(_ diagnostic: Diagnostic) {
+        log.write(LogEvent(priority: diagnostic.severity == .error ? 3 : 4, message: diagnostic.description))
+    }
+
+    package func stopping(inFlight: Int, seconds: UInt64) {
+        write(
+            .stopping, "Stopping; \(inFlight) connections have \(seconds) s to finish.",
+            [("MENSHEN_IN_FLIGHT", "\(inFlight)"), ("MENSHEN_DRAIN_SECONDS", "\(seconds)")])
+    }
+
+    package func stopped(_ reason: String) { write(.stopped, "Stopped (\(reason)).", [("MENSHEN_REASON", reason)]) }
+
+    package func reloaded(_ path: String) { write(.reloaded, "Reloaded \(path).", [("MENSHEN_CONFIG", path)]) }
+
+    package func reloadFailed(_ fault: String, _ path: String = "") {
+        write(
+            .reloadFailed, "The new configuration is not used; the old one stays in force. \(fault)",
+            [("MENSHEN_CONFIG", path), ("MENSHEN_FAULT", fault)])
+    }
+
+    package func configurationBroken(_ fault: String, _ path: String) {
+        write(
+            .configurationBroken, "No usable configuration: every request is answered 503 until a reload finds one. \(fault)",
+            [("MENSHEN_CONFIG", path), ("MENSHEN_FAULT", fault)])
+    }
+
+    package func authenticationDisabled(_ listener: String) {
+        write(
+            .authenticationDisabled,
+            "AUTHENTICATION IS OFF on \(listener): every local user and program can spend the key. Set [auth] enable = true.",
+            [("MENSHEN_LISTENER", listener)])
+    }
+
+    func peerRefused(_ peer: PeerIdentity, _ listener: String) {
+        guard isAllowed(.peerRefused) else { return }
+        write(
+            .peerRefused, "Refused uid \(peer.uid) (pid \(peer.pid)) on \(listener): this instance serves its own user only.",
+            [
+                ("MENSHEN_CALLER_UID", "\(peer.uid)"), ("MENSHEN_CALLER_PID", "\(peer.pid)"),
+                ("MENSHEN_LISTENER", listener),
+            ])
+    }
+
+    func keyUnavailable(_ provider: String, _ reason: String) {
+        guard isAllowed(.keyUnavailable) else { return }
+        write(
+            .keyUnavailable, "Provider '\(provider)' has no key. \(reason)",
+            [("MENSHEN_PROVIDER", provider), ("MENSHEN_REASON", reason)])
+    }
+
+    func acceptFailed(_ listener: String, _ error: SystemError) {
+        guard isAllowed(.listenFailed) else { return }
+        write(
+            .listenFailed, "A connection on \(listener) could not be taken: \(error).",
+            [("MENSHEN_LISTENER", listener), ("MENSHEN_REASON", error.description)])
+    }
+
+    func tooManyConnections(_ limit: Int) {
+        guard isAllowed(.listenFailed) else { return }
+        write(
+            .listenFailed, "A connection was refused: server.max_connections = \(limit) are open.",
+            [("MENSHEN_LISTENER", "all"), ("MENSHEN_REASON", "max_connections")])
+    }
+
+    func settlementLost(_ settlement: AuditSettlement) {
+        log.write(
+            LogEvent(
+                priority: 3,
+                message: "Request \(settlement.intent.id) ended (\(settlement.endState.rawValue)) after the audit store closed."))
+    }
+
+    package func store(_ event: StoreEvent) { log.write(event.logEvent) }
+
+    private func isAllowed(_ kind: EventKind) -> Bool {
+        let now = Clock.monotonic()
+        return windows.withLock { windows in
+            var window = windows[kind] ?? Window()
+            if now - window.start > 60_000_000 { window = Window(start: now) }
+            window.seen += 1
+            windows[kind] = window
+            return window.seen <= Self.perMinute
+        }
+    }
+
+    private func write(_ kind: EventKind, _ message: String, _ fields: [(String, String)]) {
+        log.write(LogEvent(priority: kind.priority, messageID: kind.messageID, message: message, fields: fields))
+    }
+}

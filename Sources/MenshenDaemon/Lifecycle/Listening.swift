@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import Systemd
+
+/// Every socket the process accepts on, and what was made for it.
+final class Listening {
+    private(set) var sockets: [ListeningSocket] = []
+    private var own: [UnixListener] = []
+    private let inherited: Int
+
+    /// Takes the inherited sockets and binds the others. Throws the first one that cannot be.
+    init(_ activation: Activation, _ options: ServeOptions, _ addresses: [ListenAddress]) throws(ListenError) {
+        inherited = activation.sockets.count
+        for socket in activation.sockets { adopt(socket) }
+        if let path = options.socketPath ?? defaultSocket(addresses) {
+            let listener = try UnixListener.bind(path)
+            own.append(listener)
+            sockets.append(
+                ListeningSocket(descriptor: listener.descriptor, kind: .unix(path: path), name: "unix:\(path)"))
+        }
+        for address in addresses { try bind(address) }
+    }
+
+    private func adopt(_ socket: ActivatedSocket) {
+        switch socket.kind {
+        case .unix:
+            sockets.append(
+                ListeningSocket(descriptor: socket.descriptor, kind: .unix(path: socket.address), name: "unix:\(socket.address)"))
+        case .tcp:
+            let port = (try? TCPListener.port(of: socket.descriptor)) ?? 0
+            let address = String(socket.address[..<(socket.address.lastIndex(of: ":") ?? socket.address.endIndex)])
+            let bare = address.first == "[" ? String(address.dropFirst().dropLast()) : address
+            sockets.append(
+                ListeningSocket(
+                    descriptor: socket.descriptor, kind: .tcp(addresses: [bare], port: port), name: "tcp:\(socket.address)"))
+        }
+    }
+
+    /// Started by hand with nothing else to listen on.
+    private func defaultSocket(_ addresses: [ListenAddress]) -> String? {
+        inherited > 0 || !addresses.isEmpty ? nil : StandardPaths.socket
+    }
+
+    /// Loopback is bound in both families; a machine without IPv6 keeps the other.
+    private func bind(_ address: ListenAddress) throws(ListenError) {
+        var failure: ListenError?
+        var bound = 0
+        for literal in address.addresses {
+            do throws(ListenError) {
+                let fd = try TCPListener.bind(literal, port: address.port)
+                let shown = literal.contains(":") ? "[\(literal)]" : literal
+                sockets.append(
+                    ListeningSocket(
+                        descriptor: fd, kind: .tcp(addresses: [literal], port: address.port), name: "tcp:\(shown):\(address.port)"))
+                bound += 1
+            } catch {
+                if address.addresses.count > 1, literal.contains(":"), case .noSuchAddress = error { continue }
+                failure = error
+            }
+        }
+        if let failure, bound < address.addresses.count { throw failure }
+    }
+
+    var hasTCP: Bool { sockets.contains { if case .tcp = $0.kind { true } else { false } } }
+
+    /// TCP addresses as the rule about them wants them.
+    var inheritedTCP: [ListenAddress] { Self.addresses(sockets.prefix(inherited)) }
+    var tcpAddresses: [ListenAddress] { Self.addresses(sockets[...]) }
+
+    private static func addresses(_ sockets: ArraySlice<ListeningSocket>) -> [ListenAddress] {
+        sockets.compactMap { socket in
+            guard case .tcp(let addresses, let port) = socket.kind, let first = addresses.first else { return nil }
+            return ListenAddress(first.contains(":") ? "[\(first)]:\(port)" : "\(first):\(port)")
+        }
+    }
+
+    /// Takes the names of our own Unix sockets away. Inherited sockets belong to systemd: they stay as they are.
+    func removeNames() { for listener in own { listener.remove() } }
+
+    /// Idle exit makes sense only if somebody starts us again.
+    var mayExitWhenIdle: Bool { inherited > 0 && inherited == sockets.count }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+internal import Reactor
+internal import Systemd
+
+/// Starts the workers and looks after them from the main thread: signals, reload, drain, idle exit, watchdog.
+final class Supervisor: TimerHandler {
+    /// How often idleness and the binary's own replacement are looked at.
+    private static let lookInterval: UInt64 = 1_000_000
+
+    private let reactor: Reactor
+    private let control: Mailbox<ControlMessage>
+    private let configurationPath: String
+    private let listening: Listening
+    private let store: AuditStore
+    private let events: Events
+    private let notifier: Notifier
+    private let activity: Activity
+    private var snapshot: Snapshot
+    private var contexts: [WorkerContext] = []
+    private var threads: [NamedThread] = []
+    private var reader: MailboxReader<ControlMessage>?
+    private var signals: SignalSource?
+    private lazy var lookTimer = Timer(self)
+    private lazy var watchdogTimer = Timer(self)
+    private var awaitedPongs = 0
+    private var running = 0
+    private var stopReason: String?
+    private var exitCode: Int32 = 0
+
+    init(
+        snapshot: Snapshot, configurationPath: String, listening: Listening, store: AuditStore, events: Events,
+        gate: PeerGate, board: StatusBoard, notifier: Notifier
+    ) throws {
+        self.snapshot = snapshot
+        self.configurationPath = configurationPath
+        self.listening = listening
+        self.store = store
+        self.events = events
+        self.notifier = notifier
+        reactor = try Reactor()
+        control = try Mailbox()
+        activity = Activity(now: reactor.now)
+        let count = snapshot.configuration.server.workers
+        for index in 0..<count {
+            contexts.append(
+                try WorkerContext(
+                    index: index, count: count, control: control, store: store, events: events, gate: gate,
+                    activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY")))
+        }
+        reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
+        signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }
+    }
+
+    /// Runs until every worker has ended. Returns the exit code.
+    func run() throws -> Int32 {
+        let sockets = listening.sockets
+        for context in contexts {
+            let snapshot = snapshot
+            threads.append(
+                try NamedThread(contexts.count == 1 ? "reactor" : "reactor-\(context.index)") {
+                    do {
+                        try Worker(context, snapshot).run(sockets)
+                        context.control.post(.ended(worker: context.index, failure: nil))
+                    } catch {
+                        context.control.post(.ended(worker: context.index, failure: "\(error)"))
+                    }
+                })
+            running += 1
+        }
+        notifier.ready(status: statusLine)
+        reactor.timers.set(lookTimer, at: reactor.now + Self.lookInterval)
+        if let interval = notifier.watchdogInterval { reactor.timers.set(watchdogTimer, at: reactor.now + interval) }
+        try reactor.run()
+        for thread in threads { thread.join() }
+        events.stopped(stopReason ?? "failure")
+        return exitCode
+    }
+
+    private var statusLine: String {
+        if let fault = snapshot.fault { return "No usable configuration, every request is answered 503: \(fault)" }
+        let names = snapshot.routes.providers.map(\.name).joined(separator: ", ")
+        if let reason = store.status.degraded { return "Serving \(names); AUDIT DATABASE NOT IN USE: \(reason)" }
+        return "Serving \(names)"
+    }
+
+    // MARK: Signals
+
+    private func received(signal: Int32) {
+        switch signal {
+        case SignalSource.hangup: reload()
+        default: stop("signal", deadline: snapshot.configuration.server.drainTimeout.microseconds)
+        }
+    }
+
+    /// The whole new configuration, or none of it.
+    private func reload() {
+        guard stopReason == nil else { return }
+        notifier.reloading()
+        defer { notifier.ready(status: statusLine) }
+        let loaded = ConfigurationFile.load(configurationPath)
+        for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
+        guard let configuration = loaded.configuration else {
+            return events.reloadFailed(loaded.firstFault, configurationPath)
+        }
+        if let fault = forbidden(configuration) { return events.reloadFailed(fault, configurationPath) }
+        warnOfFixed(configuration)
+        snapshot = Snapshot(configuration)
+        for context in contexts { context.mailbox.post(.install(snapshot)) }
+        events.reloaded(configurationPath)
+    }
+
+    /// A reload must not open a listener that a start would refuse.
+    private func forbidden(_ configuration: Configuration) -> String? {
+        guard listening.hasTCP else { return nil }
+        let addresses = listening.tcpAddresses
+        let remarks = ListenRule.remarks(
+            on: addresses, isAuthenticating: configuration.authentication.enable,
+            hasToken: !configuration.authentication.tokens.isEmpty, unsafeListen: true)
+        if let error = remarks.first(where: { $0.severity == .error }) { return "\(error.message) (\(error.hint))." }
+        if !configuration.authentication.enable {
+            for address in addresses { events.authenticationDisabled(address.description) }
+        }
+        return nil
+    }
+
+    private func warnOfFixed(_ new: Configuration) {
+        let old = snapshot.configuration
+        if snapshot.fault != nil { return }
+        var fixed: [String] = []
+        if old.listen != new.listen { fixed.append("listen") }
+        if old.server.workers != new.server.workers { fixed.append("server.workers") }
+        if old.storage != new.storage { fixed.append("storage") }
+        if !fixed.isEmpty {
+            events.remark("\(fixed.joined(separator: ", ")) changed, which takes effect at the next start, not by a reload.")
+        }
+    }
+
+    // MARK: Stopping
+
+    private func stop(_ reason: String, deadline: UInt64) {
+        guard stopReason == nil else { return }
+        stopReason = reason
+        notifier.stopping(status: "Finishing \(activity.connections) connections")
+        events.stopping(inFlight: activity.connections, seconds: deadline / 1_000_000)
+        listening.removeNames()
+        for context in contexts { context.mailbox.post(.drain(deadline: Clock.monotonic() + deadline)) }
+    }
+
+    private func receive(_ message: ControlMessage) {
+        switch message {
+        case .pong:
+            awaitedPongs -= 1
+            if awaitedPongs == 0 { notifier.watchdog() }
+        case .ended(let index, let failure):
+            running -= 1
+            if let failure {
+                events.remark("Worker \(index) ended: \(failure)")
+                exitCode = 70
+                stop("failure", deadline: snapshot.configuration.server.drainTimeout.microseconds)
+            }
+            if running == 0 { reactor.stop() }
+        }
+    }
+
+    // MARK: Timers
+
+    func timerFired(_ timer: Timer) {
+        if timer === watchdogTimer { askWorkers() } else { look() }
+    }
+
+    /// The watchdog hears from us only when every worker's loop has answered.
+    private func askWorkers() {
+        guard let interval = notifier.watchdogInterval else { return }
+        if awaitedPongs <= 0 {
+            awaitedPongs = contexts.count
+            for context in contexts { context.mailbox.post(.ping) }
+        }
+        reactor.timers.set(watchdogTimer, at: reactor.now + interval)
+    }
+
+    private func look() {
+        reactor.timers.set(lookTimer, at: reactor.now + Self.lookInterval)
+        let line = statusLine
+        if line != lastStatusLine, stopReason == nil {
+            lastStatusLine = line
+            notifier.status(line)
+        }
+        guard stopReason == nil, listening.mayExitWhenIdle, let limit = snapshot.configuration.server.idleExit,
+            let since = activity.idleSince
+        else { return }
+        if reactor.now > since + limit.microseconds {
+            // Callers that connect from here on wait in systemd's socket and start the next process.
+            stop("idle", deadline: snapshot.configuration.server.drainTimeout.microseconds)
+        }
+    }
+
+    private var lastStatusLine = ""
+}

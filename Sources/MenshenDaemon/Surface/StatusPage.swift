@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import MenshenStore
+
+/// The page at `/` and its JSON twin.
+enum StatusPage {
+    // MARK: HTML
+
+    static func html(_ status: StatusSnapshot) -> String {
+        """
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>menshen</title>
+        <style>\(style)</style>
+        </head>
+        <body>
+        <header><h1>menshen</h1><p>\(escape(status.board.version)) · pid \(status.board.pid) · up \(duration(status.uptimeSeconds)) · \(stateMark(status))</p></header>
+        \(warnings(status))
+        <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
+        <p>\(status.connections) open connections. Configuration <code>\(escape(status.board.configuration))</code>,
+        records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).</p></section>
+        <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th></tr></thead>
+        <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
+        <section><h2>Last requests</h2><div class="scroll"><table><thead><tr><th>Time (UTC)</th><th>Caller</th><th>Request</th><th>Provider</th><th>Model</th>
+        <th class="n">Status</th><th>End</th><th class="n">First byte</th><th class="n">Total</th></tr></thead>
+        <tbody>\(status.requests.map(requestRow).joined())</tbody></table></div>
+        \(status.requests.isEmpty ? "<p>None yet.</p>" : "")</section>
+        </body>
+        </html>
+
+        """
+    }
+
+    private static let style = """
+        :root{color-scheme:light dark;--line:color-mix(in srgb,currentColor 18%,transparent)}
+        body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:76rem;padding:1.5rem}
+        h1{margin:0;font-size:1.5rem}h2{font-size:1.05rem;margin:1.8rem 0 .5rem}header p{margin:.2rem 0;opacity:.75}
+        table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);white-space:nowrap}
+        th{font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}
+        ul{padding-left:1.2rem;margin:.3rem 0}.ok{color:#187a3d}.bad{color:#c0262d;font-weight:600}
+        .warn{border-left:4px solid #c0262d;padding:.5rem .9rem;margin:1rem 0;background:color-mix(in srgb,#c0262d 10%,transparent)}
+        @media (prefers-color-scheme:dark){.ok{color:#5fd38a}.bad{color:#ff7b80}}
+        """
+
+    private static func stateMark(_ status: StatusSnapshot) -> String {
+        if status.isDraining { return #"<span class="bad">stopping</span>"# }
+        if status.fault != nil { return #"<span class="bad">no usable configuration</span>"# }
+        return #"<span class="ok">serving</span>"#
+    }
+
+    private static func warnings(_ status: StatusSnapshot) -> String {
+        var texts: [String] = []
+        if let fault = status.fault { texts.append(fault) }
+        if let reason = status.store.degraded {
+            texts.append("The audit database is not in use: \(reason). Records go to the journal.")
+        }
+        return texts.map { #"<p class="warn">\#(escape($0))</p>"# }.joined(separator: "\n")
+    }
+
+    private static func providerRow(_ row: StatusSnapshot.Row) -> String {
+        "<tr><td>\(escape(row.name))</td><td>\(row.kind)</td><td><code>\(escape(row.baseURL))</code></td><td>\(escape(row.keySource))</td><td class=\"n\">\(row.weight)</td></tr>"
+    }
+
+    private static func requestRow(_ row: RequestSummary) -> String {
+        let request = row.count > 1 || row.method == nil ? "\(row.count) refusals" : "\(row.method ?? "") \(row.path ?? "")"
+        let isGood = row.endState == EndState.complete.rawValue && (row.status ?? 0) < 400
+        let cells = [
+            "<td class=\"n\">\(clock(row.id.microseconds))</td>", "<td>\(escape(caller(row)))</td>", "<td>\(escape(request))</td>",
+            "<td>\(escape(row.provider ?? ""))</td>", "<td>\(escape(row.model ?? ""))</td>",
+            "<td class=\"n\">\(row.status.map(String.init) ?? "")</td>",
+            "<td class=\"\(isGood ? "ok" : "bad")\">\(escape(row.problem.map { "\(row.endState): \($0)" } ?? row.endState))</td>",
+            "<td class=\"n\">\(row.firstByteMicroseconds.map(milliseconds) ?? "")</td>",
+            "<td class=\"n\">\(row.totalMicroseconds.map(milliseconds) ?? "")</td>",
+        ]
+        return "<tr>\(cells.joined())</tr>"
+    }
+
+    private static func caller(_ row: RequestSummary) -> String {
+        row.tokenName ?? row.unit ?? row.executable ?? row.callerUID.map { "uid \($0)" } ?? "unknown"
+    }
+
+    static func escape(_ text: String) -> String {
+        var output = ""
+        for character in text {
+            switch character {
+            case "&": output += "&amp;"
+            case "<": output += "&lt;"
+            case ">": output += "&gt;"
+            case "\"": output += "&quot;"
+            case "'": output += "&#39;"
+            default: output.append(character)
+            }
+        }
+        return output
+    }
+
+    private static func milliseconds(_ micros: Int64) -> String { "\(micros / 1000).\(micros % 1000 / 100) ms" }
+
+    private static func duration(_ seconds: UInt64) -> String {
+        seconds < 120 ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h"
+    }
+
+    /// Time of day; the page shows the last minutes.
+    private static func clock(_ micros: Int64) -> String {
+        let seconds = micros / 1_000_000 % 86_400
+        return [seconds / 3600, seconds / 60 % 60, seconds % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+    }
+
+    // MARK: JSON
+
+    static func json(_ status: StatusSnapshot) -> String {
+        var output: [UInt8] = []
+        func text(_ key: String, _ value: String?) -> String {
+            var field = Array("\"\(key)\":".utf8)
+            if let value { field.append(json: value) } else { field.append(contentsOf: "null".utf8) }
+            return String(decoding: field, as: UTF8.self)
+        }
+        func number(_ key: String, _ value: (some BinaryInteger)?) -> String { "\"\(key)\":\(value.map { "\($0)" } ?? "null")" }
+        let providers = status.providers.map {
+            "{\(text("name", $0.name)),\(text("kind", $0.kind)),\(text("base_url", $0.baseURL)),\(text("key_source", $0.keySource)),\(number("weight", $0.weight))}"
+        }
+        let requests = status.requests.map { row in
+            let fields = [
+                text("id", row.id.description), text("method", row.method), text("path", row.path),
+                text("provider", row.provider), text("model", row.model), number("status", row.status),
+                text("end_state", row.endState), text("problem", row.problem), text("token", row.tokenName),
+                text("executable", row.executable), text("unit", row.unit), number("uid", row.callerUID),
+                number("ttfb_us", row.firstByteMicroseconds), number("total_us", row.totalMicroseconds),
+                number("count", row.count),
+            ]
+            return "{\(fields.joined(separator: ","))}"
+        }
+        let fields = [
+            text("version", status.board.version), number("pid", status.board.pid),
+            text("state", status.isDraining ? "stopping" : status.fault == nil ? "serving" : "broken"), text("fault", status.fault),
+            number("uptime_seconds", status.uptimeSeconds), number("connections", status.connections),
+            text("configuration", status.board.configuration), text("database", status.board.database),
+            text("database_fault", status.store.degraded), number("rows_written", status.store.rowsWritten),
+            number("not_journalled", status.store.notJournalled), number("audit_backlog", status.store.backlog),
+            "\"listeners\":[\(status.board.listeners.map { listener in text("", listener).dropFirst(3) }.joined(separator: ","))]",
+            "\"providers\":[\(providers.joined(separator: ","))]", "\"requests\":[\(requests.joined(separator: ","))]",
+        ]
+        output.append(contentsOf: "{\(fields.joined(separator: ","))}\n".utf8)
+        return String(decoding: output, as: UTF8.self)
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+
+/// What the process is, as told once at start.
+package struct StatusBoard: Sendable {
+    let version: String
+    let pid: Int32
+    let configuration: String
+    let database: String
+    let listeners: [String]
+    /// Wall and monotonic microseconds.
+    let startedAt: UInt64
+    let startedMonotonic: UInt64
+}
+
+/// Everything the status page shows at one moment. Holds no key.
+struct StatusSnapshot {
+    struct Row {
+        let name: String
+        let kind: String
+        let baseURL: String
+        let keySource: String
+        let weight: Int
+    }
+
+    let board: StatusBoard
+    let uptimeSeconds: UInt64
+    let isDraining: Bool
+    let fault: String?
+    let connections: Int
+    let store: StoreStatus
+    let providers: [Row]
+    let requests: [RequestSummary]
+}
+
+extension Worker {
+    func status(_ snapshot: Snapshot, _ requests: [RequestSummary]) -> StatusSnapshot {
+        StatusSnapshot(
+            board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
+            isDraining: isDraining, fault: snapshot.fault, connections: context.activity.connections,
+            store: context.store.status,
+            providers: snapshot.routes.providers.map {
+                StatusSnapshot.Row(
+                    name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,
+                    weight: $0.weight)
+            },
+            requests: requests)
+    }
+}
+
+extension KeySource {
+    /// Where the key comes from, in words; never the key.
+    var summary: String {
+        switch self {
+        case .none: "none"
+        case .inline: "configuration"
+        case .file(let path): "file \(path)"
+        case .credential(let name): "credential \(name)"
+        case .command(let argv, _, _): "command \(argv.first ?? "")"
+        }
+    }
+}

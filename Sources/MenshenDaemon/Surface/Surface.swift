@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+internal import MenshenStore
+
+/// menshen's own pages: `/` and `/_menshen/…`.
+enum Surface: Equatable {
+    static let healthPath = "/_menshen/health"
+
+    case page
+    case health
+    case status
+    case unknown
+
+    /// nil for everything that belongs to a provider.
+    init?(_ target: RequestTarget, _ method: RequestHead.Method) {
+        guard target.providerName == nil else { return nil }
+        switch target.path {
+        case "/": self = .page
+        case Self.healthPath: self = .health
+        case "/_menshen/status": self = .status
+        default:
+            guard target.path.hasPrefix("/_menshen") else { return nil }
+            self = .unknown
+        }
+    }
+}
+
+extension Exchange {
+    /// Rows on the status page.
+    private static let recentLimit = 20
+
+    func serve(_ surface: Surface) throws(Problem) {
+        guard head.method == .get || head.method == .head else {
+            throw Problem(.methodNotAllowed, status: 405, "This page only answers GET.")
+        }
+        switch surface {
+        case .health:
+            let isWell = runtime.snapshot.fault == nil
+            answer(
+                LocalAnswer(
+                    status: isWell ? 200 : 503, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+                    body: Array(#"{"status":"\#(isWell ? "ok" : "configuration broken")"}\#n"#.utf8)))
+        case .page: present { StatusPage.html($0) } fields: { Self.pageFields }
+        case .status: present { StatusPage.json($0) } fields: { [("Content-Type", "application/json"), ("Cache-Control", "no-store")] }
+        case .unknown:
+            throw Problem(.notFound, status: 404, "There is no such page. menshen's own are / and /_menshen/{health,status}.")
+        }
+    }
+
+    /// The page loads nothing from anywhere and runs no script.
+    private static let pageFields: [(name: String, value: String)] = [
+        ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+    ]
+
+    private func present(
+        _ render: @escaping (StatusSnapshot) -> String, fields: @escaping () -> [(name: String, value: String)]
+    ) {
+        worker.recentRequests(Self.recentLimit, for: self) { [self] rows in
+            let snapshot = worker.status(runtime.snapshot, rows)
+            answer(LocalAnswer(status: 200, fields: fields(), body: Array(render(snapshot).utf8)))
+        }
+    }
+}
