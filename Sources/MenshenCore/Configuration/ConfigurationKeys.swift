@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+extension ConfigurationKey {
+    private static let defaults = Configuration()
+
+    /// In the order of the example and of the reference.
+    package static let all: [ConfigurationKey] =
+        general + server + authentication + providers + upstream + storage + logging + inert
+
+    private static let general = [
+        ConfigurationKey(
+            "listen", .textOrTexts, sample: "\":8080\"",
+            "TCP address to listen on, or an array of them; \":8080\" is loopback, IPv4 and IPv6."),
+        ConfigurationKey(
+            "verbose", .boolean, default: "\(defaults.verbose)", "Debug lines on stderr and in the journal."),
+    ]
+
+    private static let server = [
+        ConfigurationKey(
+            "server.workers", .integer(1...64), default: "\(defaults.server.workers)",
+            "Event loops; one saturates a core only above about 20,000 requests a second."),
+        ConfigurationKey(
+            "server.allowed_hosts", .texts, default: TOMLText.list(defaults.server.allowedHosts),
+            "Further names that a TCP caller's Host header may have."),
+        ConfigurationKey(
+            "server.allowed_origins", .texts, default: TOMLText.list(defaults.server.allowedOrigins),
+            "Origins such as \"http://localhost:5173\" whose web pages may call."),
+        ConfigurationKey(
+            "server.unsafe_listen", .boolean, default: "\(defaults.server.unsafeListen)",
+            "Allow `listen` on an address that other machines can reach."),
+        ConfigurationKey(
+            "server.max_header_bytes", .size(1 << 10...1 << 20), default: TOMLText.size(defaults.server.maxHeaderBytes),
+            "Limit of a request's line and header fields together."),
+        ConfigurationKey(
+            "server.max_body_bytes", .size(1...16 << 30), default: TOMLText.size(defaults.server.maxBodyBytes),
+            "Limit of a request's body."),
+        ConfigurationKey(
+            "server.max_connections", .integer(1...1_000_000), default: "\(defaults.server.maxConnections)",
+            "Connections of callers open at the same time."),
+        ConfigurationKey(
+            "server.header_timeout", .duration(orOff: false), default: TOMLText.duration(defaults.server.headerTimeout),
+            "Time a caller has to send a whole request head."),
+        ConfigurationKey(
+            "server.idle_timeout", .duration(orOff: false), default: TOMLText.duration(defaults.server.idleTimeout),
+            "Time a kept-alive connection may stay without a request."),
+        ConfigurationKey(
+            "server.idle_exit", .duration(orOff: true), default: TOMLText.duration(defaults.server.idleExit),
+            "Exit after this long without a connection, under socket activation only."),
+        ConfigurationKey(
+            "server.drain_timeout", .duration(orOff: false), default: TOMLText.duration(defaults.server.drainTimeout),
+            "Time that answers under way have to finish when menshen is stopped."),
+    ]
+
+    private static let authentication = [
+        ConfigurationKey(
+            "auth.enable", .boolean, default: "\(defaults.authentication.enable)",
+            "Ask TCP callers for a token; false is refused unless `listen` is loopback."),
+        ConfigurationKey("auth.user", .text, sample: "\"admin\"", "User of the status page at `/`."),
+        ConfigurationKey(
+            "auth.password", .text, sample: "\"${MENSHEN_PASSWORD:-}\"",
+            "Password of the status page at `/`; without one the page is closed to TCP callers."),
+        ConfigurationKey(
+            "auth.token", .text, sample: "\"${PROXY_TOKEN}\"",
+            "Token that callers send in place of a key; `listen` needs one."),
+        ConfigurationKey(
+            "auth.tokens[].name", .text, sample: "\"laptop\"", "What records call whoever shows the token."),
+        ConfigurationKey("auth.tokens[].token", .text, sample: "\"${LAPTOP_TOKEN}\"", "A further token."),
+    ]
+
+    private static let providers = [
+        ConfigurationKey(
+            "providers[].base_url", .text, sample: "\"https://api.openai.com/v1\"",
+            "Address of the provider, or \"unix:///run/llm.sock:/v1\"; required."),
+        ConfigurationKey(
+            "providers[].name", .text, sample: "\"openai\"",
+            "What records and `/NAME/…` paths call the provider; its kind unless given, then kind-2, kind-3, …"),
+        ConfigurationKey(
+            "providers[].kind", .text, sample: "\"openai\"",
+            "\"openai\", \"anthropic\", \"gemini\" or \"azure\": how it wants its key; guessed from `base_url`."),
+        ConfigurationKey(
+            "providers[].api_key", .text, sample: "\"${OPENAI_API_KEY}\"", "The key, from an environment variable."),
+        ConfigurationKey(
+            "providers[].api_key_file", .text, sample: "\"~/.config/menshen/anthropic.key\"",
+            "File that holds the key: your own, mode 0600; read again when it changes."),
+        ConfigurationKey(
+            "providers[].api_key_credential", .text, sample: "\"gemini.key\"",
+            "Name of a systemd credential that holds the key."),
+        ConfigurationKey(
+            "providers[].api_key_command", .texts, sample: #"["pass", "show", "azure"]"#,
+            "Program and arguments that print the key."),
+        ConfigurationKey(
+            "providers[].api_key_command_timeout", .duration(orOff: false),
+            default: TOMLText.duration(KeySource.defaultCommandTimeout), "Time the program has."),
+        ConfigurationKey(
+            "providers[].api_key_command_ttl", .duration(orOff: false),
+            default: TOMLText.duration(KeySource.defaultCommandLifetime),
+            "How long a printed key is used before the program runs again."),
+        ConfigurationKey(
+            "providers[].headers", .textTable, sample: #"{ "x-team" = "research" }"#,
+            "Headers added to each request, in place of a caller's of the same name."),
+        ConfigurationKey(
+            "providers[].weight", .integer(0...1_000_000), default: "\(Provider.defaults.weight)",
+            "Share of the requests among the providers that fit; 0 takes the provider out."),
+        ConfigurationKey(
+            "providers[].proxy", .text, sample: "\"socks5h://127.0.0.1:1080\"",
+            "Proxy to reach the provider through; the environment's proxy variables never apply."),
+        ConfigurationKey(
+            "providers[].ca_file", .text, sample: "\"/etc/ssl/certs/ca-certificates.crt\"",
+            "PEM file to verify the provider with, in place of the system's."),
+        ConfigurationKey(
+            "providers[].http2", .boolean, default: "\(Provider.defaults.http2)",
+            "Use HTTP/2 where the provider offers it."),
+        ConfigurationKey(
+            "providers[].model", .text, sample: "\"gpt-4.1\"", standing: .inert,
+            "Model to ask for in place of the caller's; has no effect in this version."),
+    ]
+
+    private static let upstream = [
+        ConfigurationKey(
+            "upstream.connect_timeout", .duration(orOff: false),
+            default: TOMLText.duration(defaults.upstream.connectTimeout), "Time to reach a provider, TLS included."),
+        ConfigurationKey(
+            "upstream.first_byte_timeout", .duration(orOff: false),
+            default: TOMLText.duration(defaults.upstream.firstByteTimeout),
+            "Time from a request's last byte to its answer's first."),
+        ConfigurationKey(
+            "upstream.gap_timeout", .duration(orOff: false), default: TOMLText.duration(defaults.upstream.gapTimeout),
+            "Longest silence within an answer."),
+        ConfigurationKey(
+            "upstream.total_timeout", .duration(orOff: true),
+            default: TOMLText.duration(defaults.upstream.totalTimeout),
+            "Limit of a whole exchange; it also cuts streams that are doing well."),
+        ConfigurationKey(
+            "upstream.max_idle_connections", .integer(0...65_536), default: "\(defaults.upstream.maxIdleConnections)",
+            "Idle connections to providers kept for reuse."),
+        ConfigurationKey(
+            "upstream.timeout", .duration(orOff: true), standing: .alias,
+            "ai-menshen's total limit; sets `first_byte_timeout`, because a total limit cuts streams."),
+        ConfigurationKey(
+            "upstream.max_idle_conns_per_host", .integer(0...65_536), standing: .alias,
+            "ai-menshen's name of `max_idle_connections`."),
+        ConfigurationKey(
+            "http_client.timeout", .duration(orOff: true), standing: .alias,
+            "ai-menshen's older name of `upstream.timeout`; sets `upstream.first_byte_timeout`."),
+    ]
+
+    private static let storage = [
+        ConfigurationKey(
+            "storage.retention_days", .integer(0...36_500), default: "\(defaults.storage.retentionDays ?? 0)",
+            "Records older than this are deleted; 0 keeps them for ever."),
+        ConfigurationKey(
+            "storage.sqlite.path", .text, sample: "\"~/.local/state/menshen/menshen.db\"",
+            "The database file; `menshen.db` in the state directory unless given."),
+    ]
+
+    private static let logging = [
+        ConfigurationKey(
+            "logging.log_request_body", .boolean, default: "\(defaults.logging.logRequestBody)",
+            "Store request bodies, which are prompts, with the records."),
+        ConfigurationKey(
+            "logging.log_response_body", .boolean, default: "\(defaults.logging.logResponseBody)",
+            "Store answers with the records."),
+        ConfigurationKey(
+            "logging.max_body_bytes", .size(0...1 << 30), default: TOMLText.size(defaults.logging.maxBodyBytes),
+            "Stored part of a body."),
+    ]
+
+    private static let inert = [
+        ConfigurationKey(
+            "failover.enable", .boolean, sample: "false", standing: .inert,
+            "Try another provider when one fails; has no effect in this version."),
+        ConfigurationKey(
+            "cache.enable", .boolean, sample: "false", standing: .inert,
+            "Answer repeated requests from a cache; has no effect in this version."),
+        ConfigurationKey(
+            "cache.max_body_bytes", .size(0...1 << 30), sample: "\"5MiB\"", standing: .inert,
+            "Largest answer the cache keeps; has no effect in this version."),
+        ConfigurationKey(
+            "cache.max_age", .duration(orOff: true), sample: "\"1h\"", standing: .inert,
+            "How long the cache keeps an answer; has no effect in this version."),
+    ]
+}
+
+extension KeySource {
+    /// A password manager may have to decrypt, or ask a server over a network; a caller does not wait longer.
+    package static let defaultCommandTimeout: Duration = .seconds(10)
+    /// Cloud providers' short-lived tokens last an hour; a revoked key should stop working sooner than that.
+    package static let defaultCommandLifetime: Duration = .seconds(900)
+}
+
+extension Provider {
+    /// Read for its defaults only.
+    fileprivate static let defaults: Provider = {
+        guard let address = BaseURL("http://localhost") else { preconditionFailure("a plain base URL is refused") }
+        return Provider(name: "openai", kind: .openai, baseURL: address, key: .none)
+    }()
+}

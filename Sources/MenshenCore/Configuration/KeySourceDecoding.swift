@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import TOML
+
+extension ConfigurationDecoder {
+    /// `.none` where no key is given, and where what is given was refused.
+    static func keySource(_ section: ConfigurationSection) -> KeySource {
+        let reading = section.reading
+        let given = ["api_key", "api_key_file", "api_key_credential", "api_key_command"].filter(section.has)
+        let inOrder = given.sorted {
+            section.keySpan($0) ?? .init(line: 0, column: 0) < section.keySpan($1) ?? .init(line: 0, column: 0)
+        }
+        for extra in inOrder.dropFirst() {
+            reading.error(
+                at: section.keySpan(extra),
+                "a provider takes its key from one place, and \(inOrder[0]) is given already",
+                hint: "remove one of the two")
+        }
+        // Each is read even if there are several, so that all faults show.
+        let inline = section.text("api_key").flatMap { inlineKey($0, reading) }
+        let file = section.text("api_key_file").flatMap { FilePath.resolve($0, "providers[].api_key_file", reading) }
+        let credential = section.text("api_key_credential").flatMap { credentialName($0, reading) }
+        let command = command(section)
+        if let inline { return .inline(inline) }
+        if let file { return .file(path: file) }
+        if let credential { return .credential(name: credential) }
+        return command ?? .none
+    }
+
+    private static func inlineKey(_ key: ExpandedText, _ reading: ConfigurationReading) -> Secret? {
+        if key.text.isEmpty {
+            reading.warning(
+                at: key.span, "providers[].api_key is empty: requests go out without a key",
+                hint: "remove it if the provider wants none")
+            return nil
+        }
+        guard key.isVisibleASCII else {
+            reading.error(
+                at: key.span, "providers[].api_key holds a space, a line break or a character outside ASCII",
+                hint: key.isExpanded ? "look for a line break at the end of the variable's value" : nil)
+            return nil
+        }
+        if key.looksLikeVariable {
+            warnOfDollar(key, "providers[].api_key", reading)
+        } else if !key.isExpanded {
+            reading.warning(
+                at: key.span, "providers[].api_key stands in the configuration in plain text",
+                hint: "put it into a file of its own (mode 0600) and name that with api_key_file, or write ${NAME}")
+        }
+        return Secret(key.text)
+    }
+
+    private static func credentialName(_ name: ExpandedText, _ reading: ConfigurationReading) -> String? {
+        // systemd.exec(5): a name must be usable as a file name.
+        let isName =
+            name.isVisibleASCII && !name.text.isEmpty && !name.text.contains("/") && !name.text.contains(":")
+            && name.text.utf8.count <= 255 && name.text != "." && name.text != ".."
+        if isName { return name.text }
+        reading.error(
+            at: name.span, "providers[].api_key_credential is not the name of a systemd credential",
+            hint: "write the name that LoadCredential= gives it, not a path")
+        return nil
+    }
+
+    private static func command(_ section: ConfigurationSection) -> KeySource? {
+        let timeout = section.duration("api_key_command_timeout") ?? KeySource.defaultCommandTimeout
+        let lifetime = section.duration("api_key_command_ttl") ?? KeySource.defaultCommandLifetime
+        guard section.has("api_key_command") else {
+            for name in ["api_key_command_timeout", "api_key_command_ttl"] {
+                guard let span = section.keySpan(name) else { continue }
+                section.reading.warning(at: span, "providers[].\(name) has no effect without api_key_command")
+            }
+            return nil
+        }
+        guard let arguments = section.texts("api_key_command") else { return nil }
+        guard let program = arguments.first, !program.text.isEmpty else {
+            section.reading.error(
+                at: section.valueSpan("api_key_command"), "providers[].api_key_command names no program",
+                hint: "write api_key_command = [\"pass\", \"show\", \"openai\"]")
+            return nil
+        }
+        if let bad = arguments.first(where: { $0.text.utf8.contains(0) }) {
+            section.reading.error(at: bad.span, "providers[].api_key_command holds a NUL character")
+            return nil
+        }
+        var argv = arguments.map(\.text)
+        // A bare name is looked up in PATH, as a shell does.
+        if program.text.contains("/") {
+            guard let path = FilePath.resolve(program, "providers[].api_key_command", section.reading) else {
+                return nil
+            }
+            argv[0] = path
+        }
+        return .command(argv: argv, timeout: timeout, lifetime: lifetime)
+    }
+}
+
+/// `headers` of a provider: what may be added to every request.
+enum RequestHeaderRule {
+    /// RFC 9110 §7.6.1 and §7.8, and what menshen itself writes for each request.
+    private static let refused: Set<String> = [
+        "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+        "transfer-encoding", "upgrade", "host", "content-length", "expect",
+    ]
+
+    static func headers(_ section: ConfigurationSection) -> [(name: String, value: Secret)] {
+        let reading = section.reading
+        var headers: [(name: String, value: Secret)] = []
+        var seen: Set<String> = []
+        for (name, span, value) in section.textTable("headers") ?? [] {
+            if name.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
+                reading.error(at: span, "providers[].headers: this is not the name of a header")
+            } else if refused.contains(name.lowercased()) {
+                reading.error(
+                    at: span, "providers[].headers: menshen writes the header \(name.lowercased()) itself",
+                    hint: "remove it")
+            } else if !seen.insert(name.lowercased()).inserted {
+                reading.error(at: span, "providers[].headers: \(name.lowercased()) is given twice")
+            }
+            // RFC 9110 §5.5; a tab is the one control character allowed.
+            guard value.text.utf8.allSatisfy({ $0 == 9 || ($0 >= 0x20 && $0 != 0x7F) }) else {
+                reading.error(
+                    at: value.span, "providers[].headers: the value holds a line break or another control character")
+                continue
+            }
+            headers.append((name, Secret(value.text)))
+        }
+        return headers
+    }
+
+    /// RFC 9110 §5.6.2.
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 48...57, 65...90, 97...122: true
+        default: Array("!#$%&'*+-.^_`|~".utf8).contains(byte)
+        }
+    }
+}
