@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// The commented file that `menshen config init` and `-gen-config` print, made from the table of keys.
+package enum ConfigurationExample {
+    /// Loads as it is, given OPENAI_API_KEY and PROXY_TOKEN.
+    package static let text: String = {
+        var lines = [
+            "# menshen configuration.",
+            "#",
+            "# ${NAME} is filled in from the environment; ${NAME:-text} has a default.",
+            "# Times are \"500ms\", \"10s\", \"10min\", \"1h30m\", \"2d\"; sizes are \"32KiB\", \"64MiB\".",
+            "# A line that begins with \"#\" and no space is a setting with its default or an example.",
+            "# `menshen config check` finds mistakes.",
+            "",
+        ]
+        for section in ConfigurationKey.sections {
+            let keys = ConfigurationKey.all.filter { $0.section == section && $0.standing != .alias }
+            if !keys.isEmpty { lines += written(section, keys) }
+        }
+        return lines.joined(separator: "\n")
+    }()
+
+    /// The settings that a first start needs.
+    private static let active: Set<String> = [
+        "listen", "auth.enable", "auth.user", "auth.password", "auth.token", "providers[].base_url",
+        "providers[].api_key",
+    ]
+
+    /// One provider each for the other places a key can come from: a provider takes only one.
+    private static let furtherProviders: [(baseURL: String, keys: [String])] = [
+        ("https://api.anthropic.com", ["api_key_file"]),
+        ("https://generativelanguage.googleapis.com", ["api_key_credential"]),
+        (
+            "https://example.openai.azure.com",
+            ["api_key_command", "api_key_command_timeout", "api_key_command_ttl"]
+        ),
+    ]
+
+    private static func written(_ section: String, _ keys: [ConfigurationKey]) -> [String] {
+        var lines: [String] = []
+        let isArray = section.hasSuffix("[]")
+        let isActive = !isArray || keys.contains { active.contains($0.path) }
+        if !section.isEmpty {
+            lines.append((isActive ? "" : "#") + ConfigurationKey.header(section))
+        }
+        let elsewhere = Set(furtherProviders.flatMap(\.keys).map { "providers[]." + $0 })
+        for key in keys where !elsewhere.contains(key.path) { lines += written(key) }
+        lines.append("")
+        guard section == "providers[]" else { return lines }
+        for provider in furtherProviders {
+            lines += ["#[[providers]]", "#base_url = \"\(provider.baseURL)\""]
+            for key in keys where provider.keys.contains(key.name) { lines += written(key) }
+            lines.append("")
+        }
+        return lines
+    }
+
+    private static func written(_ key: ConfigurationKey) -> [String] {
+        ["# " + key.documentation, (active.contains(key.path) ? "" : "#") + "\(key.name) = \(key.sample)"]
+    }
+}
+
+/// The README's table of settings, made from the same keys.
+package enum ConfigurationReference {
+    package static let markdownTable: String = {
+        var lines = ["| Key | Type | Default | What it does |", "|---|---|---|---|"]
+        for key in ConfigurationKey.all {
+            let fallback = key.defaultText.map { "`\($0)`" } ?? "–"
+            let cells = ["`\(key.path)`", key.form.title, fallback, key.documentation]
+            let escaped = cells.map { cell in
+                cell.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+            }
+            lines.append("| " + escaped.joined(separator: " | ") + " |")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }()
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// What `menshen config show` prints: the configuration in effect, defaults included, as TOML in which every secret
+/// reads "***". Of a key command only the program is shown: its arguments may hold a filled-in secret.
+package enum ConfigurationRendering {
+    private static let hidden = "\"***\""
+
+    package static func text(of configuration: Configuration) -> String {
+        var output = Output()
+        output.set("listen", TOMLText.list(configuration.listen.map(\.description)))
+        output.set("verbose", "\(configuration.verbose)")
+        write(configuration.server, to: &output)
+        write(configuration.authentication, to: &output)
+        for provider in configuration.providers { write(provider, to: &output) }
+        let upstream = configuration.upstream
+        output.begin("[upstream]")
+        output.set("connect_timeout", TOMLText.duration(upstream.connectTimeout))
+        output.set("first_byte_timeout", TOMLText.duration(upstream.firstByteTimeout))
+        output.set("gap_timeout", TOMLText.duration(upstream.gapTimeout))
+        output.set("total_timeout", TOMLText.duration(upstream.totalTimeout))
+        output.set("max_idle_connections", "\(upstream.maxIdleConnections)")
+        output.begin("[storage]")
+        output.set("retention_days", "\(configuration.storage.retentionDays ?? 0)")
+        if let path = configuration.storage.path {
+            output.begin("[storage.sqlite]")
+            output.set("path", TOMLText.quoted(path))
+        }
+        output.begin("[logging]")
+        output.set("log_request_body", "\(configuration.logging.logRequestBody)")
+        output.set("log_response_body", "\(configuration.logging.logResponseBody)")
+        output.set("max_body_bytes", TOMLText.size(configuration.logging.maxBodyBytes))
+        return output.text
+    }
+
+    private struct Output {
+        var text = ""
+
+        mutating func begin(_ header: String) { text += "\n\(header)\n" }
+        mutating func set(_ name: String, _ value: String) { text += "\(name) = \(value)\n" }
+    }
+
+    private static func write(_ server: Configuration.Server, to output: inout Output) {
+        output.begin("[server]")
+        output.set("workers", "\(server.workers)")
+        output.set("allowed_hosts", TOMLText.list(server.allowedHosts))
+        output.set("allowed_origins", TOMLText.list(server.allowedOrigins))
+        output.set("unsafe_listen", "\(server.unsafeListen)")
+        output.set("max_header_bytes", TOMLText.size(server.maxHeaderBytes))
+        output.set("max_body_bytes", TOMLText.size(server.maxBodyBytes))
+        output.set("max_connections", "\(server.maxConnections)")
+        output.set("header_timeout", TOMLText.duration(server.headerTimeout))
+        output.set("idle_timeout", TOMLText.duration(server.idleTimeout))
+        output.set("idle_exit", TOMLText.duration(server.idleExit))
+        output.set("drain_timeout", TOMLText.duration(server.drainTimeout))
+    }
+
+    private static func write(_ authentication: Configuration.Authentication, to output: inout Output) {
+        output.begin("[auth]")
+        output.set("enable", "\(authentication.enable)")
+        if let user = authentication.user { output.set("user", TOMLText.quoted(user)) }
+        if authentication.password != nil { output.set("password", hidden) }
+        for token in authentication.tokens {
+            output.begin("[[auth.tokens]]")
+            output.set("name", TOMLText.quoted(token.name))
+            output.set("token", hidden)
+        }
+    }
+
+    private static func write(_ provider: Provider, to output: inout Output) {
+        output.begin("[[providers]]")
+        output.set("name", TOMLText.quoted(provider.name))
+        output.set("kind", TOMLText.quoted(provider.kind.rawValue))
+        output.set("base_url", TOMLText.quoted(provider.baseURL.description))
+        switch provider.key {
+        case .none: break
+        case .inline: output.set("api_key", hidden)
+        case .file(let path): output.set("api_key_file", TOMLText.quoted(path))
+        case .credential(let name): output.set("api_key_credential", TOMLText.quoted(name))
+        case .command(let argv, let timeout, let lifetime):
+            output.set("api_key_command", TOMLText.list(argv.enumerated().map { $0.offset == 0 ? $0.element : "***" }))
+            output.set("api_key_command_timeout", TOMLText.duration(timeout))
+            output.set("api_key_command_ttl", TOMLText.duration(lifetime))
+        }
+        if !provider.headers.isEmpty {
+            let headers = provider.headers.map { "\(TOMLText.quoted($0.name)) = \(hidden)" }
+            output.set("headers", "{ " + headers.joined(separator: ", ") + " }")
+        }
+        output.set("weight", "\(provider.weight)")
+        if provider.proxy != nil { output.set("proxy", hidden) }
+        if let file = provider.caFile { output.set("ca_file", TOMLText.quoted(file)) }
+        output.set("http2", "\(provider.http2)")
+    }
+}
