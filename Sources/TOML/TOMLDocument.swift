@@ -50,7 +50,9 @@ package enum TOMLDocument {
         return TOMLItem(value: value, span: SourceSpan(node.place))
     }
 
-    private static func table(_ nodes: UnsafeBufferPointer<ctoml_node>, _ next: inout Int, children: UInt32) -> TOMLTable {
+    private static func table(_ nodes: UnsafeBufferPointer<ctoml_node>, _ next: inout Int, children: UInt32)
+        -> TOMLTable
+    {
         var entries: [TOMLTable.Entry] = []
         entries.reserveCapacity(Int(children))
         for _ in 0..<children {

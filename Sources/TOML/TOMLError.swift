@@ -14,7 +14,7 @@ package struct TOMLError: Error, Equatable, CustomStringConvertible {
 
     package var description: String { "\(span.line):\(span.column): \(message)" }
 
-    /// toml++ quotes what it could not read ("expected 'true', saw 'tok-…'", "'1234…' is not representable in 64 bits").
+    /// toml++ quotes what it could not read: "expected 'true', saw 'tok-…'", "'1234…' is not representable in 64 bits".
     static func withoutValues(_ message: String) -> String {
         var text = Substring(message)
         if text.hasPrefix("Error while parsing ") { text = text.dropFirst("Error while parsing ".count) }

@@ -28,7 +28,8 @@ extension ConfigurationDecoder {
             authentication.password = Digest(of: password.text.utf8)
             if !section.has("user") {
                 section.reading.error(
-                    at: section.keySpan("password"), "auth.password needs a user", hint: "set user = \"admin\" in [auth]")
+                    at: section.keySpan("password"), "auth.password needs a user",
+                    hint: "set user = \"admin\" in [auth]")
             }
         }
         var places: [SourceSpan] = []

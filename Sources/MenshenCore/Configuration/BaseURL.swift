@@ -54,7 +54,8 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
         guard !text.isEmpty, !text.contains("@") else { return false }
         let portColon = text.last == "]" ? nil : text.lastIndex(of: ":")
         if let portColon {
-            guard let port = UInt16(text[text.index(after: portColon)...]), port > 0 else { return false }
+            let digits = text[text.index(after: portColon)...]
+            guard digits.utf8.allSatisfy({ (48...57).contains($0) }), UInt16(digits) ?? 0 > 0 else { return false }
         }
         let host = text[..<(portColon ?? text.endIndex)]
         if host.first == "[" { return host.last == "]" && host.count > 4 }

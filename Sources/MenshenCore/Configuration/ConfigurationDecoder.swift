@@ -9,11 +9,6 @@ package struct DecodedConfiguration: Sendable {
     package var configuration: Configuration?
     /// By place in the text.
     package var diagnostics: [Diagnostic]
-
-    package init(configuration: Configuration?, diagnostics: [Diagnostic]) {
-        self.configuration = configuration
-        self.diagnostics = diagnostics
-    }
 }
 
 /// Text to `Configuration`. Pure: variables come from a function, files named in the text are not looked at.
@@ -55,7 +50,8 @@ package enum ConfigurationDecoder {
         let auth = top.section("auth")
         configuration.authentication = authentication(auth)
         configuration.listen = listen(
-            top, configuration, hasToken: !configuration.authentication.tokens.isEmpty || auth.has("token") || auth.has("tokens"))
+            top, configuration,
+            hasToken: !configuration.authentication.tokens.isEmpty || auth.has("token") || auth.has("tokens"))
         configuration.providers = providers(top)
         configuration.upstream = upstream(top.section("upstream"), older: top.section("http_client"))
         configuration.storage = storage(top.section("storage"))

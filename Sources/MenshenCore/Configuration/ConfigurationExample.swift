@@ -68,7 +68,9 @@ package enum ConfigurationReference {
         for key in ConfigurationKey.all {
             let fallback = key.defaultText.map { "`\($0)`" } ?? "–"
             let cells = ["`\(key.path)`", key.form.title, fallback, key.documentation]
-            let escaped = cells.map { cell in cell.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
+            let escaped = cells.map { cell in
+                cell.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+            }
             lines.append("| " + escaped.joined(separator: " | ") + " |")
         }
         return lines.joined(separator: "\n") + "\n"

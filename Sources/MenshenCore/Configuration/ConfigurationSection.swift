@@ -119,7 +119,9 @@ struct ConfigurationSection {
 
     private func find(_ name: String) -> (key: ConfigurationKey, item: TOMLItem)? {
         let path = path.isEmpty ? name : path + "." + name
-        guard let key = ConfigurationKey.byPath[path] else { preconditionFailure("\(path) is not in the table of keys") }
+        guard let key = ConfigurationKey.byPath[path] else {
+            preconditionFailure("\(path) is not in the table of keys")
+        }
         return table.entry(name).map { (key, $0.item) }
     }
 
@@ -127,7 +129,8 @@ struct ConfigurationSection {
     private func refuse<Value>(_ key: ConfigurationKey, _ item: TOMLItem) -> Value? {
         let isRightForm =
             switch (key.form, item.value) {
-            case (.integer, .integer), (.size, .integer), (.size, .string), (.duration, .integer), (.duration, .string): true
+            case (.integer, .integer), (.size, .integer), (.size, .string), (.duration, .integer), (.duration, .string):
+                true
             default: false
             }
         let message = "\(key.path) must be \(key.form.requirement)"

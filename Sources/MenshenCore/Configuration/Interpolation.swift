@@ -3,8 +3,8 @@
 
 /// `${NAME}` and `${NAME:-default}` in a string value; `$${` stands for a literal `${`. As in the shell, `:-` also
 /// covers a variable that is set to nothing. Defaults are literal text.
-enum Interpolation {
-    enum Fault: Equatable {
+package enum Interpolation {
+    package enum Fault: Equatable {
         /// Not set, and no default given.
         case unset(name: String)
         case unterminated
@@ -12,14 +12,14 @@ enum Interpolation {
         case notAName
     }
 
-    struct Outcome: Equatable {
-        var text: String
+    package struct Outcome: Equatable {
+        package var text: String
         /// True if a variable was filled in: the text may now be a secret.
-        var isExpanded: Bool
-        var faults: [Fault]
+        package var isExpanded: Bool
+        package var faults: [Fault]
     }
 
-    static func expand(_ text: String, environment: (String) -> String?) -> Outcome {
+    package static func expand(_ text: String, environment: (String) -> String?) -> Outcome {
         guard text.utf8.contains(UInt8(ascii: "$")) else { return Outcome(text: text, isExpanded: false, faults: []) }
         let dollar = UInt8(ascii: "$")
         let brace = UInt8(ascii: "{")

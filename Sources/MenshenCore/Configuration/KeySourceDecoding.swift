@@ -8,10 +8,13 @@ extension ConfigurationDecoder {
     static func keySource(_ section: ConfigurationSection) -> KeySource {
         let reading = section.reading
         let given = ["api_key", "api_key_file", "api_key_credential", "api_key_command"].filter(section.has)
-        let inOrder = given.sorted { section.keySpan($0) ?? .init(line: 0, column: 0) < section.keySpan($1) ?? .init(line: 0, column: 0) }
+        let inOrder = given.sorted {
+            section.keySpan($0) ?? .init(line: 0, column: 0) < section.keySpan($1) ?? .init(line: 0, column: 0)
+        }
         for extra in inOrder.dropFirst() {
             reading.error(
-                at: section.keySpan(extra), "a provider takes its key from one place, and \(inOrder[0]) is given already",
+                at: section.keySpan(extra),
+                "a provider takes its key from one place, and \(inOrder[0]) is given already",
                 hint: "remove one of the two")
         }
         // Each is read even if there are several, so that all faults show.
@@ -50,7 +53,8 @@ extension ConfigurationDecoder {
 
     private static func credentialName(_ name: ExpandedText, _ reading: ConfigurationReading) -> String? {
         // systemd.exec(5): a name must be usable as a file name.
-        let isName = name.isVisibleASCII && !name.text.isEmpty && !name.text.contains("/") && !name.text.contains(":")
+        let isName =
+            name.isVisibleASCII && !name.text.isEmpty && !name.text.contains("/") && !name.text.contains(":")
             && name.text.utf8.count <= 255 && name.text != "." && name.text != ".."
         if isName { return name.text }
         reading.error(
@@ -83,7 +87,9 @@ extension ConfigurationDecoder {
         var argv = arguments.map(\.text)
         // A bare name is looked up in PATH, as a shell does.
         if program.text.contains("/") {
-            guard let path = FilePath.resolve(program, "providers[].api_key_command", section.reading) else { return nil }
+            guard let path = FilePath.resolve(program, "providers[].api_key_command", section.reading) else {
+                return nil
+            }
             argv[0] = path
         }
         return .command(argv: argv, timeout: timeout, lifetime: lifetime)
@@ -107,7 +113,8 @@ enum RequestHeaderRule {
                 reading.error(at: span, "providers[].headers: this is not the name of a header")
             } else if refused.contains(name.lowercased()) {
                 reading.error(
-                    at: span, "providers[].headers: menshen writes the header \(name.lowercased()) itself", hint: "remove it")
+                    at: span, "providers[].headers: menshen writes the header \(name.lowercased()) itself",
+                    hint: "remove it")
             } else if !seen.insert(name.lowercased()).inserted {
                 reading.error(at: span, "providers[].headers: \(name.lowercased()) is given twice")
             }

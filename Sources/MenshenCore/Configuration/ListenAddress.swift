@@ -20,7 +20,7 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
             guard host.contains(":"), host.utf8.allSatisfy({ Self.isIPv6Byte($0) }) else { return nil }
         } else if !host.isEmpty, host != "localhost" {
             let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-            guard parts.count == 4, parts.allSatisfy({ UInt8($0) != nil }) else { return nil }
+            guard parts.count == 4, parts.allSatisfy({ UInt8($0) != nil && $0.first != "+" }) else { return nil }
         }
         description = text
         addresses = host.isEmpty || host == "localhost" ? ["127.0.0.1", "::1"] : [String(host)]

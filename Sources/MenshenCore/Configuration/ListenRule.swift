@@ -15,7 +15,8 @@ package enum ListenRule {
         on addresses: [ListenAddress], isAuthenticating: Bool, hasToken: Bool, unsafeListen: Bool
     ) -> [Remark] {
         var remarks: [Remark] = []
-        for (index, address) in addresses.enumerated() where !address.isLoopback && !(isAuthenticating && unsafeListen) {
+        for (index, address) in addresses.enumerated() where !address.isLoopback && !(isAuthenticating && unsafeListen)
+        {
             remarks.append(
                 Remark(
                     severity: .error, address: index, message: "other machines can reach this address",

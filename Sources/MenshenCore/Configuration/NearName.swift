@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 /// Finds the known name somebody most likely meant.
-enum NearName {
+package enum NearName {
     /// The nearest candidate, if it is near enough: one slip in three characters, and never more than three.
-    static func of(_ name: String, among candidates: some Sequence<String>) -> String? {
+    package static func of(_ name: String, among candidates: some Sequence<String>) -> String? {
         // A longer name is no slip of the hand, and the comparison takes time in proportion to both lengths.
         guard name.utf8.count <= 64 else { return nil }
         let typed = Array(name.lowercased().utf8)
@@ -26,7 +26,9 @@ enum NearName {
             next.reserveCapacity(right.count + 1)
             for j in 0..<right.count {
                 var cost = min(row[j] + (left[i] == right[j] ? 0 : 1), row[j + 1] + 1, next[j] + 1)
-                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] { cost = min(cost, previous[j - 1] + 1) }
+                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] {
+                    cost = min(cost, previous[j - 1] + 1)
+                }
                 next.append(cost)
             }
             previous = row

@@ -148,7 +148,8 @@ private struct ProviderNames {
                     at: name.span, "providers[].name: another provider has this name, on line \(earlier.line)")
             } else if !Self.isName(name.text) {
                 section.reading.error(
-                    at: name.span, "providers[].name must be a-z, 0-9, \".\", \"_\" and \"-\", 64 at most, and begin with a letter or digit",
+                    at: name.span,
+                    "providers[].name must be made of a-z, 0-9 and after these \".\", \"_\", \"-\", 64 in all",
                     hint: "it is part of paths, as in /NAME/v1/chat/completions")
             } else if Self.isReserved(name.text) {
                 section.reading.error(
@@ -175,7 +176,9 @@ private struct ProviderNames {
 
     private static func isName(_ text: String) -> Bool {
         func isAlphanumeric(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...122).contains(byte) }
-        guard let first = text.utf8.first, isAlphanumeric(first), text.utf8.count <= 64 else { return text == "_menshen" }
+        guard let first = text.utf8.first, isAlphanumeric(first), text.utf8.count <= 64 else {
+            return text == "_menshen"
+        }
         return text.utf8.allSatisfy {
             isAlphanumeric($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
         }

@@ -11,13 +11,14 @@ package enum DurationText {
     ]
 
     /// nil if the text is no duration or longer than a year.
-    static func parse(_ text: String) -> Duration? {
+    package static func parse(_ text: String) -> Duration? {
         var total: Int64 = 0
         var rest = Array(text.utf8)[...]
         guard !rest.isEmpty else { return nil }
         while !rest.isEmpty {
             guard let (number, unit) = QuantityText.next(&rest) else { return nil }
-            let scale = unit.isEmpty && total == 0 && rest.isEmpty ? 1000 : units.first { $0.name == unit }?.milliseconds
+            let scale =
+                unit.isEmpty && total == 0 && rest.isEmpty ? 1000 : units.first { $0.name == unit }?.milliseconds
             guard let scale else { return nil }
             let (product, overflow) = number.multipliedReportingOverflow(by: scale)
             guard !overflow, product <= 366 * 86_400_000 else { return nil }
@@ -42,7 +43,7 @@ package enum ByteSizeText {
         ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30),
     ]
 
-    static func parse(_ text: String) -> Int? {
+    package static func parse(_ text: String) -> Int? {
         var rest = Array(text.utf8)[...]
         guard let (number, unit) = QuantityText.next(&rest), rest.isEmpty else { return nil }
         guard let scale = unit.isEmpty ? 1 : units.first(where: { $0.name == unit })?.bytes else { return nil }

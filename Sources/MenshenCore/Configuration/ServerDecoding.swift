@@ -42,14 +42,18 @@ extension ConfigurationDecoder {
         set(&upstream.connectTimeout, section.duration("connect_timeout"))
         set(&upstream.gapTimeout, section.duration("gap_timeout"))
         if let total = section.duration("total_timeout") { upstream.totalTimeout = total > .zero ? total : nil }
-        alias("timeout", in: older, of: "upstream.first_byte_timeout", isSet: section.has("first_byte_timeout") || section.has("timeout"))
+        alias(
+            "timeout", in: older, of: "upstream.first_byte_timeout",
+            isSet: section.has("first_byte_timeout") || section.has("timeout"))
         alias("timeout", in: section, of: "first_byte_timeout", isSet: section.has("first_byte_timeout"))
         for timeout in [older.duration("timeout"), section.duration("timeout")] {
             // 0 is Go's way to say "no limit"; an answer that never begins has to end some time.
             set(&upstream.firstByteTimeout, timeout.flatMap { $0 > .zero ? $0 : nil })
         }
         set(&upstream.firstByteTimeout, section.duration("first_byte_timeout"))
-        alias("max_idle_conns_per_host", in: section, of: "max_idle_connections", isSet: section.has("max_idle_connections"))
+        alias(
+            "max_idle_conns_per_host", in: section, of: "max_idle_connections",
+            isSet: section.has("max_idle_connections"))
         set(&upstream.maxIdleConnections, section.integer("max_idle_conns_per_host"))
         set(&upstream.maxIdleConnections, section.integer("max_idle_connections"))
         return upstream
@@ -67,7 +71,9 @@ extension ConfigurationDecoder {
         var storage = Configuration.Storage()
         if let days = section.integer("retention_days") { storage.retentionDays = days > 0 ? days : nil }
         let sqlite = section.section("sqlite")
-        if let path = sqlite.text("path") { storage.path = FilePath.resolve(path, "storage.sqlite.path", section.reading) }
+        if let path = sqlite.text("path") {
+            storage.path = FilePath.resolve(path, "storage.sqlite.path", section.reading)
+        }
         return storage
     }
 
@@ -86,7 +92,9 @@ extension ConfigurationDecoder {
 
     private static func isOrigin(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), (97...122).contains(bytes.first ?? 0) else { return false }
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), (97...122).contains(bytes.first ?? 0) else {
+            return false
+        }
         let isScheme = bytes[..<colon].allSatisfy { byte in
             switch byte {
             case 48...57, 97...122, UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."): true

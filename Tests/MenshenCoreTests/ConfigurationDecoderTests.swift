@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import Crypto
+import MenshenCore
+import Testing
+
+@Suite struct ConfigurationDecoderTests {
+    private let provider = "[[providers]]\nbase_url = \"https://api.openai.com/v1\"\n"
+
+    private func configuration(_ text: String, file: String = "/etc/menshen/config.toml") throws -> Configuration {
+        let decoded = decodeConfiguration(text, file: file)
+        return try #require(decoded.configuration, "\(decoded.diagnostics)")
+    }
+
+    @Test func `a minimal text gives every default`() throws {
+        let configuration = try configuration(provider)
+        let defaults = Configuration()
+        #expect(configuration.listen.isEmpty)
+        #expect(configuration.server == defaults.server)
+        #expect(configuration.upstream == defaults.upstream)
+        #expect(configuration.storage == defaults.storage)
+        #expect(configuration.logging == defaults.logging)
+        #expect(configuration.authentication.enable)
+        let provider = try #require(configuration.providers.first)
+        #expect(provider.name == "openai")
+        #expect(provider.weight == 1)
+        #expect(provider.http2)
+    }
+
+    @Test func `every setting arrives in its field`() throws {
+        let configuration = try configuration(
+            """
+            listen = [":8080", "[::1]:8081", "0.0.0.0:8082"]
+            verbose = true
+            [server]
+            workers = 3
+            allowed_hosts = ["LLM.example:8080", "[::1]"]
+            allowed_origins = ["http://localhost:5173", "tauri://localhost"]
+            unsafe_listen = true
+            max_header_bytes = 2048
+            max_body_bytes = "1GiB"
+            max_connections = 5
+            header_timeout = "500ms"
+            idle_timeout = 60
+            idle_exit = "off"
+            drain_timeout = "1min30s"
+            [auth]
+            user = "admin"
+            password = "pass word"
+            token = "${TOKEN}"
+            [[auth.tokens]]
+            name = "laptop"
+            token = "${LAPTOP_TOKEN}"
+            [upstream]
+            connect_timeout = 1
+            first_byte_timeout = 2
+            gap_timeout = 3
+            total_timeout = 4
+            max_idle_connections = 0
+            [storage]
+            retention_days = 0
+            [storage.sqlite]
+            path = "data/menshen.db"
+            [logging]
+            log_request_body = true
+            log_response_body = true
+            max_body_bytes = 0
+            \(provider)
+            """)
+        #expect(configuration.listen.map(\.port) == [8080, 8081, 8082])
+        #expect(configuration.verbose)
+        let server = configuration.server
+        #expect(server.workers == 3)
+        #expect(server.allowedHosts == ["llm.example:8080", "[::1]"])
+        #expect(server.allowedOrigins == ["http://localhost:5173", "tauri://localhost"])
+        #expect(server.unsafeListen)
+        #expect(server.maxHeaderBytes == 2048)
+        #expect(server.maxBodyBytes == 1 << 30)
+        #expect(server.maxConnections == 5)
+        #expect(server.headerTimeout == .milliseconds(500))
+        #expect(server.idleTimeout == .seconds(60))
+        #expect(server.idleExit == nil)
+        #expect(server.drainTimeout == .seconds(90))
+        let authentication = configuration.authentication
+        #expect(authentication.user == "admin")
+        #expect(authentication.password == Digest(of: "pass word".utf8))
+        #expect(authentication.tokens.map(\.name) == ["default", "laptop"])
+        #expect(authentication.tokens.first?.digest == Digest(of: "tok-CANARY-1".utf8))
+        let upstream = configuration.upstream
+        #expect(upstream.connectTimeout == .seconds(1))
+        #expect(upstream.firstByteTimeout == .seconds(2))
+        #expect(upstream.gapTimeout == .seconds(3))
+        #expect(upstream.totalTimeout == .seconds(4))
+        #expect(upstream.maxIdleConnections == 0)
+        #expect(configuration.storage.path == "/etc/menshen/data/menshen.db")
+        #expect(configuration.storage.retentionDays == nil)
+        #expect(configuration.logging.logRequestBody)
+        #expect(configuration.logging.logResponseBody)
+        #expect(configuration.logging.maxBodyBytes == 0)
+    }
+
+    @Test func `a provider's settings arrive in their fields`() throws {
+        let configuration = try configuration(
+            """
+            [[providers]]
+            name = "a.b-c_1"
+            kind = "anthropic"
+            base_url = "https://llm.example"
+            api_key = "${KEY}"
+            headers = { X-Team = "r", "x-key" = "Bearer ${KEY}" }
+            weight = 7
+            proxy = "socks5h://u:p@127.0.0.1:1080"
+            ca_file = "ca.pem"
+            http2 = false
+            """)
+        let provider = try #require(configuration.providers.first)
+        #expect(provider.name == "a.b-c_1")
+        #expect(provider.kind == .anthropic)
+        #expect(provider.baseURL.description == "https://llm.example")
+        guard case .inline(let key) = provider.key else { Issue.record("no inline key"); return }
+        #expect(key.digest == Secret("sk-CANARY-key").digest)
+        #expect(provider.headers.map(\.name) == ["X-Team", "x-key"])
+        #expect(provider.headers.last?.value.digest == Secret("Bearer sk-CANARY-key").digest)
+        #expect(provider.weight == 7)
+        #expect(provider.proxy?.digest == Secret("socks5h://u:p@127.0.0.1:1080").digest)
+        #expect(provider.caFile == "/etc/menshen/ca.pem")
+        #expect(!provider.http2)
+    }
+
+    @Test func `a key can come from a file, a credential or a command`() throws {
+        let configuration = try configuration(
+            """
+            \(provider)api_key_file = "~/key"
+            \(provider)api_key_credential = "openai.key"
+            \(provider)api_key_command = ["pass", "show", "${KEY}"]
+            \(provider)api_key_command = ["./helper"]
+            api_key_command_timeout = 1
+            api_key_command_ttl = "2h"
+            """)
+        let keys = configuration.providers.map { "\($0.key)" }
+        #expect(keys[0] == "file(path: \"/home/alice/key\")")
+        #expect(keys[1] == "credential(name: \"openai.key\")")
+        guard case .command(let argv, let timeout, let lifetime) = configuration.providers[2].key else {
+            Issue.record("no command"); return
+        }
+        #expect(argv == ["pass", "show", "sk-CANARY-key"])
+        #expect(timeout == .seconds(10))
+        #expect(lifetime == .seconds(900))
+        guard case .command(let other, let second, let hours) = configuration.providers[3].key else {
+            Issue.record("no command"); return
+        }
+        #expect(other == ["/etc/menshen/./helper"])
+        #expect(second == .seconds(1))
+        #expect(hours == .seconds(7200))
+    }
+
+    @Test(arguments: [
+        ("https://api.anthropic.com/v1", "anthropic"), ("https://generativelanguage.googleapis.com:443", "gemini"),
+        ("https://x.openai.azure.com", "azure"), ("https://x.cognitiveservices.azure.com/openai", "azure"),
+        ("https://api.deepseek.com", "openai"), ("https://notanthropic.com", "openai"),
+        ("https://anthropic.com.evil.example", "openai"), ("unix:///run/api.anthropic.com", "openai"),
+    ])
+    func `the kind is guessed from the address`(address: String, kind: String) throws {
+        let provider = try #require(try configuration("[providers]\nbase_url = \"\(address)\"").providers.first)
+        #expect(provider.kind.rawValue == kind)
+        #expect(provider.name == kind)
+    }
+
+    @Test func `names that are not given avoid those that are`() throws {
+        let text = provider + provider + "name = \"openai\"\n" + provider + "name = \"openai-3\"\n" + provider
+        #expect(try configuration(text).providers.map(\.name) == ["openai-2", "openai", "openai-3", "openai-4"])
+    }
+
+    @Test func `ai-menshen's timeouts and connection limit apply`() throws {
+        let upstream = try configuration(
+            provider + "[http_client]\ntimeout = 7\n[upstream]\nmax_idle_conns_per_host = 9"
+        ).upstream
+        #expect(upstream.firstByteTimeout == .seconds(7))
+        #expect(upstream.totalTimeout == nil)
+        #expect(upstream.maxIdleConnections == 9)
+        #expect(try configuration(provider + "[upstream]\ntimeout = 0").upstream == Configuration().upstream)
+        #expect(
+            try configuration(provider + "[upstream]\ntimeout = 5\n[http_client]\ntimeout = 7").upstream
+                .firstByteTimeout == .seconds(5))
+    }
+
+    @Test func `a whole file of ai-menshen loads`() throws {
+        let decoded = decodeConfiguration(aiMenshenFile, file: "config.toml")
+        let configuration = try #require(decoded.configuration, "\(decoded.diagnostics)")
+        #expect(
+            decoded.diagnostics.map { "\($0.line): \($0.message)" } == [
+                "1: listen: [auth] enable is false: any local user can spend the key",
+                "13: providers[].model has no effect in this version",
+                "18: http_client.timeout is ignored: a newer name of it is given too",
+                "26: [failover] has no effect in this version", "35: [cache] has no effect in this version",
+            ])
+        #expect(configuration.upstream.firstByteTimeout == .seconds(240))
+        #expect(configuration.upstream.maxIdleConnections == 64)
+        #expect(configuration.storage.path == "./data/menshen.db")
+        #expect(configuration.providers.first?.weight == 2)
+        #expect(configuration.logging.logRequestBody)
+    }
+
+    @Test(arguments: [
+        "https://", "https://x:", "https://x:+1", "https://x:0", "https://x:65536", "https://x y", "x", "https://x?a",
+        "",
+    ])
+    func `what is no address of a provider is refused`(address: String) {
+        #expect(decodeConfiguration("[providers]\nbase_url = \"\(address)\"").configuration == nil)
+    }
+
+    @Test(arguments: [
+        ":", ":+1", "127.0.0.+1:80", "127.0.0.1.1:80", "[127.0.0.1]:80", "example.org:80", ":65536", "80", "",
+    ])
+    func `what is no address to listen on is refused`(address: String) {
+        #expect(ListenAddress(address) == nil)
+    }
+
+    @Test func `relative paths start from the configuration file`() throws {
+        let text = provider + "[storage.sqlite]\npath = \"menshen.db\""
+        #expect(try configuration(text, file: "c.toml").storage.path == "menshen.db")
+        #expect(try configuration(text, file: "/a/b/c.toml").storage.path == "/a/b/menshen.db")
+        #expect(try configuration(text, file: "/c.toml").storage.path == "/menshen.db")
+    }
+
+    @Test func `no value prints a secret`() throws {
+        let text =
+            provider
+            + "api_key = \"${KEY}\"\nheaders = { a = \"${KEY}\" }\nproxy = \"http://${KEY}@p\"\n[auth]\ntoken = \"${TOKEN}\""
+        let configuration = try configuration(text)
+        var dumped = "\(configuration)"
+        dump(configuration, to: &dumped)
+        #expect(!dumped.contains("CANARY"))
+    }
+}
+
+/// Every key that ai-menshen reads.
+let aiMenshenFile = """
+    listen = ":8080"
+    verbose = false
+    [auth]
+    enable = false
+    user = "admin"
+    password = "your-password-here"
+    token = "sk-your-proxy-token"
+
+    [[providers]]
+    base_url = "https://api.openai.com/v1/"
+    api_key = "${OPENAI_API_KEY}"
+    weight = 2
+    model = "gpt-4.1"
+    proxy = ""
+    headers = { "cf-aig-authorization" = "Bearer ${KEY}" }
+
+    [http_client]
+    timeout = 300
+
+    [upstream]
+    timeout = 240
+    max_idle_conns_per_host = 64
+
+    [failover]
+    # on or off
+    enable = true
+
+    [storage]
+    retention_days = 90
+
+    [storage.sqlite]
+    path = "./data/menshen.db"
+
+    [cache]
+    enable = true
+    max_body_bytes = 5242880
+    max_age = 0
+
+    [logging]
+    log_request_body = true
+    log_response_body = true
+    """

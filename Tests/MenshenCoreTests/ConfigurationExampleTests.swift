@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import MenshenCore
+import TOML
+import Testing
+
+@Suite struct ConfigurationExampleTests {
+    /// The example with every setting that is commented out put into force.
+    private var uncommented: String {
+        ConfigurationExample.text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.hasPrefix("#") && !$0.hasPrefix("# ") && $0 != "#" ? $0.dropFirst() : $0 }
+            .joined(separator: "\n")
+    }
+
+    /// Paths of all keys of a text, in the notation of `ConfigurationKey`.
+    private func paths(_ text: String) throws -> Set<String> {
+        var paths: Set<String> = []
+        func walk(_ table: TOMLTable, _ prefix: String) {
+            for entry in table.entries {
+                let path = prefix + entry.key
+                if ConfigurationKey.byPath[path] != nil { paths.insert(path); continue }
+                switch entry.item.value {
+                case .table(let inner): walk(inner, path + ".")
+                case .array(let items):
+                    for case .table(let inner) in items.map(\.value) { walk(inner, path + "[].") }
+                default: paths.insert(path)
+                }
+            }
+        }
+        walk(try TOMLDocument.parse(text), "")
+        return paths
+    }
+
+    @Test func `the example loads with two variables set, and says nothing`() throws {
+        let decoded = ConfigurationDecoder.decode(ConfigurationExample.text, file: "config.toml") {
+            ["OPENAI_API_KEY": "sk-x", "PROXY_TOKEN": "0123456789"][$0]
+        }
+        #expect(decoded.diagnostics.isEmpty, "\(decoded.diagnostics)")
+        let configuration = try #require(decoded.configuration)
+        #expect(configuration.listen.map(\.description) == [":8080"])
+        #expect(configuration.authentication.password == nil)
+        #expect(configuration.authentication.user == "admin")
+        #expect(configuration.authentication.tokens.count == 1)
+        #expect(configuration.providers.count == 1)
+        #expect(configuration.server == Configuration().server)
+        #expect(configuration.upstream == Configuration().upstream)
+    }
+
+    @Test func `the example loads with every setting in force`() throws {
+        let decoded = decodeConfiguration(uncommented, file: "/home/alice/config.toml")
+        #expect(decoded.diagnostics.map(\.message) == ["providers[].model has no effect in this version"])
+        let configuration = try #require(decoded.configuration)
+        #expect(configuration.providers.map(\.name) == ["openai", "anthropic", "gemini", "azure"])
+        #expect(configuration.authentication.tokens.map(\.name) == ["default", "laptop"])
+        #expect(configuration.server == Configuration().server, "a commented default differs from the real one")
+        #expect(configuration.upstream == Configuration().upstream)
+        #expect(configuration.logging == Configuration().logging)
+        #expect(configuration.storage.retentionDays == Configuration().storage.retentionDays)
+        #expect(configuration.storage.path == "/home/alice/.local/state/menshen/menshen.db")
+    }
+
+    @Test func `the example has every key but ai-menshen's older names`() throws {
+        let expected = ConfigurationKey.all.filter { $0.standing != .alias }.map(\.path)
+        #expect(try paths(uncommented) == Set(expected))
+    }
+
+    @Test func `the reference has one row for each key`() {
+        let rows = ConfigurationReference.markdownTable.split(separator: "\n").dropFirst(2)
+        #expect(rows.count == ConfigurationKey.all.count)
+        for (row, key) in zip(rows, ConfigurationKey.all) {
+            #expect(row.hasPrefix("| `\(key.path)` | "))
+            #expect(
+                key.documentation.hasSuffix(".") && !key.documentation.contains("\n")
+                    || key.documentation.hasSuffix("…"))
+            #expect(!row.dropFirst().dropLast().contains("||"))
+        }
+        #expect(rows.contains { $0.contains("| `\"64MiB\"` |") })
+    }
+
+    @Test func `the configuration in effect is TOML without a secret`() throws {
+        let text = uncommented.replacing("${MENSHEN_PASSWORD:-}", with: "CANARYpassword")
+            .replacing("\"research\"", with: "\"CANARY\"").replacing("socks5h://", with: "socks5h://u:CANARY@")
+            .replacing("\"show\"", with: "\"${KEY}\"")
+        let configuration = try #require(decodeConfiguration(text).configuration)
+        let shown = ConfigurationRendering.text(of: configuration)
+        #expect(!shown.contains("CANARY"))
+        #expect(!shown.contains(configurationEnvironment["PROXY_TOKEN"] ?? "?"))
+        #expect(shown.contains("name = \"laptop\"\ntoken = \"***\""))
+        let expected = ConfigurationKey.all.filter { $0.standing == .current && $0.path != "auth.token" }.map(\.path)
+        #expect(try paths(shown) == Set(expected))
+    }
+
+    @Test func `what is shown reads back as the same settings`() throws {
+        let configuration = try #require(decodeConfiguration(uncommented).configuration)
+        let shown = ConfigurationRendering.text(of: configuration)
+        // Both tokens now read "***".
+        let second = shown.replacing("name = \"laptop\"\ntoken = \"***\"", with: "name = \"laptop\"\ntoken = \"****\"")
+            .replacing("proxy = \"***\"", with: "")
+        let again = decodeConfiguration(second)
+        let other = try #require(again.configuration, "\(again.diagnostics)")
+        #expect(other.server == configuration.server)
+        #expect(other.upstream == configuration.upstream)
+        #expect(other.storage == configuration.storage)
+        #expect(other.logging == configuration.logging)
+        #expect(other.listen == configuration.listen)
+        #expect(other.providers.map(\.baseURL) == configuration.providers.map(\.baseURL))
+    }
+}
+
+extension String {
+    fileprivate func replacing(_ text: String, with other: String) -> String {
+        var output = ""
+        var rest = self[...]
+        while !rest.isEmpty {
+            if rest.hasPrefix(text) {
+                output += other
+                rest = rest.dropFirst(text.count)
+            } else {
+                output.append(rest.removeFirst())
+            }
+        }
+        return output
+    }
+}
