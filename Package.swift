@@ -83,7 +83,7 @@ let package = Package(
         tests("SystemdTests", ["Systemd", "Linux", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "Linux"]),
         tests("HTTPTests", ["HTTP", .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio")]),
-        tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto"]),
+        tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
         tests("MenshenDaemonTests", ["MenshenDaemon", "MenshenCore", "MenshenStore", "MenshenUpstream", "Linux", "HTTP", "TestSupport"]),
         tests("CommandTests", ["TestSupport", "Linux"]),
