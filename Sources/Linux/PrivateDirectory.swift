@@ -9,20 +9,15 @@ package enum PrivateDirectory {
     /// ours, closed to group and others. A symbolic link is accepted if it is ours or root's, and leads to such a
     /// directory (dotfile managers make them). An existing directory is never changed.
     package static func ensure(_ path: String) throws(PrivateDirectoryError) {
+        let entry: FileStatus?
         do {
             try create(path, depth: 0)
-            guard let entry = try FileStatus(path: path, follow: false) else {
-                throw SystemError("stat", code: ENOENT, subject: path)
-            }
-            if entry.isSymbolicLink, !entry.isOwnedByUsOrRoot {
-                throw PrivateDirectoryError.foreignLink(path: path, uid: entry.owner)
-            }
-        } catch let error as PrivateDirectoryError {
-            throw error
-        } catch let error as SystemError {
-            throw .system(error)
+            entry = try FileStatus(path: path, follow: false)
         } catch {
-            preconditionFailure("only the two errors above are thrown here")
+            throw .system(error)
+        }
+        if let entry, entry.isSymbolicLink, !entry.isOwnedByUsOrRoot {
+            throw .foreignLink(path: path, uid: entry.owner)
         }
         let raw = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if raw < 0, errno == ENOTDIR { throw .notADirectory(path: path) }

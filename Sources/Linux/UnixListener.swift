@@ -31,18 +31,10 @@ package final class UnixListener: Sendable {
         let lock = try Lock.take(besides: path)
         do {
             try clear(path)
-            let descriptor = clinux_listen_unix(path, backlog)
-            if descriptor == -EADDRINUSE { throw ListenError.alreadyServed(path: path) }
-            try SystemError.check(descriptor, "bind", path)
-            guard let status = try FileStatus(path: path, follow: false) else {
-                close(descriptor)
-                throw SystemError("stat", code: ENOENT, subject: path)
-            }
-            return UnixListener(descriptor: descriptor, path: path, identity: status.identity, lock: lock)
+            let (descriptor, identity) = try listen(path, backlog)
+            return UnixListener(descriptor: descriptor, path: path, identity: identity, lock: lock)
         } catch {
             lock.release()
-            if let error = error as? SystemError { throw .system(error) }
-            guard let error = error as? ListenError else { preconditionFailure("unexpected error: \(error)") }
             throw error
         }
     }
@@ -71,18 +63,35 @@ package final class UnixListener: Sendable {
     }
 
     /// Removes a dead socket; throws if something else is there.
-    private static func clear(_ path: String) throws {
-        guard let status = try FileStatus(path: path, follow: false) else { return }
-        guard status.isSocket else { throw ListenError.notASocket(path: path) }
+    private static func clear(_ path: String) throws(ListenError) {
+        let status: FileStatus?
+        do { status = try FileStatus(path: path, follow: false) } catch { throw .system(error) }
+        guard let status else { return }
+        guard status.isSocket else { throw .notASocket(path: path) }
         let probe = clinux_connect_unix(path)
         if probe >= 0 { close(probe) }
         switch -probe {
         case ECONNREFUSED:
-            if unlink(path) < 0, errno != ENOENT { throw SystemError("unlink", code: errno, subject: path) }
+            if unlink(path) < 0, errno != ENOENT { throw .system(SystemError("unlink", code: errno, subject: path)) }
         case ENOENT: return
         // A full backlog, or a socket of another type, has an owner too.
-        case ...0, EAGAIN, EPROTOTYPE: throw ListenError.alreadyServed(path: path)
-        case let code: throw SystemError("connect", code: code, subject: path)
+        case ...0, EAGAIN, EPROTOTYPE: throw .alreadyServed(path: path)
+        case let code: throw .system(SystemError("connect", code: code, subject: path))
+        }
+    }
+
+    private static func listen(
+        _ path: String, _ backlog: Int32
+    ) throws(ListenError) -> (descriptor: Int32, identity: FileIdentity) {
+        let descriptor = clinux_listen_unix(path, backlog)
+        if descriptor == -EADDRINUSE { throw .alreadyServed(path: path) }
+        do throws(SystemError) {
+            try SystemError.check(descriptor, "bind", path)
+            if let status = try FileStatus(path: path, follow: false) { return (descriptor, status.identity) }
+            throw SystemError("stat", code: ENOENT, subject: path)
+        } catch {
+            if descriptor >= 0 { close(descriptor) }
+            throw .system(error)
         }
     }
 }

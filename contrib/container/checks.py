@@ -7,10 +7,12 @@ import glob
 import http.client
 import json
 import os
+import signal
 import stat
 import sys
 
-from harness import User, check, failed, finish, install, losses, message_ids, passed, run, wait
+from harness import (CLIENT, DROP_INS, UNITS, User, check, failed, finish, install, losses, message_ids, passed, run,
+                     wait)
 
 alice, bob = User("alice"), User("bob")
 
@@ -32,20 +34,18 @@ def key():
               result)
     check(bob.answers(), "bob's request reaches the provider with bob's key")
     check(0 < alice.pid != bob.pid > 0, "alice and bob have an instance each", f"{alice.pid} {bob.pid}")
-    result = finish_root()
+    result = as_root()
     check(result.get("status") == 200, "root may use alice's socket", result)
 
 
-def finish_root():
-    out = run("python3", "-B", os.path.join(os.path.dirname(__file__), "client.py"), "one", alice.socket).stdout
-    return json.loads(out)
+def as_root():
+    return json.loads(run("python3", "-B", CLIENT, "one", alice.socket).stdout)
 
 
 def strangers():
     """bob is refused on alice's socket"""
     def knock():
-        return json.loads(bob.run("python3", "-B", os.path.join(os.path.dirname(__file__), "client.py"), "raw",
-                                  alice.socket).stdout)
+        return json.loads(bob.run("python3", "-B", CLIENT, "raw", alice.socket).stdout)
     result = knock()
     check(result.get("error", "").startswith("PermissionError"), "bob cannot connect to alice's socket", result)
     opened = [(alice.runtime, 0o711), (os.path.dirname(alice.socket), 0o711), (alice.socket, 0o666)]
@@ -131,6 +131,28 @@ def journal():
     check("MENSHEN_" not in others, "bob cannot read alice's entries")
 
 
+def callers():
+    """callers are named, dead ones are not"""
+    def latest():
+        return alice.journal("MENSHEN_STATUS=200")
+    before = len(latest())
+    alice.answers()
+    entries = wait(lambda: latest()[before:])
+    check(bool(entries) and "python3" in entries[-1].get("MENSHEN_CALLER_EXE", ""),
+          "an entry names the caller's program", entries)
+    before, pid = len(latest()), alice.pid
+    # While menshen stands still the connecting process ends, and its child keeps the connection.
+    os.kill(pid, signal.SIGSTOP)
+    caller = alice.start("orphan")
+    wait(lambda: caller.poll() is not None)
+    os.kill(pid, signal.SIGCONT)
+    result = finish(caller)
+    check(result.get("status") == 200, "a request whose connector is gone is answered", result)
+    entries = wait(lambda: latest()[before:])
+    check(bool(entries) and not {"MENSHEN_CALLER_EXE", "MENSHEN_CALLER_UNIT"} & set(entries[-1]),
+          "its entry names no program and no unit", entries)
+
+
 def broken():
     """a broken configuration takes nothing down"""
     alice.answers()
@@ -189,7 +211,8 @@ def secrets():
     pid = alice.pid
     for name in ("environ", "mem", "maps"):
         denied = alice.run("head", "-c", "1", f"/proc/{pid}/{name}")
-        check("Permission denied" in denied.stderr, f"alice's other programs cannot read /proc/PID/{name}", denied.stderr)
+        check("Permission denied" in denied.stderr, f"alice's other programs cannot read /proc/PID/{name}",
+              denied.stderr)
     for name in ("environ", "cmdline"):
         with open(f"/proc/{pid}/{name}", "rb") as file:
             check(b"sk-canary" not in file.read(), f"no key in /proc/PID/{name}")
@@ -206,7 +229,6 @@ def secrets():
     check(not cores, "no core file, even with LimitCORE= raised", cores)
     alice.drop_in("")
     run("journalctl", "--sync")
-    # The search itself must not be found: journald records command lines of what is logged only.
     text = run("journalctl", "--no-pager", "-o", "export", "-a").stdout
     check("MENSHEN_STATUS" in text, "the whole journal can be searched")
     check("sk-canary" not in text, "no key in the journal")
@@ -275,6 +297,31 @@ api_key_command = ["{alice.home}/key-command"]
     alice.systemctl("restart", "menshen.service")
 
 
+def units():
+    """the units are sound"""
+    for name in sorted(os.listdir(UNITS)):
+        if name.startswith("menshen") and not name.endswith(".catalog"):
+            result = alice.run("systemd-analyze", "--user", "verify", "--man=no", f"/usr/lib/systemd/user/{name}")
+            check(result.stdout + result.stderr == "", f"systemd-analyze verify is silent about {name}", result.stderr)
+    with open(f"{DROP_INS}/sandbox.conf") as file:
+        alice.drop_in(file.read())
+    alice.systemctl("restart", "menshen.service")
+    check(alice.answers(), "it serves inside the sandbox drop-in")
+    with open(f"/proc/{alice.pid}/mounts") as file:
+        root = next(line.split() for line in file if line.split()[1] == "/")
+    check("ro" in root[3].split(","), "where the file system is read-only", root)
+    result = as_root()
+    check("error" in result, "and uid 65534, as which root appears there, is refused", result)
+    alice.drop_in("")
+    # Restarts alice's user manager, as a host without unprivileged user namespaces would run it.
+    os.makedirs("/etc/systemd/system/user@.service.d", exist_ok=True)
+    with open("/etc/systemd/system/user@.service.d/check.conf", "w") as file:
+        file.write("[Service]\nRestrictNamespaces=~user\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", f"user@{alice.uid}.service")
+    check(alice.answers(), "the plain unit serves where user namespaces are forbidden")
+
+
 def main(pattern):
     for user in (alice, bob):
         user.configure()
@@ -283,7 +330,8 @@ def main(pattern):
         user.systemctl("daemon-reload")
         result = user.systemctl("enable", "--now", "menshen.socket")
         check(result.returncode == 0, f"{user.name} enables the socket", result.stderr)
-    for part in (modes, key, strangers, restarts, idle, journal, broken, crash_loop, killed, children, tcp, secrets):
+    for part in (modes, key, strangers, restarts, idle, journal, callers, broken, crash_loop, killed, children,
+                 tcp, secrets, units):
         if pattern in part.__name__ or pattern in part.__doc__:
             print(f"# {part.__doc__}", flush=True)
             try:

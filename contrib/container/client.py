@@ -5,6 +5,7 @@
 
   client.py one SOCKET [HEADER=VALUE...]   one request: status, body, or error
   client.py raw SOCKET                     one request, and every byte that came back
+  client.py orphan SOCKET                  one request, sent by a child of the process that connected and ended
   client.py stream SOCKET                  one streamed request: events seen, whole or not
   client.py load SOCKET                    requests from six threads until stdin is closed
   client.py gaps SOCKET COUNT              COUNT bursts of three requests, about a second apart
@@ -13,6 +14,7 @@
 import collections
 import http.client
 import json
+import os
 import random
 import socket
 import sys
@@ -132,6 +134,15 @@ def one(path, headers):
         return {"error": fault(error)}
 
 
+def orphan(path):
+    connection = Connection(path)
+    connection.connect()
+    if os.fork():
+        os._exit(0)
+    status, _ = ask(connection)
+    return {"status": status}
+
+
 def raw(path):
     end = socket.socket(socket.AF_UNIX)
     end.settimeout(10)
@@ -152,6 +163,6 @@ def raw(path):
 
 verb, path, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
 print(json.dumps({
-    "one": lambda: one(path, rest), "raw": lambda: raw(path), "stream": lambda: stream(path),
-    "load": lambda: load(path), "gaps": lambda: gaps(path, int(rest[0])),
+    "one": lambda: one(path, rest), "raw": lambda: raw(path), "orphan": lambda: orphan(path),
+    "stream": lambda: stream(path), "load": lambda: load(path), "gaps": lambda: gaps(path, int(rest[0])),
 }[verb]()))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The menshen authors
-"""What the checks stand on: the two users, their configurations, and the list of results. Runs as root in the container."""
+"""What the checks stand on: the two users, their configurations, and the results. Runs as root in the container."""
 
 import hashlib
 import json
@@ -14,6 +14,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENT = os.path.join(HERE, "client.py")
 UNITS = "/mnt/systemd"
+DROP_INS = "/mnt/contrib-systemd"
 REASONABLE = 60
 
 passed, failed = [], []

@@ -3,8 +3,8 @@
 # SPDX-FileCopyrightText: The menshen authors
 """An OpenAI-shaped provider on 127.0.0.1:9001 that says what it saw.
 
-It answers with a digest of the credentials, never with the key, so that a search for the key afterwards finds only leaks.
-A request with "stream": true gets 40 events over 4 seconds.
+It answers with a digest of the credentials, never with the key, so that a search for the key afterwards finds leaks
+only. A request with "stream": true gets 40 events over 4 seconds.
 """
 
 import hashlib
