@@ -190,7 +190,7 @@ def cold(bench):
     directories = []
     for index, kind in enumerate(bench.kinds):
         directories.append(bench.directory / f"cold-{index}")
-        directories[index].mkdir()
+        directories[index].mkdir(mode=0o700)
     for number in range(bench.options.cold_starts + 1):
         for index in bench.order(number, [0, 1]):
             kind, directory = bench.kinds[index], directories[index]

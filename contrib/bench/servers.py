@@ -102,7 +102,7 @@ class Proxy(Process):
     def __init__(self, kind, directory, upstream):
         self.kind, self.port = kind, free_port()
         self.directory = pathlib.Path(directory)
-        self.directory.mkdir()
+        self.directory.mkdir(mode=0o700)
         self.socket = self.directory / "proxy.sock"
         listeners = [f"127.0.0.1:{self.port}", f"unix:{self.socket}"]
         command, environment = kind.command(self.directory, upstream.port, listeners)

@@ -14,9 +14,8 @@ package struct WebGate: Sendable {
         var hosts: Set<String> = []
         let own = ["localhost", "127.0.0.1", "[::1]"] + addresses.map { $0.contains(":") ? "[\($0)]" : $0 }
         for name in own + allowedHosts.map({ $0.lowercased() }) {
-            hosts.insert("\(name):\(port)")
-            // A port of 80 is left out of Host; a configured name may carry its own port.
-            if port == 80 || allowedHosts.contains(where: { $0.lowercased() == name }) { hosts.insert(name) }
+            // Simple clients leave the port out; a browser never does, unless it is 80.
+            hosts.formUnion([name, "\(name):\(port)"])
         }
         self.hosts = hosts
         origins = Set(allowedOrigins.map { $0.lowercased() })

@@ -9,6 +9,11 @@ package struct DecodedConfiguration: Sendable {
     package var configuration: Configuration?
     /// By place in the text.
     package var diagnostics: [Diagnostic]
+
+    package init(configuration: Configuration?, diagnostics: [Diagnostic]) {
+        self.configuration = configuration
+        self.diagnostics = diagnostics
+    }
 }
 
 /// Text to `Configuration`. Pure: variables come from a function, files named in the text are not looked at.
