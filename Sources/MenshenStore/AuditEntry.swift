@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import MenshenCore
+
+/// One thing to record.
+package enum AuditEntry: Sendable {
+    /// A request whose answer may begin as soon as the receipt is there.
+    case intent(AuditIntent)
+    /// The end of a request that had an intent. Needs no receipt.
+    case settled(AuditSettlement)
+    /// A request that ends before it had an intent: its whole row at once. Without authentication only some rows a
+    /// minute are written and the rest is counted in one summary row.
+    case refused(AuditSettlement, authenticated: Bool)
+}
+
+/// Which device took a record.
+package enum AuditDevice: Sendable, Equatable {
+    case database, journal
+    /// Counted in a summary row of refusals.
+    case suppressed
+    /// Neither: the request must not be answered.
+    case none
+}
+
+package struct AuditReceipt: Sendable, Equatable {
+    package let id: RequestID
+    package let device: AuditDevice
+
+    package init(id: RequestID, device: AuditDevice) {
+        self.id = id
+        self.device = device
+    }
+}
+
+/// Gets the receipts of the intents and refusals it submitted.
+package protocol ReceiptSink: AnyObject, Sendable {
+    /// Called on the store's thread, once per batch, as soon as the records are safe. Must return quickly.
+    func deliver(_ receipts: [AuditReceipt])
+}
+
+/// A row of `requests` as the status page shows it.
+package struct RequestSummary: Sendable, Equatable {
+    package var id: RequestID
+    package var callerUID: UInt32?
+    package var executable: String?
+    package var unit: String?
+    package var tokenName: String?
+    /// nil in a summary row of refusals.
+    package var method: String?
+    package var path: String?
+    package var provider: String?
+    package var model: String?
+    package var isStream: Bool?
+    package var status: Int?
+    /// "open" until settled, then an `EndState`.
+    package var endState: String
+    package var problem: String?
+    package var attempts: Int
+    package var firstByteMicroseconds: Int64?
+    package var totalMicroseconds: Int64?
+    package var bytesIn: Int64?
+    package var bytesOut: Int64?
+    /// 1, or the number of refusals a summary row stands for.
+    package var count: Int64
+}
+
+/// Numbers of the store, as of its last batch.
+package struct StoreStatus: Sendable, Equatable {
+    /// Rows of `requests` written or settled since the start.
+    package var rowsWritten: Int64 = 0
+    /// Why the database is not in use; nil while it is.
+    package var degraded: String?
+    /// Request entries that the journal did not get, by our limit or its own.
+    package var notJournalled: Int64 = 0
+    /// Settlements that wait for the database to come back. They are in the journal.
+    package var awaitingDatabase = 0
+    /// Entries waiting for the store's thread.
+    package var backlog = 0
+}

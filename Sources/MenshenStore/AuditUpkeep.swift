@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import SQLite
+
+/// What the store does when nobody waits: rows that a crash left open, rows too old, the write-ahead log.
+extension AuditDatabase {
+    /// Marks rows that nobody will settle any more; returns their number. Only right while this process has no
+    /// request in the database, which is so at its first successful opening.
+    func settleLost() throws(SQLiteError) -> Int {
+        try connection.transaction { () throws(SQLiteError) -> Int in
+            try connection.execute(
+                "UPDATE requests SET end_state = 'lost' WHERE id >= \(settledBelow) AND end_state = 'open'")
+            return connection.changes
+        }
+    }
+
+    /// Moves the bookmark past rows that are settled: up to 5,000 of them, about a millisecond.
+    func advanceBookmark() throws(SQLiteError) {
+        let rows = try connection.prepare(
+            "SELECT id, end_state = 'open' FROM requests WHERE id >= \(settledBelow) ORDER BY id LIMIT 5000",
+            reused: false)
+        var target = settledBelow
+        while try rows.step() {
+            guard let id = rows.integer(0) else { continue }
+            if rows.integer(1) == 1 {
+                target = id
+                break
+            }
+            target = id + 1
+        }
+        rows.reset()
+        guard target != settledBelow else { return }
+        try connection.transaction { () throws(SQLiteError) in try moveBookmark(to: target) }
+    }
+
+    /// Deletes up to `limit` requests older than `cutoff` with all that belongs to them; returns how many there were.
+    func expire(before cutoff: RequestID, limit: Int) throws(SQLiteError) -> Int {
+        let rest = try connection.prepare(
+            "SELECT id FROM requests WHERE id < ?1 ORDER BY id LIMIT 1 OFFSET \(limit)", reused: false)
+        try rest.bind(1, cutoff.rawValue)
+        let bound = try rest.step() ? rest.integer(0) ?? cutoff.rawValue : cutoff.rawValue
+        rest.reset()
+        let count = try connection.transaction { () throws(SQLiteError) -> Int in
+            try connection.execute("DELETE FROM bodies WHERE request_id < \(bound)")
+            try connection.execute("DELETE FROM attempts WHERE request_id < \(bound)")
+            try connection.execute("DELETE FROM requests WHERE id < \(bound)")
+            return connection.changes
+        }
+        if count > 0 { try connection.execute("PRAGMA incremental_vacuum(256)") }
+        return count
+    }
+
+    /// The newest rows first.
+    func recent(_ limit: Int) throws(SQLiteError) -> [RequestSummary] {
+        let rows = try connection.prepare(
+            """
+            SELECT id, caller_uid, caller_exe, caller_unit, token_name, method, path, provider, model, stream, status,
+            end_state, problem, attempts, ttfb_us, total_us, bytes_in, bytes_out, count
+            FROM requests ORDER BY id DESC LIMIT ?1
+            """, reused: false)
+        try rows.bind(1, Int64(limit))
+        var found: [RequestSummary] = []
+        while try rows.step() {
+            found.append(
+                RequestSummary(
+                    id: RequestID(rawValue: rows.integer(0) ?? 0),
+                    callerUID: rows.integer(1).flatMap { UInt32(exactly: $0) }, executable: rows.text(2),
+                    unit: rows.text(3), tokenName: rows.text(4), method: rows.text(5), path: rows.text(6),
+                    provider: rows.text(7), model: rows.text(8), isStream: rows.integer(9).map { $0 != 0 },
+                    status: rows.integer(10).map { Int($0) }, endState: rows.text(11) ?? "", problem: rows.text(12),
+                    attempts: Int(rows.integer(13) ?? 0), firstByteMicroseconds: rows.integer(14),
+                    totalMicroseconds: rows.integer(15), bytesIn: rows.integer(16), bytesOut: rows.integer(17),
+                    count: rows.integer(18) ?? 1))
+        }
+        return found
+    }
+}

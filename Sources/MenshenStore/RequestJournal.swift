@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Glibc
+internal import MenshenCore
+internal import Systemd
+
+/// Writes request entries to the journal: limited per second in ordinary times, all of them, and marked, when the
+/// journal is the only device left. Belongs to the store's thread.
+struct RequestJournal {
+    private static let second: UInt64 = 1_000_000
+    private let socket: JournalSocket?
+    private let perSecond: Int
+    private var endsAt: UInt64 = 0
+    private var attempted = 0
+    /// Not journalled and not yet told.
+    private var withheld: Int64 = 0
+    /// Nobody took the last notice; the next one waits for the next request.
+    private var isSilent = false
+    private(set) var notJournalled: Int64 = 0
+    /// Milliseconds that this batch may still wait for room in a full queue; see `beginBatch`.
+    private var patience = 0
+
+    init(_ socket: JournalSocket?, perSecond: Int) {
+        self.socket = socket
+        self.perSecond = perSecond
+    }
+
+    var exists: Bool { socket != nil }
+
+    /// One entry for a request that is in the database. What the limit or the journal refuses is counted.
+    mutating func note(_ end: AuditSettlement, now: UInt64) {
+        guard let socket else { return }
+        if now >= endsAt {
+            tellWithheld()
+            endsAt = now + Self.second
+            attempted = 0
+        }
+        attempted += 1
+        if attempted <= perSecond, socket.send(Self.entry(end)) { return }
+        withheld += 1
+        notJournalled += 1
+        isSilent = false
+    }
+
+    /// While the journal is the only device, entries of one batch may wait together this long (0.2 s) for journald to
+    /// make room: its queue holds a few hundred datagrams.
+    mutating func beginBatch() { patience = 200 }
+
+    /// One entry as the only record of a request's beginning. False if the journal did not take it.
+    mutating func record(_ intent: AuditIntent) -> Bool {
+        var entry = JournalEntry()
+        let route = Self.words(intent.provider, intent.model)
+        Self.open(
+            &entry, id: "2e89c49962294679af29d24f09d2b02c", priority: 6,
+            message: "\(intent.method) \(intent.path) open\(route)")
+        Self.append(intent, provider: intent.provider, model: intent.model, to: &entry)
+        entry.append("MENSHEN_END_STATE", "open")
+        entry.append("MENSHEN_AUDIT_DEVICE", "journal")
+        return sendPatiently(entry)
+    }
+
+    /// One entry as the only record of a request's end.
+    mutating func record(_ end: AuditSettlement) -> Bool {
+        var entry = Self.entry(end)
+        entry.append("MENSHEN_AUDIT_DEVICE", "journal")
+        return sendPatiently(entry)
+    }
+
+    mutating func record(_ summary: RefusalThrottle.Summary) -> Bool {
+        var entry = JournalEntry()
+        Self.open(
+            &entry, id: "f64d5d74dffa462eb4b84c93978241fb", priority: 5,
+            message: "\(summary.count) more requests without authentication were refused")
+        entry.append("MENSHEN_REQUEST_ID", summary.first.description)
+        entry.append("MENSHEN_END_STATE", EndState.refused.rawValue)
+        entry.append("MENSHEN_PROBLEM", "refusals_summarised")
+        entry.append("MENSHEN_COUNT", String(summary.count))
+        return sendPatiently(entry)
+    }
+
+    /// Tells how many requests of the last second are missing here, if that second is over (or `now` is nil).
+    mutating func finish(now: UInt64?) {
+        if let now, now < endsAt { return }
+        tellWithheld()
+    }
+
+    /// When there is something to tell; nil if nothing.
+    var deadline: UInt64? { withheld == 0 || isSilent ? nil : endsAt }
+
+    private mutating func sendPatiently(_ entry: JournalEntry) -> Bool {
+        guard let socket else { return false }
+        while true {
+            switch socket.offer(entry) {
+            case .taken: return true
+            case .absent: return false
+            case .full:
+                if patience == 0 { return false }
+                patience -= 1
+                usleep(1000)
+            }
+        }
+    }
+
+    private mutating func tellWithheld() {
+        guard withheld > 0, let socket else { return }
+        var entry = JournalEntry()
+        let noun = withheld == 1 ? "request" : "requests"
+        let verb = withheld == 1 ? "It is" : "They are"
+        Self.open(
+            &entry, id: "d226ba02b4704a3faf85143d02febd78", priority: 5,
+            message: "\(withheld) \(noun) not journalled. \(verb) in the database.")
+        entry.append("MENSHEN_COUNT", String(withheld))
+        if socket.send(entry) { withheld = 0 } else { isSilent = true }
+    }
+
+    private static func open(_ entry: inout JournalEntry, id: String, priority: Int, message: String) {
+        entry.append("MESSAGE", message)
+        entry.append("MESSAGE_ID", id)
+        entry.append("PRIORITY", String(priority))
+        entry.append("SYSLOG_IDENTIFIER", "menshen")
+    }
+
+    private static func words(_ words: String?...) -> String { words.compactMap { $0 }.map { " \($0)" }.joined() }
+
+    private static func entry(_ end: AuditSettlement) -> JournalEntry {
+        let intent = end.intent
+        let provider = end.attempts.last?.provider ?? intent.provider
+        let model = end.model ?? intent.model
+        let message =
+            "\(intent.method) \(intent.path)"
+            + words(end.status.map(String.init), end.endState.rawValue, provider, model)
+            + " \(end.totalMicroseconds / 1000) ms"
+        var entry = JournalEntry()
+        open(
+            &entry,
+            id: end.endState == .refused ? "4424f0b0abad40439739c5ebb4b015fe" : "b3739897c01342a2b29fc2d5bfa907a0",
+            priority: priority(end.endState), message: message)
+        append(intent, provider: provider, model: model, to: &entry)
+        entry.append("MENSHEN_STATUS", ifKnown: end.status.map(String.init))
+        entry.append("MENSHEN_END_STATE", end.endState.rawValue)
+        entry.append("MENSHEN_PROBLEM", ifKnown: end.problem)
+        entry.append("MENSHEN_ATTEMPTS", String(end.attempts.count))
+        entry.append("MENSHEN_TTFB_US", ifKnown: end.firstByteMicroseconds.map { String($0) })
+        entry.append("MENSHEN_TOTAL_US", String(end.totalMicroseconds))
+        entry.append("MENSHEN_BYTES_IN", String(end.bytesIn))
+        entry.append("MENSHEN_BYTES_OUT", String(end.bytesOut))
+        return entry
+    }
+
+    private static func append(_ intent: AuditIntent, provider: String?, model: String?, to entry: inout JournalEntry) {
+        entry.append("MENSHEN_REQUEST_ID", intent.id.description)
+        entry.append("MENSHEN_METHOD", intent.method)
+        entry.append("MENSHEN_PATH", intent.path)
+        entry.append("MENSHEN_DIALECT", intent.dialect)
+        entry.append("MENSHEN_PROVIDER", ifKnown: provider)
+        entry.append("MENSHEN_MODEL", ifKnown: model)
+        entry.append("MENSHEN_PEER", intent.caller.address)
+        entry.append("MENSHEN_CALLER_UID", ifKnown: intent.caller.uid.map { String($0) })
+        entry.append("MENSHEN_CALLER_PID", ifKnown: intent.caller.pid.map { String($0) })
+        entry.append("MENSHEN_CALLER_EXE", ifKnown: intent.caller.executable)
+        entry.append("MENSHEN_CALLER_UNIT", ifKnown: intent.caller.unit)
+        entry.append("MENSHEN_TOKEN_NAME", ifKnown: intent.tokenName)
+    }
+
+    private static func priority(_ state: EndState) -> Int {
+        switch state {
+        case .complete, .clientGone: 6
+        case .refused: 5
+        case .upstreamError, .truncated, .timeout, .aborted, .lost: 4
+        }
+    }
+}

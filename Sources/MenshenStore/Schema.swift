@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import SQLite
+
+/// The tables. Steps are only ever added; `contrib/manual/database.md` describes the result.
+enum Schema {
+    /// "mnsn": tells our files from other programs' (`PRAGMA application_id`).
+    static let applicationID: Int64 = 0x6d6e_736e
+
+    static let migrator = Migrator([
+        .init("1 requests, attempts, bodies", tables),
+        .init("2 request_log", log),
+    ])
+
+    private static let tables = """
+        CREATE TABLE requests (
+            id INTEGER PRIMARY KEY,
+            caller_uid INTEGER,
+            caller_pid INTEGER,
+            caller_exe TEXT,
+            caller_unit TEXT,
+            token_name TEXT,
+            peer_address TEXT,
+            method TEXT,
+            path TEXT,
+            dialect TEXT,
+            provider TEXT,
+            model TEXT,
+            stream INTEGER,
+            status INTEGER,
+            end_state TEXT NOT NULL,
+            problem TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            ttfb_us INTEGER,
+            total_us INTEGER,
+            bytes_in INTEGER,
+            bytes_out INTEGER,
+            count INTEGER NOT NULL DEFAULT 1
+        ) STRICT;
+        CREATE TABLE attempts (
+            request_id INTEGER NOT NULL,
+            n INTEGER NOT NULL,
+            provider TEXT NOT NULL,
+            status INTEGER,
+            reason TEXT NOT NULL,
+            started_us INTEGER NOT NULL,
+            ended_us INTEGER NOT NULL,
+            PRIMARY KEY (request_id, n)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE bodies (
+            request_id INTEGER NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('request', 'response')),
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (request_id, kind)
+        ) STRICT;
+        CREATE TABLE bookmarks (
+            name TEXT PRIMARY KEY NOT NULL,
+            id INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO bookmarks VALUES ('settled_below', 0);
+        """
+
+    private static let log = """
+        CREATE VIEW request_log AS SELECT
+            strftime('%Y-%m-%d %H:%M:%f', (id >> 12) / 1e6, 'unixepoch', 'localtime') AS started,
+            \(textID) AS request_id,
+            coalesce(token_name, caller_unit, caller_exe, 'uid ' || caller_uid, peer_address) AS caller,
+            method, path, provider, model, status, end_state, problem, attempts,
+            round(ttfb_us / 1e3, 1) AS ttfb_ms, round(total_us / 1e3, 1) AS total_ms, bytes_in, bytes_out, count, id
+        FROM requests;
+        """
+
+    /// The 13 characters that callers see as `x-request-id`.
+    private static var textID: String {
+        stride(from: 60, through: 0, by: -5)
+            .map { "substr('0123456789abcdefghjkmnpqrstvwxyz', ((id >> \($0)) & 31) + 1, 1)" }
+            .joined(separator: " || ")
+    }
+}

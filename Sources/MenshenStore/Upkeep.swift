@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import SQLite
+
+/// When checkpoints, the bookmark and the deletion of old rows are due.
+struct Upkeep {
+    /// Pages in the write-ahead log that make a checkpoint worth while in an idle moment: 8 MiB. A page that was
+    /// written many times is copied once, so fewer checkpoints cost less.
+    private static let idlePages: Int32 = 2000
+    /// … and under load: 32 MiB. One takes some milliseconds, during which intents wait.
+    private static let urgentPages: Int32 = 8000
+    private static let hour: UInt64 = 3_600_000_000
+
+    private var checkpointAt = idlePages
+    private var retentionAt: UInt64 = 0
+    private var chunk = 500
+    private var deleted = 0
+
+    /// A commit after a complete checkpoint starts the log again from its beginning.
+    mutating func committed(_ pages: Int32) {
+        if pages < Self.idlePages { checkpointAt = Self.idlePages }
+    }
+
+    func isUrgent(_ pages: Int32) -> Bool { pages >= max(Self.urgentPages, checkpointAt) }
+
+    /// A reader may keep the log from starting again; then the next attempt waits for more pages.
+    mutating func checkpoint(_ database: AuditDatabase) throws(SQLiteError) {
+        try database.advanceBookmark()
+        try database.connection.checkpoint()
+        checkpointAt = max(Self.idlePages, database.connection.logPages + Self.idlePages / 2)
+    }
+
+    /// One bounded piece of work; false if nothing is due.
+    mutating func step(
+        _ database: AuditDatabase, _ settings: StoreSettings, _ now: UInt64, _ log: @Sendable (StoreEvent) -> Void
+    ) throws(SQLiteError) -> Bool {
+        if database.connection.logPages >= checkpointAt {
+            try checkpoint(database)
+            return true
+        }
+        guard let days = settings.retentionDays, now >= retentionAt else { return false }
+        let age = UInt64(max(days, 0)) * 24 * Self.hour
+        let wall = settings.wall()
+        let cutoff = RequestID(rawValue: Int64(wall > age ? wall - age : 0) << 12)
+        let count = try database.expire(before: cutoff, limit: chunk)
+        deleted += count
+        if count == chunk {
+            // Large bodies make a chunk slow; an intent may be waiting behind it.
+            let took = settings.monotonic() - now
+            if took > 10_000, chunk > 20 { chunk /= 2 }
+            return true
+        }
+        retentionAt = now + Self.hour
+        chunk = 500
+        if deleted > 0 { log(.expired(count: deleted, days: days)) }
+        deleted = 0
+        return true
+    }
+
+    func deadline(_ settings: StoreSettings) -> UInt64? { settings.retentionDays == nil ? nil : retentionAt }
+}
