@@ -163,9 +163,10 @@ package struct JSONScanner {
         var index = start
         let count = bytes.count
         // Prompts are long runs of plain text: eight bytes a step, until one of them is a quote or a backslash.
+        let raw = unsafe bytes.bytes
         while index &+ 8 <= count {
-            var word: UInt64 = 0
-            for offset in 0..<8 { word |= UInt64(bytes[index &+ offset]) &<< UInt64(offset &* 8) }
+            // SAFETY: every bit pattern is a UInt64, and the load checks its bounds.
+            let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
             if hasByte(word, 0x22) || hasByte(word, 0x5C) {
                 let end = index &+ 8
                 while index < end {
