@@ -26,7 +26,7 @@ extension Exchange {
             facts.model = facts.model ?? scanned.model
             facts.isStream = facts.isStream ?? scanned.isStream
         }
-        try recordIntent(provider.name)
+        recordIntent(provider.name)
         do {
             try dial(index, provider, secret, resolved)
         } catch {

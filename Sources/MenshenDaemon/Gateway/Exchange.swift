@@ -131,7 +131,7 @@ final class Exchange {
 
     /// Who is calling, and may they? On a Unix socket the peer's uid was judged when the connection was accepted.
     private func authorise(_ resolved: ResolvedTarget) throws(Problem) {
-        let verdict = runtime.snapshot.tokens.judge(head, queryKey: resolved.target.queryKey)
+        let verdict = connection.judgeToken(head, resolved.target.queryKey, runtime.snapshot)
         if case .valid(let name) = verdict { tokenName = name }
         guard case .tcp = connection.listener.socket.kind else {
             isAuthenticated = true
