@@ -190,12 +190,12 @@ final class Supervisor: TimerHandler {
             lastStatusLine = line
             notifier.status(line)
         }
-        guard stopReason == nil, listening.mayExitWhenIdle, let limit = snapshot.configuration.server.idleExit,
-            let since = activity.idleSince
-        else { return }
-        if reactor.now > since + limit.microseconds {
-            // Callers that connect from here on wait in systemd's socket and start the next process.
+        guard stopReason == nil, listening.mayExitWhenIdle, let since = activity.idleSince else { return }
+        // Callers that connect from here on wait in systemd's socket and start the next process.
+        if let limit = snapshot.configuration.server.idleExit, reactor.now > since + limit.microseconds {
             stop("idle", deadline: snapshot.configuration.server.drainTimeout.microseconds)
+        } else if ProcessIdentity.isReplaced {
+            stop("replaced", deadline: snapshot.configuration.server.drainTimeout.microseconds)
         }
     }
 
