@@ -22,7 +22,7 @@ package final class Reactor {
     private var slots: [Slot] = []
     private var isStopped = false
     package let timers = TimerQueue()
-    /// Monotonic microseconds as of the start of this turn.
+    /// Monotonic microseconds as of the end of this turn's wait.
     package private(set) var now: UInt64
     /// Called once each turn after all reports and timers.
     package var endOfTurn: (() -> Void)?
@@ -70,7 +70,9 @@ package final class Reactor {
         slots[Int(fd)].interest = []
     }
 
-    private static func token(_ fd: Int32, _ generation: UInt32) -> UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: fd)) }
+    private static func token(_ fd: Int32, _ generation: UInt32) -> UInt64 {
+        UInt64(generation) << 32 | UInt64(UInt32(bitPattern: fd))
+    }
 
     // MARK: Running
 
@@ -84,12 +86,16 @@ package final class Reactor {
 
     /// Waits for reports or the next timer, and serves them.
     package func turn() throws(SystemError) {
-        now = Clock.monotonic()
-        let wait = timers.next.map { $0 > now ? $0 - now : 0 }
+        let before = Clock.monotonic()
+        let wait = timers.next.map { $0 > before ? $0 - before : 0 }
+        var isAwake = false
         try epoll.wait(timeout: wait) { token, readiness in
+            // After the wait: what happens in this turn did not begin before it.
+            if !isAwake { now = Clock.monotonic() }
+            isAwake = true
             dispatch(Int(UInt32(truncatingIfNeeded: token)), UInt32(token >> 32), readiness)
         }
-        now = Clock.monotonic()
+        if !isAwake { now = Clock.monotonic() }
         timers.fire(at: now)
         endOfTurn?()
     }
