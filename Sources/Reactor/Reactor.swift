@@ -8,6 +8,12 @@ package protocol ReadinessHandler: AnyObject {
     func ready(_ descriptor: Int32, _ readiness: Readiness)
 }
 
+/// Asked before the loop waits; does what has come up meanwhile.
+package protocol BeforeWait: AnyObject {
+    /// false: something was done, so the loop turns once more before it waits.
+    func isReadyToWait() -> Bool
+}
+
 /// One event loop: epoll, timers, and a list of things to do at the end of a turn. One thread owns it and everything
 /// registered with it; only `Mailbox` crosses threads.
 package final class Reactor {
@@ -24,6 +30,8 @@ package final class Reactor {
     package let timers = TimerQueue()
     /// Monotonic microseconds as of the end of this turn's wait.
     package private(set) var now: UInt64
+    /// Held as long as the reactor lives.
+    package var beforeWait: [any BeforeWait] = []
     /// Called once each turn after all reports and timers.
     package var endOfTurn: (() -> Void)?
 
@@ -86,8 +94,11 @@ package final class Reactor {
 
     /// Waits for reports or the next timer, and serves them.
     package func turn() throws(SystemError) {
-        let before = Clock.monotonic()
-        let wait = timers.next.map { $0 > before ? $0 - before : 0 }
+        now = Clock.monotonic()
+        var mayWait = true
+        for asked in beforeWait where !asked.isReadyToWait() { mayWait = false }
+        if !mayWait { endOfTurn?() }
+        let wait = mayWait ? timers.next.map { $0 > now ? $0 - now : 0 } : 0
         var isAwake = false
         try epoll.wait(timeout: wait) { token, readiness in
             // After the wait: what happens in this turn did not begin before it.

@@ -10,15 +10,10 @@ extension Exchange {
     // MARK: Records
 
     /// Hands the intent to the store; from here on the answer waits for its receipt.
-    func recordIntent(_ provider: String) throws(Problem) {
+    func recordIntent(_ provider: String) {
         let intent = makeIntent(provider: provider)
         self.intent = intent
-        guard worker.record(.intent(intent), for: self) else {
-            self.intent = nil
-            throw Problem(
-                .overloaded, status: 503, "The audit backlog is full; requests come faster than they can be recorded.",
-                isRetryable: true)
-        }
+        worker.record(.intent(intent), for: self)
         record = .waiting
         connection.isHeld = true
     }
@@ -26,31 +21,44 @@ extension Exchange {
     private func makeIntent(provider: String?) -> AuditIntent {
         AuditIntent(
             id: id, caller: connection.caller, tokenName: tokenName, method: head.method.rawValue,
-            path: target?.path ?? "-", dialect: dialect.rawValue, provider: provider, model: facts.model,
+            path: resolved?.target.path ?? "-", dialect: dialect.rawValue, provider: provider, model: facts.model,
             isStream: facts.isStream)
     }
 
-    /// The store's word about this request.
-    func receive(_ device: AuditDevice) {
+    /// The store's word about this request; nil: its backlog is full.
+    func receive(_ device: AuditDevice?) {
         guard record == .waiting else { return }
         record = .safe
-        if device == .none, intent != nil || isAuthenticated { return refuseUnrecorded() }
+        if intent != nil || isAuthenticated {
+            guard let device else {
+                return refuseUnrecorded(
+                    Problem(
+                        .overloaded, status: 503, "The audit backlog is full: requests come faster than they can be recorded.",
+                        isRetryable: true))
+            }
+            if device == .none {
+                return refuseUnrecorded(
+                    Problem(
+                        .auditUnavailable, status: 503,
+                        "No record of this request can be kept: neither the audit database nor the journal takes it.",
+                        isRetryable: true))
+            }
+        }
         connection.isHeld = false
         connection.mark()
         if let ending { finish(ending) }
     }
 
-    /// Neither device took the record: what the provider said so far is thrown away.
-    private func refuseUnrecorded() {
+    /// What the provider said so far is thrown away.
+    private func refuseUnrecorded(_ problem: Problem) {
         transfer?.cancel()
         transfer = nil
         connection.output.removeAll(keepingCapacity: true)
         connection.isHeld = false
         framing = nil
-        let problem = Problem(
-            .auditUnavailable, status: 503,
-            "No record of this request can be kept: neither the audit database nor the journal takes it.", isRetryable: true)
         keepAlive = false
+        self.problem = problem
+        status = problem.status
         LocalAnswer(problem, dialect, id).append(to: &connection.output, for: self)
         settle(.refused)
         finish(.keepAlive(false))
@@ -146,7 +154,8 @@ extension Exchange {
         }
         if self.intent != nil {
             worker.record(settlement)
-        } else if worker.record(.refused(settlement, authenticated: isAuthenticated), for: self) {
+        } else {
+            worker.record(.refused(settlement, authenticated: isAuthenticated), for: self)
             record = .waiting
             connection.isHeld = !connection.isClosed
         }

@@ -102,13 +102,6 @@ package final class Events: Sendable {
             [("MENSHEN_LISTENER", "all"), ("MENSHEN_REASON", "max_connections")])
     }
 
-    func settlementLost(_ settlement: AuditSettlement) {
-        log.write(
-            LogEvent(
-                priority: 3,
-                message: "Request \(settlement.intent.id) ended (\(settlement.endState.rawValue)) after the audit store closed."))
-    }
-
     package func store(_ event: StoreEvent) { log.write(event.logEvent) }
 
     private func isAllowed(_ kind: EventKind) -> Bool {

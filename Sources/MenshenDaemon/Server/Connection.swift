@@ -51,6 +51,9 @@ final class Connection: ReadinessHandler, TimerHandler {
     private var isMarked = false
     private var mayContinue = false
     private(set) var requests = 0
+    /// A Host that was found to be ours; a connection names the same one in each request.
+    private var ownHost: ArraySlice<UInt8> = []
+    private var judged: (snapshot: Snapshot, shown: ArraySlice<UInt8>, verdict: TokenGate.Verdict)?
 
     init(_ fd: Int32, _ listener: Listener, _ caller: CallerRecord, _ worker: Worker) {
         self.fd = fd
@@ -58,6 +61,23 @@ final class Connection: ReadinessHandler, TimerHandler {
         self.caller = caller
         self.worker = worker
     }
+
+    func hasNamedOwnHost(_ head: RequestHead) -> Bool {
+        head.host.map { !ownHost.isEmpty && head.bytes[$0] == ownHost } ?? false
+    }
+
+    /// The token gate's verdict; the same header on the same connection is judged once, which saves its SHA-256.
+    func judgeToken(_ head: RequestHead, _ queryKey: String?, _ snapshot: Snapshot) -> TokenGate.Verdict {
+        let shown = TokenGate.onlyCredential(head)
+        if let known = judged, let shown, queryKey == nil, known.snapshot === snapshot, known.shown == shown {
+            return known.verdict
+        }
+        let verdict = snapshot.tokens.judge(head, queryKey: queryKey)
+        if let shown, queryKey == nil, case .valid = verdict { judged = (snapshot, ArraySlice(Array(shown)), verdict) }
+        return verdict
+    }
+
+    func remember(host head: RequestHead) { ownHost = head.host.map { ArraySlice(Array(head.bytes[$0])) } ?? [] }
 
     var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// No request has begun.
