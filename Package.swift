@@ -65,7 +65,7 @@ let package = Package(
         module(
             "MenshenDaemon",
             [
-                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Reactor", "Linux", "Systemd",
+                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Reactor", "Linux", "Systemd", "SQLite",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(

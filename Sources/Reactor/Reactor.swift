@@ -28,7 +28,7 @@ package final class Reactor {
     private var slots: [Slot] = []
     private var isStopped = false
     package let timers = TimerQueue()
-    /// Monotonic microseconds as of the start of this turn.
+    /// Monotonic microseconds as of the end of this turn's wait.
     package private(set) var now: UInt64
     /// Held as long as the reactor lives.
     package var beforeWait: [any BeforeWait] = []
@@ -78,7 +78,9 @@ package final class Reactor {
         slots[Int(fd)].interest = []
     }
 
-    private static func token(_ fd: Int32, _ generation: UInt32) -> UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: fd)) }
+    private static func token(_ fd: Int32, _ generation: UInt32) -> UInt64 {
+        UInt64(generation) << 32 | UInt64(UInt32(bitPattern: fd))
+    }
 
     // MARK: Running
 
@@ -97,10 +99,14 @@ package final class Reactor {
         for asked in beforeWait where !asked.isReadyToWait() { mayWait = false }
         if !mayWait { endOfTurn?() }
         let wait = mayWait ? timers.next.map { $0 > now ? $0 - now : 0 } : 0
+        var isAwake = false
         try epoll.wait(timeout: wait) { token, readiness in
+            // After the wait: what happens in this turn did not begin before it.
+            if !isAwake { now = Clock.monotonic() }
+            isAwake = true
             dispatch(Int(UInt32(truncatingIfNeeded: token)), UInt32(token >> 32), readiness)
         }
-        now = Clock.monotonic()
+        if !isAwake { now = Clock.monotonic() }
         timers.fire(at: now)
         endOfTurn?()
     }
