@@ -11,7 +11,9 @@ package struct Digest: Sendable, Equatable {
         let message = Array(input)
         var output = [UInt8](repeating: 0, count: 32)
         var length: UInt32 = 0
-        let done = message.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, &output, &length, EVP_sha256(), nil) }
+        let done = message.withUnsafeBytes {
+            EVP_Digest($0.baseAddress, $0.count, &output, &length, SHA256Method.shared.method, nil)
+        }
         precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
         bytes = output
     }
@@ -19,6 +21,13 @@ package struct Digest: Sendable, Equatable {
     package static func == (left: Digest, right: Digest) -> Bool {
         CRYPTO_memcmp(left.bytes, right.bytes, 32) == 0
     }
+}
+
+/// libcrypto's SHA-256, looked up once: EVP_sha256() has it looked up anew for each digest.
+private struct SHA256Method: @unchecked Sendable {
+    // SAFETY: an EVP_MD is reference counted and immutable once fetched; EVP_MD_fetch(3) lets threads share it.
+    static let shared = SHA256Method()
+    let method = EVP_MD_fetch(nil, "SHA2-256", nil)
 }
 
 /// Overwrites memory in a way the optimiser may not remove.

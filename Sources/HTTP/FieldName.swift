@@ -68,6 +68,14 @@ extension Span where Element == UInt8 {
 }
 
 extension Span where Element == UInt8 {
+    /// Whether `lowercase` stands somewhere in a part of the bytes, ASCII capitals counting as small letters.
+    package func contains(_ lowercase: [UInt8], in range: Range<Int>) -> Bool {
+        guard range.count >= lowercase.count else { return false }
+        for start in range.lowerBound...range.upperBound - lowercase.count
+        where equals(lowercase, in: start..<start + lowercase.count) { return true }
+        return false
+    }
+
     /// A part of the bytes, in one move.
     package func copy(_ range: Range<Int>) -> [UInt8] {
         // SAFETY: the span keeps the memory alive during the call, and the slice checks the range.

@@ -46,6 +46,9 @@ package struct RequestHead: Sendable {
     /// The first field of that name.
     package func first(_ name: FieldName) -> Range<Int>? { fields.first { $0.known == name }?.value }
 
+    /// Whether `lowercase` stands in a value, ASCII capitals counting as small letters.
+    package func contains(_ lowercase: [UInt8], in range: Range<Int>) -> Bool { bytes.span.contains(lowercase, in: range) }
+
     /// Path of the target, without its query.
     package var path: Range<Int> {
         let question = bytes[target].firstIndex(of: UInt8(ascii: "?")) ?? target.upperBound

@@ -3,8 +3,6 @@
 
 internal import MenshenCore
 internal import SQLite
-internal import Glibc
-func env(_ n: String, _ d: String) -> String { getenv(n).map { String(cString: $0) } ?? d }
 
 /// The writing connection with its prepared statements. Belongs to the store's thread.
 final class AuditDatabase {
@@ -34,15 +32,15 @@ final class AuditDatabase {
             guard isEmpty || owner == Schema.applicationID else { throw Self.foreign }
             if isEmpty {
                 // All three must precede the first table.
-                try connection.execute("PRAGMA page_size = \(env("PS","4096"))")
-                try connection.execute("PRAGMA auto_vacuum = \(env("AV","INCREMENTAL"))")
+                try connection.execute("PRAGMA page_size = 4096")
+                try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 try connection.execute("PRAGMA application_id = \(Schema.applicationID)")
             }
             // NORMAL: a commit survives the death of the process without an fsync; a power cut may cost the last
             // moments, never the database. Temporary tables stay in memory, so no prompt reaches /tmp.
             for pragma in [
                 "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -4096", "temp_store = MEMORY",
-                "journal_size_limit = 16777216", "trusted_schema = OFF", "cell_size_check = \(env("CC","ON"))", "mmap_size = \(env("MM","0"))",
+                "journal_size_limit = 16777216", "trusted_schema = OFF", "cell_size_check = ON",
             ] {
                 try connection.execute("PRAGMA \(pragma)")
             }
@@ -52,7 +50,7 @@ final class AuditDatabase {
             case .newer(let step): throw Self.newer(step)
             }
             // REPLACE: the same statement completes a row, writes one whose intent went to the journal, and may be
-            // repeated. Without indexes it costs less than an UPDATE, which first reads what it overwrites.
+            // repeated. Without indexes it costs no more than an UPDATE (measured).
             insertIntent = try connection.prepare(
                 """
                 INSERT OR REPLACE INTO requests (id, caller_uid, caller_pid, caller_exe, caller_unit, token_name,

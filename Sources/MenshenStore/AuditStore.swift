@@ -3,8 +3,8 @@
 
 package import Linux
 
-/// The audit trail. Any thread submits; the thread "store" writes batch by batch: whatever is queued when it is free goes into
-/// one transaction. Nothing here waits for the disk but that thread.
+/// The audit trail. Any thread submits; the thread "store" writes batch by batch: whatever is queued when it is free
+/// goes into one transaction. Nothing here waits for the disk but that thread.
 package final class AuditStore: Sendable {
     /// Entries per transaction at most, so that a long backlog does not hold back the first receipts.
     private static let batchLimit = 512
@@ -20,17 +20,17 @@ package final class AuditStore: Sendable {
     package init(settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) throws(SystemError) {
         let queue = SubmissionQueue(limit: settings.backlogLimit)
         self.queue = queue
-        thread = try NamedThread("store") { Self.run(StoreWorker(settings, log: log), queue) }
+        thread = try NamedThread("store") { Self.run(StoreWorker(settings, log: log), queue, settings.settlementDelay) }
     }
 
     deinit { close() }
 
-    /// Queues an entry; never blocks. False when the backlog is full or the store is closed: then there is no record and
-    /// will be no receipt. Settlements are taken even beyond the backlog's limit.
+    /// Queues an entry; never blocks. False when the backlog is full or the store is closed: then there is no record
+    /// and will be no receipt. Settlements are taken even beyond the backlog's limit.
     package func submit(_ entry: AuditEntry, to sink: (any ReceiptSink)?) -> Bool { queue.submit(entry, to: sink) }
 
-    /// Delivers the newest rows, newest first, on the store's thread; none if the database is not in use or the store is
-    /// closed (then on the calling thread).
+    /// Delivers the newest rows, newest first, on the store's thread; none if the database is not in use or the store
+    /// is closed (then on the calling thread).
     package func recent(limit: Int, deliver: @escaping @Sendable ([RequestSummary]) -> Void) {
         let question = Question(limit: min(max(limit, 0), Self.recentLimit), deliver: deliver)
         if !queue.ask(question) { deliver([]) }
@@ -48,28 +48,51 @@ package final class AuditStore: Sendable {
         thread.join()
     }
 
-    private static func run(_ worker: StoreWorker, _ queue: SubmissionQueue) {
-        var batch: [Submission] = []
-        var questions: [Question] = []
+    private static func record(_ batch: inout [Submission], _ worker: StoreWorker) {
+        var start = 0
+        while start < batch.count {
+            let end = min(start + batchLimit, batch.count)
+            worker.process(&batch, start..<end)
+            start = end
+        }
+        batch.removeAll(keepingCapacity: true)
+    }
+
+    private static func remaining(_ end: UInt64) -> UInt64 {
+        let now = Clock.monotonic()
+        return end > now ? end - now : 0
+    }
+
+    private static func run(_ worker: StoreWorker, _ queue: SubmissionQueue, _ delay: UInt64) {
+        var taken = Taken()
+        // Real time even where a test moves the worker's clock by hand.
+        var napEnds = Clock.monotonic()
         while true {
-            switch queue.take(&batch, &questions, worker.status) {
+            let isDue = Clock.monotonic() >= napEnds
+            switch queue.take(&taken, areSettlementsDue: isDue, worker.status) {
             case .work:
-                var start = 0
-                while start < batch.count {
-                    let end = min(start + batchLimit, batch.count)
-                    worker.process(&batch, start..<end)
-                    start = end
+                record(&taken.entries, worker)
+                if !taken.settlements.isEmpty {
+                    record(&taken.settlements, worker)
+                    napEnds = Clock.monotonic() + delay
                 }
-                batch.removeAll(keepingCapacity: true)
-                for question in questions { worker.answer(question) }
-                questions.removeAll(keepingCapacity: true)
+                for question in taken.questions { worker.answer(question) }
+                taken.questions.removeAll(keepingCapacity: true)
                 worker.checkpointIfUrgent()
+            case .later:
+                queue.sleep(remaining(napEnds), napping: true)
             case .nothing:
-                if !worker.doChore() { queue.sleep(worker.timeout(), worker.status) }
+                if worker.doChore() { continue }
+                let timeout = worker.timeout()
+                if isDue {
+                    queue.sleep(timeout, napping: false)
+                } else {
+                    queue.sleep(min(timeout ?? .max, remaining(napEnds)), napping: true)
+                }
             case .closed:
                 worker.close()
                 // Nobody takes from the queue any more; this leaves the last numbers for `status`.
-                _ = queue.take(&batch, &questions, worker.status)
+                _ = queue.take(&taken, areSettlementsDue: true, worker.status)
                 return
             }
         }

@@ -6,8 +6,8 @@ internal import SQLite
 
 /// What the store does when nobody waits: rows that a crash left open, rows too old, the write-ahead log.
 extension AuditDatabase {
-    /// Marks rows that nobody will settle any more; returns their number. Only right while this process has no request in
-    /// the database, which is so at its first successful opening.
+    /// Marks rows that nobody will settle any more; returns their number. Only right while this process has no
+    /// request in the database, which is so at its first successful opening.
     func settleLost() throws(SQLiteError) -> Int {
         try connection.transaction { () throws(SQLiteError) -> Int in
             try connection.execute(
@@ -19,7 +19,8 @@ extension AuditDatabase {
     /// Moves the bookmark past rows that are settled: up to 5,000 of them, about a millisecond.
     func advanceBookmark() throws(SQLiteError) {
         let rows = try connection.prepare(
-            "SELECT id, end_state = 'open' FROM requests WHERE id >= \(settledBelow) ORDER BY id LIMIT 5000", reused: false)
+            "SELECT id, end_state = 'open' FROM requests WHERE id >= \(settledBelow) ORDER BY id LIMIT 5000",
+            reused: false)
         var target = settledBelow
         while try rows.step() {
             guard let id = rows.integer(0) else { continue }

@@ -87,22 +87,24 @@ struct DatabaseLock: ~Copyable {
 
     init(databasePath: String) throws(StoreFault) {
         let path = databasePath + ".lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw DatabaseFile.system("open", path) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let opened = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard opened >= 0 else { throw DatabaseFile.system("open", path) }
+        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
             let isTaken = errno == EWOULDBLOCK
             let fault =
                 isTaken
                 ? StoreFault(
-                    reason: "another menshen\(Self.owner(descriptor)) uses it",
+                    reason: "another menshen\(Self.owner(opened)) uses it",
                     advice: "Stop one of the two or give each its own [storage.sqlite] path.")
                 : DatabaseFile.system("lock", path)
-            close(descriptor)
+            close(opened)
             throw fault
         }
         // Only for the message above: whoever is refused can say by whom.
         let text = Array("\(getpid())\n".utf8)
-        if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
+        if ftruncate(opened, 0) == 0 { _ = pwrite(opened, text, text.count, 0) }
+        // Last: once this is set, deinit closes it, also when init throws.
+        descriptor = opened
     }
 
     deinit { close(descriptor) }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Glibc
 internal import MenshenCore
 internal import Systemd
 
-/// Writes request entries to the journal: limited per second in ordinary times, all of them, and marked, when the journal
-/// is the only device left. Belongs to the store's thread.
+/// Writes request entries to the journal: limited per second in ordinary times, all of them, and marked, when the
+/// journal is the only device left. Belongs to the store's thread.
 struct RequestJournal {
     private static let second: UInt64 = 1_000_000
     private let socket: JournalSocket?
@@ -17,6 +18,8 @@ struct RequestJournal {
     /// Nobody took the last notice; the next one waits for the next request.
     private var isSilent = false
     private(set) var notJournalled: Int64 = 0
+    /// Milliseconds that this batch may still wait for room in a full queue; see `beginBatch`.
+    private var patience = 0
 
     init(_ socket: JournalSocket?, perSecond: Int) {
         self.socket = socket
@@ -40,9 +43,12 @@ struct RequestJournal {
         isSilent = false
     }
 
+    /// While the journal is the only device, entries of one batch may wait together this long (0.2 s) for journald to
+    /// make room: its queue holds a few hundred datagrams.
+    mutating func beginBatch() { patience = 200 }
+
     /// One entry as the only record of a request's beginning. False if the journal did not take it.
-    func record(_ intent: AuditIntent) -> Bool {
-        guard let socket else { return false }
+    mutating func record(_ intent: AuditIntent) -> Bool {
         var entry = JournalEntry()
         let route = Self.words(intent.provider, intent.model)
         Self.open(
@@ -51,19 +57,17 @@ struct RequestJournal {
         Self.append(intent, provider: intent.provider, model: intent.model, to: &entry)
         entry.append("MENSHEN_END_STATE", "open")
         entry.append("MENSHEN_AUDIT_DEVICE", "journal")
-        return socket.send(entry)
+        return sendPatiently(entry)
     }
 
     /// One entry as the only record of a request's end.
-    func record(_ end: AuditSettlement) -> Bool {
-        guard let socket else { return false }
+    mutating func record(_ end: AuditSettlement) -> Bool {
         var entry = Self.entry(end)
         entry.append("MENSHEN_AUDIT_DEVICE", "journal")
-        return socket.send(entry)
+        return sendPatiently(entry)
     }
 
-    func record(_ summary: RefusalThrottle.Summary) -> Bool {
-        guard let socket else { return false }
+    mutating func record(_ summary: RefusalThrottle.Summary) -> Bool {
         var entry = JournalEntry()
         Self.open(
             &entry, id: "f64d5d74dffa462eb4b84c93978241fb", priority: 5,
@@ -72,7 +76,7 @@ struct RequestJournal {
         entry.append("MENSHEN_END_STATE", EndState.refused.rawValue)
         entry.append("MENSHEN_PROBLEM", "refusals_summarised")
         entry.append("MENSHEN_COUNT", String(summary.count))
-        return socket.send(entry)
+        return sendPatiently(entry)
     }
 
     /// Tells how many requests of the last second are missing here, if that second is over (or `now` is nil).
@@ -83,6 +87,20 @@ struct RequestJournal {
 
     /// When there is something to tell; nil if nothing.
     var deadline: UInt64? { withheld == 0 || isSilent ? nil : endsAt }
+
+    private mutating func sendPatiently(_ entry: JournalEntry) -> Bool {
+        guard let socket else { return false }
+        while true {
+            switch socket.offer(entry) {
+            case .taken: return true
+            case .absent: return false
+            case .full:
+                if patience == 0 { return false }
+                patience -= 1
+                usleep(1000)
+            }
+        }
+    }
 
     private mutating func tellWithheld() {
         guard withheld > 0, let socket else { return }
@@ -110,7 +128,8 @@ struct RequestJournal {
         let provider = end.attempts.last?.provider ?? intent.provider
         let model = end.model ?? intent.model
         let message =
-            "\(intent.method) \(intent.path)" + words(end.status.map(String.init), end.endState.rawValue, provider, model)
+            "\(intent.method) \(intent.path)"
+            + words(end.status.map(String.init), end.endState.rawValue, provider, model)
             + " \(end.totalMicroseconds / 1000) ms"
         var entry = JournalEntry()
         open(

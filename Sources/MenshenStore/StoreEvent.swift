@@ -30,7 +30,8 @@ package enum StoreEvent: Sendable, Equatable {
         case .directoryExposed(let path, let mode):
             return LogEvent(
                 priority: 4, messageID: "a9435c9688f84263be4a7a946e98ce5b",
-                message: "Other users may look into \(path) (mode 0\(String(mode, radix: 8))), where the audit database "
+                message:
+                    "Other users may look into \(path) (mode 0\(String(mode, radix: 8))), where the audit database "
                     + "is. The database itself is private; run `chmod 700 \(path)` to close the directory too.")
         case .lostSettled(let count):
             return LogEvent(
@@ -58,7 +59,8 @@ package enum StoreEvent: Sendable, Equatable {
         case .noDevice:
             return LogEvent(
                 priority: 2, messageID: "72b126eed3bb488fae27f45240bfd3ae",
-                message: "Neither the audit database nor the journal takes records. Requests are refused with 503 until "
+                message:
+                    "Neither the audit database nor the journal takes records. Requests are refused with 503 until "
                     + "one does. Look at the free space of the state directory and at systemd-journald.")
         }
     }

@@ -21,6 +21,9 @@ package struct StoreSettings: Sendable {
     package var maximumPages: Int?
     /// How long a batch waits for another program's write lock before it goes to the journal.
     package var busyMilliseconds: Int32 = 200
+    /// How long settlements may gather after the last ones were written, to share a transaction; intents never wait. A
+    /// settlement after a quiet time is written at once. If the process is killed meanwhile, the request is `lost`.
+    package var settlementDelay: UInt64 = 5000
     /// Pause between attempts to use a database that failed.
     package var retryInterval: UInt64 = 5_000_000
     package var monotonic: @Sendable () -> UInt64 = { Clock.monotonic() }

@@ -4,8 +4,8 @@
 internal import MenshenCore
 internal import SQLite
 
-/// All that the store's thread owns: the database, the journal, and what is remembered between batches. Not Sendable; made
-/// and used on that thread.
+/// All that the store's thread owns: the database, the journal, and what is remembered between batches. Not Sendable;
+/// made and used on that thread.
 package final class StoreWorker {
     let settings: StoreSettings
     private let log: @Sendable (StoreEvent) -> Void
@@ -46,8 +46,8 @@ package final class StoreWorker {
 
     // MARK: One batch
 
-    /// Records entries in one transaction, or in the journal if that fails; delivers the receipts; notes the settled ones in
-    /// the journal.
+    /// Records entries in one transaction, or in the journal if that fails; delivers the receipts; notes the settled
+    /// ones in the journal.
     package func process(_ batch: inout [Submission], _ range: Range<Int>) {
         let now = settings.monotonic()
         if let finished = refusals.finished(now: now) { summaries.append(finished) }
@@ -98,8 +98,10 @@ package final class StoreWorker {
         if fault != nil { recover(database) }
     }
 
-    /// The database can't: each record goes to the journal, unthrottled. What ends now is kept for the database as well.
+    /// The database can't: each record goes to the journal, unthrottled. What ends now is kept for the database as
+    /// well.
     private func recordInJournal(_ batch: [Submission], _ range: Range<Int>) {
+        journal.beginBatch()
         summaries.removeAll { journal.record($0) }
         // A minute each: an hour without any device.
         if summaries.count > 60 { summaries.removeFirst(summaries.count - 60) }

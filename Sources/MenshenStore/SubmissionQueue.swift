@@ -23,15 +23,31 @@ package struct Question: Sendable {
     let deliver: @Sendable ([RequestSummary]) -> Void
 }
 
-/// The way from any thread to the store's thread: two arrays under one lock, and a semaphore that is touched only when
-/// the store's thread sleeps.
+/// What the store's thread has taken from the queue.
+struct Taken {
+    var entries: [Submission] = []
+    var settlements: [Submission] = []
+    var questions: [Question] = []
+}
+
+/// The way from any thread to the store's thread: a few arrays under one lock, and a semaphore that is touched only
+/// when the store's thread sleeps.
 final class SubmissionQueue: Sendable {
-    enum Content { case work, nothing, closed }
+    /// `later`: only settlements, which nobody waits for.
+    enum Content { case work, later, nothing, closed }
+    /// So many settlements are taken before their time: a transaction of about half a millisecond.
+    private static let manySettlements = 64
 
     private struct State {
+        /// Intents and refusals: somebody waits for them.
         var entries: [Submission] = []
+        /// Apart, so that they gather while intents go first. A settlement is submitted after its intent and taken
+        /// with it or after it, so the order that matters is kept.
+        var settlements: [Submission] = []
         var questions: [Question] = []
         var isAsleep = false
+        /// Asleep only for a moment after which the settlements are taken anyway.
+        var isNapping = false
         var isClosed = false
         var status = StoreStatus()
     }
@@ -60,9 +76,12 @@ final class SubmissionQueue: Sendable {
         let isBounded = if case .settled = entry { false } else { true }
         let (isAccepted, mustWake) = state.withLock { state -> (Bool, Bool) in
             if state.isClosed || (isBounded && state.entries.count >= limit) { return (false, false) }
-            state.entries.append(Submission(entry: entry, sink: sink))
-            defer { state.isAsleep = false }
-            return (true, state.isAsleep)
+            let submission = Submission(entry: entry, sink: sink)
+            if isBounded { state.entries.append(submission) } else { state.settlements.append(submission) }
+            let mustWake =
+                state.isAsleep && (isBounded || !state.isNapping || state.settlements.count >= Self.manySettlements)
+            if mustWake { state.isAsleep = false }
+            return (true, mustWake)
         }
         if mustWake { sem_post(semaphore) }
         return isAccepted
@@ -91,31 +110,40 @@ final class SubmissionQueue: Sendable {
     var status: StoreStatus {
         state.withLock { state in
             var status = state.status
-            status.backlog = state.entries.count
+            status.backlog = state.entries.count + state.settlements.count
             return status
         }
     }
 
     // MARK: The store's thread
 
-    /// Exchanges everything queued with the two empty arrays, whose memory is used again.
-    func take(_ entries: inout [Submission], _ questions: inout [Question], _ status: StoreStatus) -> Content {
+    /// Exchanges what is queued with the empty arrays of `taken`, whose memory is used again. Settlements are left to
+    /// gather unless they are due, many, or somebody asks a question.
+    func take(_ taken: inout Taken, areSettlementsDue: Bool, _ status: StoreStatus) -> Content {
         state.withLock { state in
             state.status = status
-            if state.entries.isEmpty && state.questions.isEmpty { return state.isClosed ? .closed : .nothing }
-            swap(&entries, &state.entries)
-            swap(&questions, &state.questions)
+            let isUrgent = !state.entries.isEmpty || !state.questions.isEmpty
+            let withSettlements =
+                areSettlementsDue || state.isClosed || state.settlements.count >= Self.manySettlements
+                || !state.questions.isEmpty
+            if withSettlements { swap(&taken.settlements, &state.settlements) }
+            if !isUrgent && taken.settlements.isEmpty {
+                return !state.settlements.isEmpty ? .later : state.isClosed ? .closed : .nothing
+            }
+            swap(&taken.entries, &state.entries)
+            swap(&taken.questions, &state.questions)
             return .work
         }
     }
 
-    var isEmpty: Bool { state.withLock { $0.entries.isEmpty && $0.questions.isEmpty && !$0.isClosed } }
-
-    /// Sleeps until something is queued, the queue is closed, or `timeout` microseconds have passed. May return early.
-    func sleep(_ timeout: UInt64?, _ status: StoreStatus) {
+    /// Sleeps until something is queued (settlements do not count while `napping`), the queue is closed, or `timeout`
+    /// microseconds have passed. May return early.
+    func sleep(_ timeout: UInt64?, napping: Bool) {
         let maySleep = state.withLock { state -> Bool in
-            state.status = status
-            state.isAsleep = state.entries.isEmpty && state.questions.isEmpty && !state.isClosed
+            state.isAsleep =
+                state.entries.isEmpty && state.questions.isEmpty && !state.isClosed
+                && (napping ? state.settlements.count < Self.manySettlements : state.settlements.isEmpty)
+            state.isNapping = napping
             return state.isAsleep
         }
         guard maySleep else { return }

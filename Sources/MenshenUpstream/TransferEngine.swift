@@ -60,7 +60,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
             return
         }
         multi?.ready(
-            descriptor, readable: !readiness.isDisjoint(with: [.readable, .hangup, .error]),
+            descriptor, readable: !readiness.isDisjoint(with: .input),
             writable: readiness.contains(.writable), failed: readiness.contains(.error))
     }
 

@@ -33,8 +33,8 @@ package final class EventLog: Sendable {
     private let threshold: Int
     private let identifier: String
 
-    /// `journalStream` is `$JOURNAL_STREAM`, the device and inode that the journal's stderr had at start; `descriptor` is
-    /// not closed. Debug lines are dropped unless `isVerbose`.
+    /// `journalStream` is `$JOURNAL_STREAM`, the device and inode that the journal's stderr had at start;
+    /// `descriptor` is not closed. Debug lines are dropped unless `isVerbose`.
     package init(
         journalStream: String?, descriptor: Int32 = 2, isVerbose: Bool, identifier: String = "menshen",
         journalPath: String = JournalSocket.standardPath

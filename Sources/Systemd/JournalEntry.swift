@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// One journal entry in journald's native form: `KEY=value` lines, or key, length and bytes where the value has a newline.
+/// One journal entry in journald's native form: `KEY=value` lines, or key, length and bytes where the value has a
+/// newline.
 package struct JournalEntry: Sendable {
     package private(set) var bytes: [UInt8] = []
 
@@ -28,7 +29,9 @@ package struct JournalEntry: Sendable {
         if value.utf8.contains(UInt8(ascii: "\n")) {
             bytes.append(UInt8(ascii: "\n"))
             let count = UInt64(value.utf8.count)
-            for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: count >> shift)) }
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: count >> shift))
+            }
         } else {
             bytes.append(UInt8(ascii: "="))
         }

@@ -20,16 +20,34 @@ package final class JournalSocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Whether the kernel took the entry. False when nobody listens, the queue is full or the entry can't be passed.
-    package func send(_ entry: JournalEntry) -> Bool {
+    package enum Outcome: Sendable {
+        /// The kernel has it: journald will read it, or has to answer for it.
+        case taken
+        /// Somebody listens, but the queue is full. Trying again makes sense.
+        case full
+        /// Nobody listens, or the entry can't be passed.
+        case absent
+    }
+
+    /// Whether the kernel took the entry.
+    package func send(_ entry: JournalEntry) -> Bool { offer(entry) == .taken }
+
+    package func offer(_ entry: JournalEntry) -> Outcome {
+        let sent = transmit(entry)
+        if sent >= 0 { return .taken }
+        return sent == -Int(EAGAIN) ? .full : .absent
+    }
+
+    /// Bytes sent or a negative errno.
+    private func transmit(_ entry: JournalEntry) -> Int {
         entry.bytes.withUnsafeBytes { buffer in
             let sent = clinux_send_datagram(descriptor, path, buffer.baseAddress, buffer.count, -1)
             // ENOBUFS: the same limit, seen by a kernel short of contiguous memory.
-            guard sent == -Int(EMSGSIZE) || sent == -Int(ENOBUFS) else { return sent >= 0 }
+            guard sent == -Int(EMSGSIZE) || sent == -Int(ENOBUFS) else { return sent }
             let memory = clinux_sealed_memory("menshen-journal", buffer.baseAddress, buffer.count)
-            guard memory >= 0 else { return false }
+            guard memory >= 0 else { return Int(memory) }
             defer { close(memory) }
-            return clinux_send_datagram(descriptor, path, nil, 0, memory) >= 0
+            return clinux_send_datagram(descriptor, path, nil, 0, memory)
         }
     }
 }

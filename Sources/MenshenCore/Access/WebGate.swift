@@ -60,10 +60,16 @@ package struct WebGate: Sendable {
             if head.framing == .none { return nil }
             return wrongContentType
         }
-        let type = head.text(range).lowercased().prefix { $0 != ";" && $0 != " " }
-        if type == "application/json" || type == "multipart/form-data" || type.hasSuffix("+json") { return nil }
+        let end = head.bytes[range].firstIndex { $0 == UInt8(ascii: ";") || $0 == 0x20 } ?? range.upperBound
+        let type = range.lowerBound..<end
+        if head.bytes.span.equals(json, in: type) || head.bytes.span.equals(form, in: type) { return nil }
+        if type.count > 5, head.bytes.span.equals(jsonSuffix, in: end - 5..<end) { return nil }
         return wrongContentType
     }
+
+    private static let json = Array("application/json".utf8)
+    private static let form = Array("multipart/form-data".utf8)
+    private static let jsonSuffix = Array("+json".utf8)
 
     private static let wrongContentType = Problem(
         .forbiddenContentType, status: 415,

@@ -12,11 +12,13 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
 
     private static let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 
-    package var description: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(13)
-        for shift in stride(from: 60, through: 0, by: -5) { text.append(Self.digits[Int(rawValue >> Int64(shift)) & 31]) }
-        return String(decoding: text, as: UTF8.self)
+    package var description: String { String(decoding: ascii, as: UTF8.self) }
+
+    /// The text form's bytes.
+    package var ascii: [UInt8] {
+        var text = [UInt8](repeating: 0, count: 13)
+        for place in 0..<13 { text[place] = Self.digits[Int(rawValue >> Int64(60 - 5 * place)) & 31] }
+        return text
     }
 
     /// Reads the text form back; nil for anything else.

@@ -150,16 +150,46 @@ package struct JSONScanner {
 
     private mutating func skipString() -> Bool {
         guard take(0x22) else { return false }
-        while index < bytes.count {
-            switch bytes[index] {
-            case 0x22:
-                index += 1
-                return true
-            case 0x5C: index += 2
-            default: index += 1
+        guard let end = Self.endOfString(bytes.span, from: index) else {
+            index = bytes.count
+            return false
+        }
+        index = end
+        return true
+    }
+
+    /// Index after the closing quote; nil if there is none.
+    private static func endOfString(_ bytes: borrowing Span<UInt8>, from start: Int) -> Int? {
+        var index = start
+        let count = bytes.count
+        // Prompts are long runs of plain text: eight bytes a step, until one of them is a quote or a backslash.
+        let raw = unsafe bytes.bytes
+        while index &+ 8 <= count {
+            // SAFETY: every bit pattern is a UInt64, and the load checks its bounds.
+            let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if hasByte(word, 0x22) || hasByte(word, 0x5C) {
+                let end = index &+ 8
+                while index < end {
+                    let byte = bytes[index]
+                    if byte == 0x22 { return index &+ 1 }
+                    index &+= byte == 0x5C ? 2 : 1
+                }
+            } else {
+                index &+= 8
             }
         }
-        return false
+        while index < count {
+            let byte = bytes[index]
+            if byte == 0x22 { return index &+ 1 }
+            index &+= byte == 0x5C ? 2 : 1
+        }
+        return nil
+    }
+
+    /// Whether one of a word's bytes is `byte` (the exact form of the zero-byte test).
+    private static func hasByte(_ word: UInt64, _ byte: UInt8) -> Bool {
+        let difference = word ^ (0x0101_0101_0101_0101 &* UInt64(byte))
+        return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080 != 0
     }
 
     private mutating func skipValue() -> Bool {
@@ -180,23 +210,29 @@ package struct JSONScanner {
     }
 
     private mutating func skipNested() -> Bool {
+        guard let end = Self.endOfNested(bytes.span, from: index) else { return false }
+        index = end
+        return true
+    }
+
+    /// Index after the bracket that closes the one at `start`; nil if there is none.
+    private static func endOfNested(_ bytes: borrowing Span<UInt8>, from start: Int) -> Int? {
+        var index = start
         var depth = 0
         while index < bytes.count {
-            switch bytes[index] {
+            let byte = bytes[index]
+            index += 1
+            switch byte {
             case 0x22:
-                guard skipString() else { return false }
-                continue
+                guard let end = endOfString(bytes, from: index) else { return nil }
+                index = end
             case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
-                if depth == 0 {
-                    index += 1
-                    return true
-                }
+                if depth == 0 { return index }
             default: break
             }
-            index += 1
         }
-        return false
+        return nil
     }
 }

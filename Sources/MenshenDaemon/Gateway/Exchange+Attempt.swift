@@ -9,7 +9,7 @@ internal import MenshenUpstream
 extension Exchange {
     /// Dials the provider: key, record of intent, rewritten request. The answer is held until the record is safe.
     func attempt() throws(Problem) {
-        guard let index = providerIndex, let target else { return }
+        guard let index = providerIndex, let resolved else { return }
         let provider = runtime.snapshot.routes.providers[index]
         let secret: Secret?
         switch runtime.keys.key(index, provider.key, now: worker.now) {
@@ -28,7 +28,7 @@ extension Exchange {
         }
         try recordIntent(provider.name)
         do {
-            try dial(index, provider, secret, target)
+            try dial(index, provider, secret, resolved)
         } catch {
             let failure = UpstreamFailure(.unavailable, "\(error)")
             finishAttempt(failure, status: nil)
@@ -36,7 +36,7 @@ extension Exchange {
         }
     }
 
-    private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ target: RequestTarget) throws {
+    private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {
         attemptStartedAt = worker.now
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
         let mode: Transfer.Body
@@ -52,10 +52,8 @@ extension Exchange {
         default: mode = .whole(body)
         }
         writeHeaders(transfer, provider, secret, runtime.replacedHeaders[index], mode)
-        var line = Array(target.upstream(base: provider.baseURL.path, kind: provider.kind).utf8)
-        line.append(0)
         self.transfer = transfer
-        try transfer.start(method: head.method, target: line, body: mode, receiver: self)
+        try transfer.start(method: head.method, target: resolved.line(for: provider, index), body: mode, receiver: self)
         if case .streamed = mode {
             let prefix = body
             body = []

@@ -20,7 +20,7 @@ extension Exchange: TransferReceiver {
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining
         framing = transfer.head.append(
             to: &connection.output, method: head.method, isHTTP11: head.isHTTP11, keepAlive: &keepAlive,
-            requestID: Array(id.description.utf8), allowedOrigin: allowedOrigin)
+            requestID: id.ascii, allowedOrigin: allowedOrigin)
         connection.mark()
     }
 

@@ -26,7 +26,7 @@ extension Exchange {
     private func makeIntent(provider: String?) -> AuditIntent {
         AuditIntent(
             id: id, caller: connection.caller, tokenName: tokenName, method: head.method.rawValue,
-            path: target?.path ?? "-", dialect: dialect.rawValue, provider: provider, model: facts.model,
+            path: resolved?.target.path ?? "-", dialect: dialect.rawValue, provider: provider, model: facts.model,
             isStream: facts.isStream)
     }
 

@@ -34,8 +34,7 @@ final class Exchange {
     let startedAt: UInt64
 
     // authorise
-    var dialect = Dialect.openai
-    var target: RequestTarget?
+    var resolved: ResolvedTarget?
     var isAuthenticated = false
     var tokenName: String?
     /// Named in Access-Control-Allow-Origin.
@@ -84,16 +83,19 @@ final class Exchange {
     func begin(hasBody: Bool) {
         isBodyComplete = !hasBody
         do throws(Problem) {
-            let target = try readTarget()
-            if try answerPreflight() { return }
-            try authorise(target)
-            if let surface = Surface(target, head.method) { return try serve(surface) }
-            if let fault = runtime.snapshot.fault {
-                throw Problem(
-                    .configurationBroken, status: 503, "menshen has no usable configuration. \(fault)")
+            guard let resolved = runtime.resolve(head) else {
+                throw Problem(.forbiddenPath, status: 400, "The path holds a '.' or '..' segment.")
             }
-            providerIndex = try runtime.snapshot.routes.choose(target, dialect, draw: worker.random.draw())
-            try understandHead(target)
+            self.resolved = resolved
+            if try answerPreflight() { return }
+            try authorise(resolved)
+            if let surface = resolved.surface { return try serve(surface) }
+            if let fault = runtime.snapshot.fault {
+                throw Problem(.configurationBroken, status: 503, "menshen has no usable configuration. \(fault)")
+            }
+            providerIndex = try runtime.snapshot.routes.choose(
+                resolved.target, resolved.dialect, draw: worker.random.draw())
+            understandHead(resolved)
             if isBodyComplete { return try attempt() }
             if head.expectsContinue {
                 connection.output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
@@ -104,23 +106,18 @@ final class Exchange {
         }
     }
 
-    // MARK: Authorise
+    /// Before the target is known, and for paths of no dialect, errors have OpenAI's shape.
+    var dialect: Dialect { resolved?.dialect ?? .openai }
 
-    private func readTarget() throws(Problem) -> RequestTarget {
-        let path = head.text(head.path)
-        guard let target = RequestTarget(path: path, query: head.query.map(head.text), providerNames: runtime.snapshot.routes.names)
-        else {
-            throw Problem(.forbiddenPath, status: 400, "The path holds a '.' or '..' segment.")
-        }
-        dialect = Dialect(path: target.path)
-        self.target = target
-        return target
-    }
+    // MARK: Authorise
 
     /// Answers a browser that asks whether a page may call; true if it was one.
     private func answerPreflight() throws(Problem) -> Bool {
         guard let gate = connection.listener.webGate(runtime.snapshot) else { return false }
-        if let problem = gate.checkHost(head) { throw problem }
+        if !connection.hasNamedOwnHost(head) {
+            if let problem = gate.checkHost(head) { throw problem }
+            connection.remember(host: head)
+        }
         switch gate.judgeOrigin(head) {
         case .absent, .own: return false
         case .foreign: throw WebGate.foreignOrigin
@@ -133,16 +130,16 @@ final class Exchange {
     }
 
     /// Who is calling, and may they? On a Unix socket the peer's uid was judged when the connection was accepted.
-    private func authorise(_ target: RequestTarget) throws(Problem) {
-        let verdict = runtime.snapshot.tokens.judge(head, queryKey: target.queryKey)
+    private func authorise(_ resolved: ResolvedTarget) throws(Problem) {
+        let verdict = runtime.snapshot.tokens.judge(head, queryKey: resolved.target.queryKey)
         if case .valid(let name) = verdict { tokenName = name }
         guard case .tcp = connection.listener.socket.kind else {
             isAuthenticated = true
             return
         }
         let authentication = runtime.snapshot.configuration.authentication
-        if Surface(target, head.method) != nil {
-            try authoriseSurface(target, authentication, verdict)
+        if let surface = resolved.surface {
+            try authorise(surface, authentication, verdict)
         } else if authentication.enable, runtime.snapshot.fault == nil {
             switch verdict {
             case .valid: break
@@ -163,10 +160,10 @@ final class Exchange {
         }
     }
 
-    private func authoriseSurface(
-        _ target: RequestTarget, _ authentication: Configuration.Authentication, _ verdict: TokenGate.Verdict
+    private func authorise(
+        _ surface: Surface, _ authentication: Configuration.Authentication, _ verdict: TokenGate.Verdict
     ) throws(Problem) {
-        if target.path == Surface.healthPath { return }
+        if surface == .health { return }
         if !authentication.enable {
             isAuthenticated = true
             return
@@ -202,9 +199,8 @@ final class Exchange {
         }
     }
 
-    private func understandHead(_ target: RequestTarget) throws(Problem) {
-        if dialect == .gemini { facts = RequestFacts(geminiPath: target.path) }
-        if dialect == .azure { facts.model = RequestFacts.azureDeployment(target.path) }
+    private func understandHead(_ resolved: ResolvedTarget) {
+        facts = resolved.facts
         if case .fixed(let length) = head.framing, length <= Self.wholeBodyLimit { body.reserveCapacity(length) }
         let logging = runtime.snapshot.configuration.logging
         if logging.logRequestBody { requestCapture = BodyCapture(limit: logging.maxBodyBytes) }
@@ -236,6 +232,8 @@ final class Exchange {
 
     var isJSON: Bool {
         guard let range = head.first(.contentType) else { return true }
-        return head.text(range).lowercased().contains("json")
+        return head.contains(Self.json, in: range)
     }
+
+    private static let json = Array("json".utf8)
 }

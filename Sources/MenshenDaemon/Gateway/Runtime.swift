@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
 package import MenshenCore
 internal import MenshenUpstream
 
@@ -35,6 +36,7 @@ final class Runtime {
     private let endpoints: [Endpoint]
     /// Lower-case names of the headers each provider's configuration sets.
     let replacedHeaders: [Set<String>]
+    private var targets = TargetCache()
 
     init(_ snapshot: Snapshot, keys: KeyRing) throws {
         self.snapshot = snapshot
@@ -44,6 +46,10 @@ final class Runtime {
         for provider in snapshot.routes.providers { endpoints.append(try Endpoint(Self.settings(provider, upstream))) }
         self.endpoints = endpoints
         replacedHeaders = snapshot.routes.providers.map { Set($0.headers.map { $0.name.lowercased() }) }
+    }
+
+    func resolve(_ head: RequestHead) -> ResolvedTarget? {
+        targets.resolve(head, providerNames: snapshot.routes.names)
     }
 
     func endpoint(_ index: Int) -> Endpoint { endpoints[index] }

@@ -51,6 +51,8 @@ final class Connection: ReadinessHandler, TimerHandler {
     private var isMarked = false
     private var mayContinue = false
     private(set) var requests = 0
+    /// A Host that was found to be ours; a connection names the same one in each request.
+    private var ownHost: ArraySlice<UInt8> = []
 
     init(_ fd: Int32, _ listener: Listener, _ caller: CallerRecord, _ worker: Worker) {
         self.fd = fd
@@ -58,6 +60,12 @@ final class Connection: ReadinessHandler, TimerHandler {
         self.caller = caller
         self.worker = worker
     }
+
+    func hasNamedOwnHost(_ head: RequestHead) -> Bool {
+        head.host.map { !ownHost.isEmpty && head.bytes[$0] == ownHost } ?? false
+    }
+
+    func remember(host head: RequestHead) { ownHost = head.host.map { ArraySlice(Array(head.bytes[$0])) } ?? [] }
 
     var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// No request has begun.

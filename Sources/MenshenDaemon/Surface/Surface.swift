@@ -15,7 +15,7 @@ enum Surface: Equatable {
     case unknown
 
     /// nil for everything that belongs to a provider.
-    init?(_ target: RequestTarget, _ method: RequestHead.Method) {
+    init?(_ target: RequestTarget) {
         guard target.providerName == nil else { return nil }
         switch target.path {
         case "/": self = .page

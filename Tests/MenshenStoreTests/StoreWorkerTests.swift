@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import Glibc
+import MenshenCore
+import MenshenStore
+import SQLite
+import Systemd
+import Testing
+
+@Suite struct StoreWorkerTests {
+    let scratch = Scratch()
+    let clock = ManualClock()
+    let events = Events()
+    let sink = Collector()
+
+    private func settings(_ journal: FakeJournal? = nil) throws -> StoreSettings {
+        let socket = try journal.map { try JournalSocket(path: $0.path) }
+        var settings = StoreSettings(databasePath: scratch("state/deep/menshen.db"), journal: socket)
+        let clock = clock
+        settings.monotonic = { clock.now }
+        settings.wall = { 1_800_000_000_000_000 }
+        settings.busyMilliseconds = 0
+        return settings
+    }
+
+    private func worker(_ settings: StoreSettings) -> StoreWorker {
+        let events = events
+        return StoreWorker(settings) { events.log($0) }
+    }
+
+    @Test func `a request leaves a row, its attempts and its bodies`() throws {
+        let settings = try settings()
+        let worker = worker(settings)
+        let request = intent(id(1))
+        worker.record([.intent(request)], sink)
+        let reader = try Connection.reading(settings.databasePath)
+        #expect(try reader.text("SELECT end_state FROM requests") == "open")
+        var end = settlement(request)
+        end.attempts.insert(
+            AttemptRecord(
+                provider: "spare", status: nil, reason: "connect", startedMicroseconds: 1, endedMicroseconds: 2), at: 0)
+        end.requestBody = Array("{\"model\":\"x\"}".utf8)
+        end.responseBody = []
+        worker.record([.settled(end)], sink)
+        #expect(sink.receipts == [AuditReceipt(id: request.id, device: .database)])
+        #expect(
+            try reader.text(
+                "SELECT concat FROM (SELECT end_state||status||attempts||total_us||bytes_out AS concat FROM requests)")
+                == "complete2002123456600")
+        #expect(try reader.text("SELECT group_concat(provider || n) FROM attempts") == "spare1,openai2")
+        #expect(try reader.text("SELECT CAST(bytes AS TEXT) FROM bodies WHERE kind = 'request'") == "{\"model\":\"x\"}")
+        #expect(try reader.integer("SELECT length(bytes) FROM bodies WHERE kind = 'response'") == 0)
+        #expect(try reader.text("SELECT request_id FROM request_log") == request.id.description)
+        #expect(worker.status.rowsWritten == 2)
+        worker.close()
+        #expect(try reader.integrityCheck() == ["ok"])
+    }
+
+    @Test func `files are private and the directory is made private`() throws {
+        umask(0o022)
+        let worker = worker(try settings())
+        worker.record([.intent(intent(id(1)))])
+        for name in ["", "/menshen.db", "/menshen.db-wal", "/menshen.db-shm", "/menshen.db.lock"] {
+            var status = stat()
+            #expect(lstat(scratch("state/deep" + name), &status) == 0)
+            #expect(status.st_mode & 0o777 == (name.isEmpty ? 0o700 : 0o600), "\(name)")
+        }
+        #expect(!events.all.contains { event in if case .directoryExposed = event { true } else { false } })
+    }
+
+    @Test func `a directory open to others is left alone and reported`() throws {
+        mkdir(scratch("state"), 0o700)
+        mkdir(scratch("state/deep"), 0o755)
+        chmod(scratch("state/deep"), 0o755)
+        let worker = worker(try settings())
+        #expect(events.all.contains { event in if case .directoryExposed(_, 0o755) = event { true } else { false } })
+        #expect(worker.status.degraded == nil)
+    }
+
+    @Test func `receipts come after the commit, once per sink and batch`() throws {
+        let settings = try settings()
+        let path = settings.databasePath
+        let first = Collector { receipts in
+            let visible = try? Connection.reading(path).count("requests")
+            #expect(visible == 3 && receipts.count == 2)
+        }
+        let second = Collector()
+        let worker = worker(settings)
+        var batch = [
+            Submission(entry: .intent(intent(id(1))), sink: first),
+            Submission(entry: .intent(intent(id(2))), sink: second),
+            Submission(entry: .intent(intent(id(3))), sink: first),
+        ]
+        worker.process(&batch, 0..<3)
+        #expect(first.receipts.map(\.id) == [id(1), id(3)] && first.deliveries == 1)
+        #expect(second.devices == [.database])
+    }
+
+    @Test func `a settlement without its intent still gives the whole row`() throws {
+        let settings = try settings()
+        let worker = worker(settings)
+        worker.record([.settled(settlement(intent(id(7)), .timeout))])
+        let reader = try Connection.reading(settings.databasePath)
+        #expect(try reader.text("SELECT caller_exe || end_state FROM requests") == "/usr/bin/python3.11timeout")
+    }
+
+    @Test func `rows left open by a crash are settled as lost at the next start, and no others`() throws {
+        let settings = try settings()
+        do {
+            let crashed = worker(settings)
+            crashed.record([.intent(intent(id(1))), .intent(intent(id(2))), .intent(intent(id(3)))])
+            crashed.record([.settled(settlement(intent(id(2))))])
+        }
+        let next = worker(settings)
+        #expect(events.all.contains(.lostSettled(count: 2)))
+        next.record([.intent(intent(id(4)))])
+        let reader = try Connection.reading(settings.databasePath)
+        #expect(
+            try reader.text("SELECT group_concat(end_state) FROM (SELECT end_state FROM requests ORDER BY id)")
+                == "lost,complete,lost,open")
+    }
+
+    @Test func `an id below the bookmark moves it back, so that its row can be found`() throws {
+        let settings = try settings()
+        do {
+            let first = worker(settings)
+            first.record([.settled(settlement(intent(id(100))))])
+            first.close()
+            let reader = try Connection.reading(settings.databasePath)
+            #expect(try reader.integer("SELECT id FROM bookmarks") == id(100).rawValue + 1)
+        }
+        do {
+            let second = worker(settings)
+            second.record([.intent(intent(id(50)))])
+        }
+        _ = worker(settings)
+        #expect(events.all.contains(.lostSettled(count: 1)))
+    }
+
+    @Test func `the twenty-first refusal of a minute is counted, and a summary row tells`() throws {
+        let settings = try settings()
+        let worker = worker(settings)
+        worker.record((0..<50).map { .refused(refusal($0), authenticated: false) }, sink)
+        worker.record([.refused(refusal(60), authenticated: true)], sink)
+        #expect(
+            sink.devices == Array(repeating: .database, count: 20) + Array(repeating: .suppressed, count: 30) + [
+                .database
+            ])
+        let reader = try Connection.reading(settings.databasePath)
+        worker.rest()
+        #expect(try reader.count("requests") == 21)
+        clock.advance(seconds: 61)
+        worker.rest()
+        #expect(
+            try reader.count("requests WHERE problem = 'refusals_summarised' AND count = 30 AND method IS NULL") == 1)
+        #expect(try reader.integer("SELECT sum(count) FROM requests") == 51)
+        worker.record((70..<100).map { .refused(refusal($0), authenticated: false) })
+        worker.close()
+        #expect(try reader.integer("SELECT sum(count) FROM requests") == 81)
+    }
+
+    @Test func `old rows go in small pieces, with all that belongs to them`() throws {
+        var settings = try settings()
+        settings.retentionDays = 1
+        let worker = worker(settings)
+        worker.rest()
+        var old: [AuditEntry] = (0..<1200).map { .settled(settlement(intent(id($0, second: 1_799_900_000)))) }
+        var withBody = settlement(intent(id(5000, second: 1_799_900_000)))
+        withBody.requestBody = [1, 2, 3]
+        old.append(.settled(withBody))
+        worker.record(old + [.settled(settlement(intent(id(1))))])
+        clock.advance(seconds: 3601)
+        #expect(worker.doChore())
+        let reader = try Connection.reading(settings.databasePath)
+        #expect(try reader.count("requests") == 702)
+        worker.rest()
+        #expect(try reader.count("requests") == 1)
+        #expect(try reader.count("attempts") == 1)
+        #expect(try reader.count("bodies") == 0)
+        #expect(events.all.contains(.expired(count: 1201, days: 1)))
+        #expect(try reader.integer("PRAGMA freelist_count") ?? 99 < 5)
+    }
+
+    @Test func `the journal gets so many entries a second and then the number of the others`() throws {
+        let journal = FakeJournal(scratch("journal"))
+        var settings = try settings(journal)
+        settings.requestEntriesPerSecond = 10
+        let worker = worker(settings)
+        worker.record((0..<25).map { .settled(settlement(intent(id($0)))) })
+        let first = journal.entries()
+        #expect(first.count == 10)
+        #expect(first[0]["MESSAGE"] == "POST /v1/chat/completions 200 complete openai gpt-4o 123 ms")
+        #expect(first[0]["MENSHEN_REQUEST_ID"] == id(0).description)
+        #expect(first[0]["PRIORITY"] == "6" && first[0]["SYSLOG_IDENTIFIER"] == "menshen")
+        #expect(first[0]["MENSHEN_CALLER_UID"] == "1000" && first[0]["MENSHEN_TTFB_US"] == "45000")
+        #expect(first[0]["MENSHEN_AUDIT_DEVICE"] == nil)
+        worker.rest()
+        #expect(journal.entries().isEmpty)
+        clock.advance(seconds: 2)
+        worker.rest()
+        let notice = journal.entries()
+        #expect(notice.map { $0["MENSHEN_COUNT"] } == ["15"])
+        #expect(notice[0]["MESSAGE"]?.hasPrefix("15 requests not journalled") == true)
+        #expect(worker.status.notJournalled == 15)
+    }
+
+    @Test func `a journal that is absent or full costs no record`() throws {
+        let journal = FakeJournal(scratch("journal"))
+        let settings = try settings(journal)
+        let worker = worker(settings)
+        unlink(journal.path)
+        worker.record([.settled(settlement(intent(id(1))))])
+        #expect(worker.status.notJournalled == 1)
+        #expect(try Connection.reading(settings.databasePath).count("requests") == 1)
+    }
+}
+
+/// `contrib/manual/database.md` against the real schema.
+@Suite struct DatabaseManualTests {
+    private func manual() throws -> String {
+        let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+        let descriptor = open(root + "/contrib/manual/database.md", O_RDONLY)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let count = read(descriptor, &bytes, bytes.count)
+        try #require(count > 0)
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    @Test func `every query runs and every column and state is explained`() throws {
+        let scratch = Scratch()
+        let worker = StoreWorker(StoreSettings(databasePath: scratch("menshen.db"), journal: nil)) { _ in }
+        worker.record([.settled(settlement(intent(id(1))))])
+        let reader = try Connection.reading(scratch("menshen.db"))
+        let text = try manual()
+        let blocks = text.split(separator: "\n\n").filter { $0.hasPrefix("    SELECT") }
+        #expect(blocks.count == 6)
+        for block in blocks {
+            let query = try reader.prepare(String(block), reused: false)
+            while try query.step() {}
+        }
+        for table in ["requests", "attempts", "bodies"] {
+            let columns = try reader.prepare("SELECT name FROM pragma_table_info('\(table)')", reused: false)
+            while try columns.step() {
+                let column = columns.text(0) ?? ""
+                #expect(text.contains("`\(column)`"), "\(table).\(column)")
+            }
+        }
+        for state in EndState.allCases { #expect(text.contains("`\(state.rawValue)`"), "\(state)") }
+    }
+}
