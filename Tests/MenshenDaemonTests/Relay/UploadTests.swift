@@ -14,9 +14,7 @@ struct UploadTests {
     }
 
     @Test func `a small chunked body arrives whole`() throws {
-        try Stage.run {
-            try $0.reply(body: $0.request.text)
-        } _: { stage throws in
+        try Stage.run { try $0.reply(body: $0.request.text) } _: { stage throws in
             let caller = try stage.caller()
             try caller.send("POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
             try caller.send("3;name=value\r\nabc\r\n")
@@ -32,17 +30,14 @@ struct UploadTests {
     @Test(arguments: [false, true])
     func `a large body is streamed through, byte for byte`(isChunked: Bool) throws {
         let body = Self.pattern(3 << 20 + 17)
-        try Stage.run {
-            try $0.reply(body: "\($0.request.body.count)")
-        } _: { stage throws in
+        try Stage.run { try $0.reply(body: "\($0.request.body.count)") } _: { stage throws in
             let caller = try stage.caller()
             if isChunked {
                 try caller.send("POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
                 var start = 0
                 while start < body.count {
                     let end = min(start + 100_000, body.count)
-                    try caller.send(
-                        Array((String(end - start, radix: 16) + "\r\n").utf8) + body[start..<end] + [13, 10])
+                    try caller.send(Array((String(end - start, radix: 16) + "\r\n").utf8) + body[start..<end] + [13, 10])
                     start = end
                 }
                 try caller.send("0\r\n\r\n")
@@ -58,6 +53,37 @@ struct UploadTests {
             try caller.request("GET", "/v1/again")
             #expect(try caller.answer().status == 200)
             #expect(try stage.records().first?.bytesIn == body.count)
+        }
+    }
+
+    enum Early: CaseIterable { case length, chunked, closing, none, success }
+
+    @Test(arguments: Early.allCases, [false, true])
+    func `the provider may answer before the upload ends`(form: Early, callerGoesOn: Bool) throws {
+        try Stage.run(.with { $0.readsBody = false }) { call in
+            switch form {
+            case .length: try call.reply(413, body: "too much")
+            case .closing: try call.reply(413, ["Connection: close"], body: "too much")
+            case .success: try call.reply(200, body: "too much")
+            case .none: try call.send("HTTP/1.1 304 Not Modified\r\n\r\n")
+            case .chunked:
+                try call.send("HTTP/1.1 413 X\r\nTransfer-Encoding: chunked\r\n\r\n")
+                try call.chunk("too much")
+                try call.endStream()
+            }
+            try call.waitForEnd()
+        } _: { stage throws in
+            let caller = try stage.caller()
+            let length = 40 << 20
+            try caller.send("POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\n")
+            try caller.send([UInt8](repeating: 1, count: 128 << 10))
+            let answer = try caller.answer()
+            #expect((answer.status, answer.text) == (form == .none ? 304 : form == .success ? 200 : 413, form == .none ? "" : "too much"))
+            #expect(answer["Connection"] == "close")
+            if callerGoesOn { try? caller.send([UInt8](repeating: 1, count: length - (128 << 10))) }
+            #expect(try caller.isClosedCleanly() || callerGoesOn)
+            let row = try stage.records().first
+            #expect((row?.status, row?.endState) == (answer.status, "complete"))
         }
     }
 
@@ -88,9 +114,7 @@ struct UploadTests {
     }
 
     @Test func `a POST without a body says so upstream`() throws {
-        try Stage.run {
-            try $0.reply()
-        } _: { stage throws in
+        try Stage.run { try $0.reply() } _: { stage throws in
             _ = try stage.ask("POST", "/v1/responses/r1/cancel")
             _ = try stage.ask("DELETE", "/v1/files/f1")
             #expect(stage.upstream.requests.map(\.method) == ["POST", "DELETE"])
