@@ -77,7 +77,9 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Linux"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["Linux", "CLinux", "SQLite"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         tests("LinuxTests", ["Linux", "CLinux", "TestSupport"]),
         tests("TOMLTests", ["TOML"]),
         tests("SQLiteTests", ["SQLite", "TestSupport"]),
@@ -86,8 +88,8 @@ let package = Package(
         tests("HTTPTests", ["HTTP", .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio")]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
-        tests("MenshenDaemonTests", ["MenshenDaemon", "MenshenCore", "MenshenStore", "MenshenUpstream", "Linux", "HTTP", "TestSupport"]),
-        tests("CommandTests", ["TestSupport", "Linux"]),
+        tests("MenshenDaemonTests", ["menshen", "TestSupport"]),
+        tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),
     ],
     swiftLanguageModes: [.v6],

@@ -149,12 +149,14 @@ package final class Transfer: EasyDelegate, TimerHandler {
 
     /// Queues a piece of a streamed body. false: enough is queued, `transferWantsBody` tells when to go on.
     package func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if isUploadComplete { return true }
         upload.append(contentsOf: bytes)
         wakeUpload()
         return upload.count - uploadStart < Self.uploadHighWater
     }
 
     package func endBody() {
+        if isUploadComplete { return }
         isUploadComplete = true
         setTimer(endpoint.settings.firstByteTimeout)
         wakeUpload()
@@ -176,7 +178,17 @@ package final class Transfer: EasyDelegate, TimerHandler {
         engine.abandon(self, of: endpoint)
     }
 
-    private func wakeUpload() {
+    /// The provider has refused before the body was whole, and the caller may send no more of it. libcurl stops sending
+    /// then and gives the connection up, but a transfer whose upload is paused would never end.
+    private func endUpload() {
+        if isUploadComplete { return }
+        isUploadComplete = true
+        upload = []
+        uploadStart = 0
+        if isUploadPaused { engine.wakeLater(self) }
+    }
+
+    func wakeUpload() {
         guard isUploadPaused else { return }
         isUploadPaused = false
         easyHandle.resume()
@@ -220,6 +232,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
                     case .final:
                         hasFinalHead = true
                         setTimer(endpoint.settings.gapTimeout)
+                        if head.status >= 300 { endUpload() }
                         receiver?.transferReceivedHead(self)
                     }
                     return !isAbandoned
