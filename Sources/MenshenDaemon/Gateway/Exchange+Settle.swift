@@ -135,10 +135,17 @@ extension Exchange {
         settle(state)
     }
 
+    /// A health check or a browser's pre-flight that was answered.
+    private var isUnrecorded: Bool {
+        problem == nil && intent == nil && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
+    }
+
     /// The last phase of every request: completes its record.
     private func settle(_ state: EndState) {
         if isSettled { return }
         isSettled = true
+        // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
+        if isUnrecorded { return }
         let now = worker.now
         let intent = intent ?? makeIntent(provider: nil)
         var settlement = AuditSettlement(
