@@ -57,7 +57,7 @@ struct DemoCaller: Sendable {
                 used = end
                 decoder = try BodyDecoder(Self.framing(reply), limit: 1 << 20)
             }
-            while let step = try decoder?.next(reply.bytes.span, from: used) {
+            while let step = try decoder?.next(in: reply.bytes, from: used) {
                 switch step {
                 case .data(let range):
                     used = range.upperBound
