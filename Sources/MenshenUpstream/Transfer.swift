@@ -61,7 +61,8 @@ package final class Transfer: EasyDelegate, TimerHandler {
             proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
             version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
         try easy.connect(
-            timeoutMilliseconds: settings.connectTimeoutMilliseconds, totalMilliseconds: settings.totalTimeoutMilliseconds)
+            timeoutMilliseconds: settings.connectTimeoutMilliseconds,
+            totalMilliseconds: settings.totalTimeoutMilliseconds)
         handle = easy
     }
 
@@ -186,6 +187,8 @@ package final class Transfer: EasyDelegate, TimerHandler {
         upload = []
         uploadStart = 0
         if isUploadPaused { engine.wakeLater(self) }
+        // What the caller still sends is read and dropped, so that it comes to read its answer.
+        receiver?.transferWantsBody(self)
     }
 
     func wakeUpload() {
@@ -204,7 +207,9 @@ package final class Transfer: EasyDelegate, TimerHandler {
             isUploadPaused = true
             return .pause
         }
-        upload.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploadStart..<uploadStart + count])) }
+        upload.withUnsafeBytes {
+            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploadStart..<uploadStart + count]))
+        }
         let wasHigh = upload.count - uploadStart >= Self.uploadHighWater
         uploadStart += count
         if uploadStart == upload.count {

@@ -74,7 +74,9 @@ extension Exchange {
         transfer = nil
         if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
         keepAlive = keepAlive && isBodyComplete
-        answer(LocalAnswer(problem, dialect, id), state)
+        let isPage = resolved?.surface != nil
+        let hasPassword = runtime.snapshot.configuration.authentication.password != nil
+        answer(LocalAnswer(problem, dialect, id, asksForPassword: isPage && hasPassword), state)
     }
 
     func fail(_ failure: UpstreamFailure) {
@@ -149,7 +151,8 @@ extension Exchange {
         let now = worker.now
         let intent = intent ?? makeIntent(provider: nil)
         var settlement = AuditSettlement(
-            intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn, bytesOut: bytesOut)
+            intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn,
+            bytesOut: bytesOut)
         settlement.status = status
         settlement.problem = problem?.code.rawValue
         settlement.attempts = attempts

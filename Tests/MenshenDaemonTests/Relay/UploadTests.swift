@@ -14,7 +14,9 @@ struct UploadTests {
     }
 
     @Test func `a small chunked body arrives whole`() throws {
-        try Stage.run { try $0.reply(body: $0.request.text) } _: { stage throws in
+        try Stage.run {
+            try $0.reply(body: $0.request.text)
+        } _: { stage throws in
             let caller = try stage.caller()
             try caller.send("POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
             try caller.send("3;name=value\r\nabc\r\n")
@@ -30,14 +32,17 @@ struct UploadTests {
     @Test(arguments: [false, true])
     func `a large body is streamed through, byte for byte`(isChunked: Bool) throws {
         let body = Self.pattern(3 << 20 + 17)
-        try Stage.run { try $0.reply(body: "\($0.request.body.count)") } _: { stage throws in
+        try Stage.run {
+            try $0.reply(body: "\($0.request.body.count)")
+        } _: { stage throws in
             let caller = try stage.caller()
             if isChunked {
                 try caller.send("POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
                 var start = 0
                 while start < body.count {
                     let end = min(start + 100_000, body.count)
-                    try caller.send(Array((String(end - start, radix: 16) + "\r\n").utf8) + body[start..<end] + [13, 10])
+                    try caller.send(
+                        Array((String(end - start, radix: 16) + "\r\n").utf8) + body[start..<end] + [13, 10])
                     start = end
                 }
                 try caller.send("0\r\n\r\n")
@@ -78,7 +83,10 @@ struct UploadTests {
             try caller.send("POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\n")
             try caller.send([UInt8](repeating: 1, count: 128 << 10))
             let answer = try caller.answer()
-            #expect((answer.status, answer.text) == (form == .none ? 304 : form == .success ? 200 : 413, form == .none ? "" : "too much"))
+            #expect(
+                (answer.status, answer.text) == (
+                    form == .none ? 304 : form == .success ? 200 : 413, form == .none ? "" : "too much"
+                ))
             #expect(answer["Connection"] == "close")
             if callerGoesOn { try? caller.send([UInt8](repeating: 1, count: length - (128 << 10))) }
             #expect(try caller.isClosedCleanly() || callerGoesOn)
@@ -114,7 +122,9 @@ struct UploadTests {
     }
 
     @Test func `a POST without a body says so upstream`() throws {
-        try Stage.run { try $0.reply() } _: { stage throws in
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
             _ = try stage.ask("POST", "/v1/responses/r1/cancel")
             _ = try stage.ask("DELETE", "/v1/files/f1")
             #expect(stage.upstream.requests.map(\.method) == ["POST", "DELETE"])
