@@ -84,7 +84,8 @@ extension Exchange {
                     transfer.addHeader(empty: UnsafeRawBufferPointer(rebasing: bytes[field.name]))
                 } else {
                     // The line as it came, name to value, in one move.
-                    transfer.addHeader(line: UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
+                    transfer.addHeader(
+                        line: UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
                 }
             }
         }

@@ -33,7 +33,8 @@ extension Exchange {
             guard let device else {
                 return refuseUnrecorded(
                     Problem(
-                        .overloaded, status: 503, "The audit backlog is full: requests come faster than they can be recorded.",
+                        .overloaded, status: 503,
+                        "The audit backlog is full: requests come faster than they can be recorded.",
                         isRetryable: true))
             }
             if device == .none {
@@ -139,7 +140,8 @@ extension Exchange {
 
     /// A health check or a browser's pre-flight that was answered.
     private var isUnrecorded: Bool {
-        problem == nil && intent == nil && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
+        problem == nil && intent == nil
+            && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
     }
 
     /// The last phase of every request: completes its record.

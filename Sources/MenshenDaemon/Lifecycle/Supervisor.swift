@@ -140,7 +140,8 @@ final class Supervisor: TimerHandler {
         if old.server.workers != new.server.workers { fixed.append("server.workers") }
         if old.storage != new.storage { fixed.append("storage") }
         if !fixed.isEmpty {
-            events.remark("\(fixed.joined(separator: ", ")) changed, which takes effect at the next start, not by a reload.")
+            events.remark(
+                "\(fixed.joined(separator: ", ")) changed, which takes effect at the next start, not by a reload.")
         }
     }
 
