@@ -42,7 +42,6 @@ let package = Package(
         // C libraries, each behind one Swift module and imported nowhere else.
         system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
         system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
-        system("CSystemd", "libsystemd", apt: "libsystemd-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         .target(name: "CLinux"),
         .target(name: "CTOML"),
@@ -53,7 +52,7 @@ let package = Package(
         module("TOML", ["CTOML"]),
         module("Curl", ["CCurl"]),
         module("SQLite", ["CSQLite"]),
-        module("Systemd", ["CSystemd", "Linux"]),
+        module("Systemd", ["Linux", "CLinux"]),
 
         // What moves bytes.
         module("Reactor", ["Linux", "CLinux"]),
@@ -78,17 +77,19 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Linux"], path: "Tests/TestSupport", swiftSettings: settings),
-        tests("LinuxTests", ["Linux", "TestSupport"]),
+        .target(
+            name: "TestSupport", dependencies: ["Linux", "CLinux", "SQLite"], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        tests("LinuxTests", ["Linux", "CLinux", "TestSupport"]),
         tests("TOMLTests", ["TOML"]),
         tests("SQLiteTests", ["SQLite", "TestSupport"]),
-        tests("SystemdTests", ["Systemd", "Linux", "TestSupport"]),
+        tests("SystemdTests", ["Systemd", "Linux", "CLinux", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "Linux"]),
         tests("HTTPTests", ["HTTP", .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio")]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
-        tests("MenshenDaemonTests", ["MenshenDaemon", "MenshenCore", "MenshenStore", "MenshenUpstream", "Linux", "HTTP", "TestSupport"]),
-        tests("CommandTests", ["TestSupport", "Linux"]),
+        tests("MenshenDaemonTests", ["menshen", "TestSupport"]),
+        tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),
     ],
     swiftLanguageModes: [.v6],

@@ -66,7 +66,7 @@ package final class Daemon {
         let addresses = options.replacesListen ? options.listen : configuration.listen + options.listen
         let listening: Listening
         do {
-            listening = try Listening(activation, options, addresses)
+            listening = try Listening(activation, options, addresses) { events.listenFailed($0, $1.description) }
         } catch {
             throw StartFault("cannot listen: \(error)")
         }
@@ -74,7 +74,13 @@ package final class Daemon {
             throw StartFault(
                 "there is nothing to listen on", hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
         }
-        try checkRules(listening, addresses, configuration, events)
+        var snapshot = snapshot
+        if snapshot.fault == nil, let fault = ruleFault(listening, addresses, configuration, events) {
+            if activation.sockets.isEmpty { throw fault }
+            // An exit would take the inherited sockets down with it; a reload can mend this.
+            events.configurationBroken(fault.message, configurationPath)
+            snapshot = Snapshot(fault: [fault.message, fault.hint].compactMap { $0 }.joined(separator: "; "))
+        }
         let gate = try checkGate()
         let databasePath = configuration.storage.path ?? StandardPaths.database
         let journal = try? JournalSocket(path: options.journalPath ?? JournalSocket.standardPath)
@@ -94,20 +100,20 @@ package final class Daemon {
     }
 
     /// The rules of the configuration's `listen` hold for inherited and command-line addresses too.
-    private func checkRules(
+    private func ruleFault(
         _ listening: Listening, _ addresses: [ListenAddress], _ configuration: Configuration, _ events: Events
-    ) throws {
+    ) -> StartFault? {
         let authentication = configuration.authentication
-        let unsafe = options.unsafeListen || configuration.server.unsafeListen
         for address in listening.inheritedTCP + addresses {
             let remarks = ListenRule.remarks(
                 on: [address], isAuthenticating: authentication.enable, hasToken: !authentication.tokens.isEmpty,
-                unsafeListen: unsafe)
-            for remark in remarks where remark.severity == .error {
-                throw StartFault("\(address): \(remark.message)", hint: remark.hint)
+                unsafeListen: options.unsafeListen || configuration.server.unsafeListen)
+            if let remark = remarks.first(where: { $0.severity == .error }) {
+                return StartFault("\(address): \(remark.message)", hint: remark.hint)
             }
             if !authentication.enable { events.authenticationDisabled(address.description) }
         }
+        return nil
     }
 
     /// Proves, before the first caller comes, that the uid gate lets nobody else in.

@@ -61,7 +61,8 @@ package final class Transfer: EasyDelegate, TimerHandler {
             proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
             version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
         try easy.connect(
-            timeoutMilliseconds: settings.connectTimeoutMilliseconds, totalMilliseconds: settings.totalTimeoutMilliseconds)
+            timeoutMilliseconds: settings.connectTimeoutMilliseconds,
+            totalMilliseconds: settings.totalTimeoutMilliseconds)
         handle = easy
     }
 
@@ -149,12 +150,14 @@ package final class Transfer: EasyDelegate, TimerHandler {
 
     /// Queues a piece of a streamed body. false: enough is queued, `transferWantsBody` tells when to go on.
     package func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if isUploadComplete { return true }
         upload.append(contentsOf: bytes)
         wakeUpload()
         return upload.count - uploadStart < Self.uploadHighWater
     }
 
     package func endBody() {
+        if isUploadComplete { return }
         isUploadComplete = true
         setTimer(endpoint.settings.firstByteTimeout)
         wakeUpload()
@@ -176,7 +179,19 @@ package final class Transfer: EasyDelegate, TimerHandler {
         engine.abandon(self, of: endpoint)
     }
 
-    private func wakeUpload() {
+    /// The provider has refused before the body was whole, and the caller may send no more of it. libcurl stops sending
+    /// then and gives the connection up, but a transfer whose upload is paused would never end.
+    private func endUpload() {
+        if isUploadComplete { return }
+        isUploadComplete = true
+        upload = []
+        uploadStart = 0
+        if isUploadPaused { engine.wakeLater(self) }
+        // What the caller still sends is read and dropped, so that it comes to read its answer.
+        receiver?.transferWantsBody(self)
+    }
+
+    func wakeUpload() {
         guard isUploadPaused else { return }
         isUploadPaused = false
         easyHandle.resume()
@@ -192,7 +207,9 @@ package final class Transfer: EasyDelegate, TimerHandler {
             isUploadPaused = true
             return .pause
         }
-        upload.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploadStart..<uploadStart + count])) }
+        upload.withUnsafeBytes {
+            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploadStart..<uploadStart + count]))
+        }
         let wasHigh = upload.count - uploadStart >= Self.uploadHighWater
         uploadStart += count
         if uploadStart == upload.count {
@@ -220,6 +237,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
                     case .final:
                         hasFinalHead = true
                         setTimer(endpoint.settings.gapTimeout)
+                        if head.status >= 300 { endUpload() }
                         receiver?.transferReceivedHead(self)
                     }
                     return !isAbandoned

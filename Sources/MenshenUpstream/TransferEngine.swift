@@ -15,6 +15,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private var wanted: [Readiness] = []
     /// Calls from libcurl on the stack; transfers may be removed only when there are none.
     private var depth = 0
+    /// Their upload is over, which libcurl is to be told when it is not on the stack.
+    private var sleeping: [Transfer] = []
     private var doomed: [(transfer: Transfer, endpoint: Endpoint)] = []
 
     package init(on reactor: Reactor, maxIdleConnections: Int) throws(CurlError) {
@@ -46,6 +48,11 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         }
     }
 
+    func wakeLater(_ transfer: Transfer) {
+        sleeping.append(transfer)
+        reactor.timers.set(timer, at: reactor.now)
+    }
+
     func inside<R>(_ body: () -> R) -> R {
         depth += 1
         defer { depth -= 1 }
@@ -65,6 +72,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     }
 
     package func timerFired(_ timer: Timer) {
+        // One that has been used again since is only asked for what it does not have yet.
+        while let transfer = sleeping.popLast() { transfer.wakeUpload() }
         while let (transfer, endpoint) = doomed.popLast() {
             defer { withExtendedLifetime(endpoint) {} }
             multi?.remove(transfer.easyHandle)

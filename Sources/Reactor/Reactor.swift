@@ -47,8 +47,8 @@ package final class Reactor {
     ) throws(SystemError) {
         while slots.count <= Int(fd) { slots.append(Slot()) }
         let generation = slots[Int(fd)].generation &+ 1
-        slots[Int(fd)] = Slot(handler: handler, interest: interest, generation: generation)
         try epoll.add(fd, interest, token: Self.token(fd, generation), isShared: isShared)
+        slots[Int(fd)] = Slot(handler: handler, interest: interest, generation: generation)
     }
 
     package func isRegistered(_ fd: Int32) -> Bool { Int(fd) < slots.count && slots[Int(fd)].handler != nil }

@@ -10,7 +10,7 @@ import Testing
     private let paragraphs: [(id: String, text: String)]
 
     init() throws {
-        let source = try Repository.text("Sources/MenshenDaemon/Journal/EventCatalogue.swift")
+        let source = try Repository.text("Sources/MenshenCore/Audit/EventKind.swift")
         kinds = Self.kinds(source)
         fields = Self.fields(source)
         paragraphs = Self.paragraphs(try Repository.text("systemd/menshen.catalog"))

@@ -58,7 +58,7 @@ extension Exchange {
             let prefix = body
             body = []
             let hasRoom = prefix.withUnsafeBytes { transfer.send($0) }
-            if !hasRoom { connection.pauseForUpload() }
+            if hasRoom { connection.resumeReading() } else { connection.pauseForUpload() }
         } else {
             body = []
         }

@@ -22,6 +22,16 @@ extension Exchange: TransferReceiver {
             to: &connection.output, method: head.method, isHTTP11: head.isHTTP11, keepAlive: &keepAlive,
             requestID: id.ascii, allowedOrigin: allowedOrigin)
         connection.mark()
+        if framing == ResponseHead.Framing.none || framing == .fixed(0) { answerIsWhole(transfer) }
+    }
+
+    /// libcurl would wait for the rest of a body that the caller, who has its answer, may never send.
+    private func answerIsWhole(_ transfer: Transfer) {
+        if isBodyComplete { return }
+        self.transfer = nil
+        transfer.cancel()
+        finishAttempt(nil, status: status)
+        end(.complete, .keepAlive(false))
     }
 
     func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -31,6 +41,7 @@ extension Exchange: TransferReceiver {
             // More than was announced would be read as the next answer.
             let count = min(bytes.count, length - Int(bytesOut))
             if count > 0 { deliver(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
+            if Int(bytesOut) == length { answerIsWhole(transfer) }
         case .chunked:
             connection.output.append(hexadecimal: bytes.count)
             connection.output.append(ascii: "\r\n")

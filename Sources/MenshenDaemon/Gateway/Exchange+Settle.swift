@@ -74,7 +74,9 @@ extension Exchange {
         transfer = nil
         if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
         keepAlive = keepAlive && isBodyComplete
-        answer(LocalAnswer(problem, dialect, id), state)
+        let isPage = resolved?.surface != nil
+        let hasPassword = runtime.snapshot.configuration.authentication.password != nil
+        answer(LocalAnswer(problem, dialect, id, asksForPassword: isPage && hasPassword), state)
     }
 
     func fail(_ failure: UpstreamFailure) {
@@ -135,14 +137,22 @@ extension Exchange {
         settle(state)
     }
 
+    /// A health check or a browser's pre-flight that was answered.
+    private var isUnrecorded: Bool {
+        problem == nil && intent == nil && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
+    }
+
     /// The last phase of every request: completes its record.
     private func settle(_ state: EndState) {
         if isSettled { return }
         isSettled = true
+        // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
+        if isUnrecorded { return }
         let now = worker.now
         let intent = intent ?? makeIntent(provider: nil)
         var settlement = AuditSettlement(
-            intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn, bytesOut: bytesOut)
+            intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn,
+            bytesOut: bytesOut)
         settlement.status = status
         settlement.problem = problem?.code.rawValue
         settlement.attempts = attempts

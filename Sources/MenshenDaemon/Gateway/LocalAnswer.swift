@@ -17,7 +17,8 @@ struct LocalAnswer {
     }
 
     /// A problem in the shape the dialect's SDKs read; the headers tell it from the provider's own errors.
-    init(_ problem: Problem, _ dialect: Dialect, _ id: RequestID) {
+    /// `asksForPassword`: a browser that may show the status page asks its user then.
+    init(_ problem: Problem, _ dialect: Dialect, _ id: RequestID, asksForPassword: Bool = false) {
         status = problem.status
         body = problem.body(dialect, requestID: id.description)
         fields = [
@@ -26,7 +27,10 @@ struct LocalAnswer {
             ("x-menshen-error", problem.code.rawValue),
             ("x-should-retry", problem.isRetryable ? "true" : "false"),
         ]
-        if problem.status == 401 { fields.append(("WWW-Authenticate", "Bearer realm=\"menshen\"")) }
+        if problem.status == 401 {
+            let challenge = asksForPassword ? "Basic realm=\"menshen\", charset=\"UTF-8\"" : "Bearer realm=\"menshen\""
+            fields.append(("WWW-Authenticate", challenge))
+        }
         if problem.status == 503, problem.isRetryable { fields.append(("Retry-After", "1")) }
     }
 

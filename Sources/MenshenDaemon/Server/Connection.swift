@@ -50,7 +50,6 @@ final class Connection: ReadinessHandler, TimerHandler {
     var isHeld = false
     private var isMarked = false
     private var mayContinue = false
-    private(set) var requests = 0
     /// A Host that was found to be ours; a connection names the same one in each request.
     private var ownHost: ArraySlice<UInt8> = []
     private var judged: (snapshot: Snapshot, shown: ArraySlice<UInt8>, verdict: TokenGate.Verdict)?
@@ -171,11 +170,10 @@ final class Connection: ReadinessHandler, TimerHandler {
     }
 
     private func begin(_ head: RequestHead) throws(HTTPError) {
-        requests += 1
         cancelTimer()
-        let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
         let exchange = Exchange(self, head)
         self.exchange = exchange
+        let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
         phase = decoder.isDone ? .answering : .body(decoder)
         exchange.begin(hasBody: !decoder.isDone)
     }
@@ -300,10 +298,11 @@ final class Connection: ReadinessHandler, TimerHandler {
         exchange = nil
         // A body that was not read to its end hides where the next request begins.
         let isBodyRead = if case .answering = phase { true } else { false }
-        if keepAlive, isBodyRead, !worker.isDraining || requests == 0 {
+        if keepAlive, isBodyRead, !worker.isDraining {
             phase = .head
             setTimer(worker.settings.idleTimeout)
             isReadingPaused = false
+            updateInterest()
             mayContinue = true
             mark()
         } else {

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import TestSupport
+import Testing
+
+struct StatusPageTests {
+    private static let withPassword = Stage.Setting.with {
+        $0.hasTCP = true
+        $0.authentication = "token = \"\(Stage.token)\"\nuser = \"admin\"\npassword = \"open sesame\""
+    }
+    /// admin:open sesame
+    private static let credentials = "Authorization: Basic YWRtaW46b3BlbiBzZXNhbWU="
+
+    @Test(arguments: ["/", "/_menshen/status"])
+    func `the page asks for user and password`(path: String) throws {
+        try Stage.run(Self.withPassword) {
+            try $0.reply()
+        } _: { stage throws in
+            let refused = try stage.askTCP("GET", path, [])
+            #expect(refused.status == 401)
+            #expect(refused["WWW-Authenticate"]?.hasPrefix("Basic ") == true)
+            // admin:wrong
+            #expect(try stage.askTCP("GET", path, ["Authorization: Basic YWRtaW46d3Jvbmc="]).status == 401)
+            let answer = try stage.askTCP("GET", path, [Self.credentials])
+            #expect(answer.status == 200)
+            #expect(answer.text.contains("openai"))
+            #expect(!answer.text.contains(Stage.key))
+            #expect(!answer.text.contains(Stage.token))
+            #expect(stage.upstream.connections == 0)
+        }
+    }
+
+    @Test func `user and password open no provider`() throws {
+        try Stage.run(Self.withPassword) {
+            try $0.reply()
+        } _: { stage throws in
+            #expect(try stage.askTCP("GET", "/v1/models", [Self.credentials]).status == 401)
+        }
+    }
+
+    @Test func `without a password the page is closed on TCP and open on the socket`() throws {
+        try Stage.run(.with { $0.hasTCP = true }) {
+            try $0.reply()
+        } _: { stage throws in
+            let refused = try stage.askTCP("GET", "/", [Self.credentials])
+            #expect(refused.status == 401)
+            #expect(refused.text.contains("has no password"))
+            let page = try stage.ask("GET", "/")
+            #expect((page.status, page["Content-Type"]) == (200, "text/html; charset=utf-8"))
+            #expect(page["Content-Security-Policy"]?.contains("default-src 'none'") == true)
+        }
+    }
+
+    @Test func `health is open to everybody and says nothing else`() throws {
+        try Stage.run(Self.withPassword) {
+            try $0.reply()
+        } _: { stage throws in
+            let answer = try stage.askTCP("GET", "/_menshen/health", [])
+            #expect((answer.status, answer.text) == (200, "{\"status\":\"ok\"}\n"))
+            let head = try stage.askTCP("HEAD", "/_menshen/health", [])
+            #expect((head.status, head.body) == (200, []))
+        }
+    }
+
+    @Test func `pages answer GET only, and unknown ones are not forwarded`() throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            #expect(try stage.ask("POST", "/", body: "{}").status == 405)
+            #expect(try stage.ask("GET", "/_menshen/keys").status == 404)
+            #expect(stage.upstream.connections == 0)
+        }
+    }
+
+    @Test func `the page lists the last requests, escaped`() throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            _ = try stage.ask(
+                "POST", "/v1/chat/completions", ["Content-Type: application/json"], body: #"{"model":"<b>&\"x"}"#)
+            let page = try stage.ask("GET", "/").text
+            #expect(page.contains("POST /v1/chat/completions"))
+            #expect(page.contains("&lt;b&gt;&amp;&quot;x"))
+            #expect(!page.contains("<b>&"))
+            let status = try stage.ask("GET", "/_menshen/status")
+            #expect(status["Content-Type"] == "application/json")
+            #expect(status.text.contains(#"<b>&\"x"#))
+        }
+    }
+}
