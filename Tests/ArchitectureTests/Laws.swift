@@ -68,9 +68,9 @@ import Testing
             }
             #expect(marked.count == Self.unsafeMarks[path] ?? 0, "\(path): \(marked.map(\.number))")
             for (number, _) in marked {
-                let before = lines.filter { (number - 6..<number).contains($0.number) }
+                let nearby = lines.filter { (number - 6...number + 2).contains($0.number) }
                 #expect(
-                    before.contains { $0.line.contains("SAFETY:") }, "\(path):\(number) does not say why it is safe")
+                    nearby.contains { $0.line.contains("SAFETY:") }, "\(path):\(number) does not say why it is safe")
             }
         }
     }

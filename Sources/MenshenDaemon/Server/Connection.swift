@@ -49,6 +49,8 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// True while the answer's record is not safe yet: nothing goes down.
     var isHeld = false
     private var isMarked = false
+    /// When the connection began to wait for a request, in monotonic microseconds.
+    private var waitingSince: UInt64
     private var mayContinue = false
     /// What was found of the last request's Host and token.
     var familiarity = Familiarity()
@@ -58,6 +60,7 @@ final class Connection: ReadinessHandler, TimerHandler {
         self.listener = listener
         self.caller = caller
         self.worker = worker
+        waitingSince = worker.now
     }
 
     var isClosed: Bool { if case .closed = phase { true } else { false } }
@@ -281,8 +284,10 @@ final class Connection: ReadinessHandler, TimerHandler {
         exchange = nil
         // A body that was not read to its end hides where the next request begins.
         let isBodyRead = if case .answering = phase { true } else { false }
-        if keepAlive, isBodyRead, !worker.isDraining {
+        if keepAlive, isBodyRead {
+            // Also while draining: the answer's head has promised it, so the caller may be sending already.
             phase = .head
+            waitingSince = worker.now
             setTimer(worker.settings.idleTimeout)
             isReadingPaused = false
             updateInterest()
@@ -328,8 +333,11 @@ final class Connection: ReadinessHandler, TimerHandler {
         phase = .lingering(heard: heard)
     }
 
-    /// Keep-alive ends for a connection without a request.
-    func closeIfIdle() {
+    /// Keep-alive ends for a connection that has waited for a request since `time` or longer.
+    func closeIfIdle(since time: UInt64) {
+        guard isIdle, waitingSince <= time else { return }
+        // A request may have arrived after the loop looked.
+        read()
         if isIdle { close() }
     }
 
