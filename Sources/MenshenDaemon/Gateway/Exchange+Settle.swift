@@ -126,8 +126,9 @@ extension Exchange {
             finishAttempt(nil, status: status)
             attempts[attempts.count - 1].reason = state.rawValue
         }
-        worker.forget(self)
         settle(state)
+        // The connection is gone: no receipt may come back to this exchange, that of its own end included.
+        worker.forget(self)
     }
 
     /// The last phase of every request: completes its record.
