@@ -33,7 +33,8 @@ package final class Daemon {
     package func run() -> Int32 {
         let loaded = ConfigurationFile.load(configurationPath)
         let events = Events(
-            EventLog(journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: loaded.configuration?.verbose ?? false))
+            EventLog(
+                journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: loaded.configuration?.verbose ?? false))
         for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
         for remark in activation.remarks { events.remark(remark) }
         let snapshot: Snapshot
@@ -49,7 +50,8 @@ package final class Daemon {
         do {
             return try serve(snapshot, events)
         } catch let error as StartFault {
-            events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
+            events.diagnostic(
+                Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
             return error.exitCode
         } catch {
             events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: "\(error)"))
@@ -72,9 +74,11 @@ package final class Daemon {
         }
         if listening.sockets.isEmpty {
             throw StartFault(
-                "there is nothing to listen on", hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
+                "there is nothing to listen on",
+                hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
         }
-        try checkRules(listening, addresses, configuration, events)
+        // Without a configuration every request is answered 503; a reload that brings one is held to the rules then.
+        if snapshot.fault == nil { try checkRules(listening, addresses, configuration, events) }
         let gate = try checkGate()
         let databasePath = configuration.storage.path ?? StandardPaths.database
         let journal = try? JournalSocket(path: options.journalPath ?? JournalSocket.standardPath)
@@ -88,7 +92,8 @@ package final class Daemon {
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
         announce(addresses, board, events)
         let supervisor = try Supervisor(
-            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store, events: events,
+            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store,
+            events: events,
             gate: gate, board: board, notifier: notifier)
         return try supervisor.run()
     }
@@ -126,7 +131,8 @@ package final class Daemon {
             events.say("Dashboard available at http://localhost:\(first.port)/")
         }
         events.started(
-            version: board.version, configuration: board.configuration, listeners: board.listeners, database: board.database)
+            version: board.version, configuration: board.configuration, listeners: board.listeners,
+            database: board.database)
     }
 }
 
