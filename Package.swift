@@ -42,7 +42,6 @@ let package = Package(
         // C libraries, each behind one Swift module and imported nowhere else.
         system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
         system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
-        system("CSystemd", "libsystemd", apt: "libsystemd-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         .target(name: "CLinux"),
         .target(name: "CTOML"),
@@ -53,7 +52,7 @@ let package = Package(
         module("TOML", ["CTOML"]),
         module("Curl", ["CCurl"]),
         module("SQLite", ["CSQLite"]),
-        module("Systemd", ["CSystemd", "Linux"]),
+        module("Systemd", ["Linux", "CLinux"]),
 
         // What moves bytes.
         module("Reactor", ["Linux", "CLinux"]),
@@ -66,7 +65,7 @@ let package = Package(
         module(
             "MenshenDaemon",
             [
-                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Reactor", "Linux", "Systemd",
+                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Reactor", "Linux", "Systemd", "SQLite",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(
@@ -78,11 +77,13 @@ let package = Package(
             swiftSettings: settings),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Linux", "CLinux", "SQLite"], path: "Tests/TestSupport", swiftSettings: settings),
-        tests("LinuxTests", ["Linux", "TestSupport"]),
+        .target(
+            name: "TestSupport", dependencies: ["Linux", "CLinux", "SQLite"], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        tests("LinuxTests", ["Linux", "CLinux", "TestSupport"]),
         tests("TOMLTests", ["TOML"]),
         tests("SQLiteTests", ["SQLite", "TestSupport"]),
-        tests("SystemdTests", ["Systemd", "Linux", "TestSupport"]),
+        tests("SystemdTests", ["Systemd", "Linux", "CLinux", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "Linux"]),
         tests("HTTPTests", ["HTTP", .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio")]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Finds a request body's bytes in the input: a counted body, or chunks, whose extensions and trailers are checked and
 /// dropped. Holds no bytes.
 package struct BodyDecoder {
@@ -20,14 +19,14 @@ package struct BodyDecoder {
     private enum State {
         case fixed(remaining: Int)
         case size(digits: Int, value: Int, seen: Int)
-        case extensions(value: Int, seen: Int)
+        case extensions(value: Int, seen: Int, ChunkExtension)
         case sizeLineFeed(value: Int)
         case chunk(remaining: Int)
         case chunkReturn
         case chunkLineFeed
         /// At the start of a trailer line.
         case trailer(seen: Int)
-        case trailerName(seen: Int, length: Int)
+        case trailerName(seen: Int, ForbiddenTrailer)
         case trailerValue(seen: Int)
         case trailerLineFeed(seen: Int)
         case lastLineFeed
@@ -45,7 +44,7 @@ package struct BodyDecoder {
         case .none: state = .done
         case .fixed(let length):
             if length > limit { throw .bodyTooLarge }
-            state = .fixed(remaining: length)
+            state = length == 0 ? .done : .fixed(remaining: length)
         case .chunked: state = .size(digits: 0, value: 0, seen: 0)
         }
     }
@@ -83,12 +82,12 @@ package struct BodyDecoder {
         switch state {
         case .size(let digits, let value, let seen):
             state = try sizeByte(byte, digits, value, seen)
-        case .extensions(let value, let seen):
-            if byte == 13 {
+        case .extensions(let value, let seen, var part):
+            if byte == 13, part.mayEnd {
                 state = .sizeLineFeed(value: value)
             } else {
-                guard ByteClass.isValue(byte), seen < Self.maxLineBytes else { throw .badChunk }
-                state = .extensions(value: value, seen: seen + 1)
+                guard part.accept(byte), seen < Self.maxLineBytes else { throw .badChunk }
+                state = .extensions(value: value, seen: seen + 1, part)
             }
         case .sizeLineFeed(let value):
             guard byte == 10 else { throw .badChunk }
@@ -114,7 +113,7 @@ package struct BodyDecoder {
         case 97...102: digit = Int(byte) - 87
         case UInt8(ascii: ";") where digits > 0:
             try admit(value)
-            return .extensions(value: value, seen: seen + 1)
+            return .extensions(value: value, seen: seen + 1, .nameStart)
         case 13 where digits > 0:
             try admit(value)
             return .sizeLineFeed(value: value)
@@ -135,11 +134,15 @@ package struct BodyDecoder {
         case .trailer(let seen):
             if byte == 13 { return .lastLineFeed }
             guard ByteClass.isToken(byte), seen < Self.maxLineBytes else { throw .badChunk }
-            return .trailerName(seen: seen + 1, length: 1)
-        case .trailerName(let seen, let length):
-            if byte == UInt8(ascii: ":") { return .trailerValue(seen: seen + 1) }
+            return .trailerName(seen: seen + 1, ForbiddenTrailer(byte))
+        case .trailerName(let seen, var name):
+            if byte == UInt8(ascii: ":") {
+                if name.isMatch { throw .badChunk }
+                return .trailerValue(seen: seen + 1)
+            }
             guard ByteClass.isToken(byte), seen < Self.maxLineBytes else { throw .badChunk }
-            return .trailerName(seen: seen + 1, length: length + 1)
+            name.add(byte)
+            return .trailerName(seen: seen + 1, name)
         case .trailerValue(let seen):
             if byte == 13 { return .trailerLineFeed(seen: seen + 1) }
             guard ByteClass.isValue(byte), seen < Self.maxLineBytes else { throw .badChunk }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Reads request heads, strictly: what two parsers could read in two ways is refused. Holds only how far it has looked,
 /// so a head that arrives byte by byte costs one look per byte.
 package struct RequestParser {
@@ -27,9 +26,9 @@ package struct RequestParser {
             start += 2
             if start > 8 { throw .badRequestLine }
         }
+        try refuseEarly(input, from: start)
         guard let end = findEnd(input, from: max(start, scanned)) else {
             if input.count - start > limit { throw .headTooLarge }
-            try refuseEarly(input, from: start)
             scanned = max(start, input.count - 3)
             return .needMore
         }
@@ -56,7 +55,8 @@ package struct RequestParser {
         return nil
     }
 
-    /// Garbage (a TLS hello, a binary protocol) is refused at its first byte, not when the header timer runs out.
+    /// Garbage (a TLS hello, a binary protocol) is refused at its first byte, not when the header timer runs out; and
+    /// for the same reason however its bytes arrive.
     private func refuseEarly(_ input: borrowing Span<UInt8>, from start: Int) throws(HTTPError) {
         guard start < input.count, input[start] != 13 else { return }
         if !(65...90).contains(input[start]) { throw .badRequestLine }
@@ -120,9 +120,20 @@ package struct RequestParser {
         else { throw .badTarget }
         let authority = head.target.lowerBound + scheme.count
         guard let slash = head.bytes[authority..<head.target.upperBound].firstIndex(of: UInt8(ascii: "/")),
-            slash > authority, !head.bytes[authority..<slash].contains(where: { $0 == 0x40 || $0 == 0x3F })
+            slash > authority, head.bytes[authority..<slash].allSatisfy(isAuthority)
         else { throw .badTarget }
         head.host = authority..<slash
         head.target = slash..<head.target.upperBound
+    }
+
+    /// A name, an address and a port; what else RFC 3986 §3.2 allows there (users, escapes) no client of ours sends.
+    private static func isAuthority(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "["),
+            UInt8(ascii: "]"):
+            true
+        default: false
+        }
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// The head of an upstream's answer, built from the lines that libcurl hands over, and written again for the caller with
 /// framing of our own. An answer whose framing could be read in two ways is refused: relaying it would split it.
 package struct ResponseHead: Sendable {
@@ -63,7 +62,8 @@ package struct ResponseHead: Sendable {
             return .more
         }
         if bytes.count + line.count > Self.maxBytes { throw .tooLarge }
-        let isBlank = line.count <= 2 && (line.isEmpty || line[line.count - 1] == 10 && (line.count == 1 || line[0] == 13))
+        let isBlank =
+            line.count <= 2 && (line.isEmpty || line[line.count - 1] == 10 && (line.count == 1 || line[0] == 13))
         if isComplete {
             if !isBlank { try readTrailer(line) }
             return .trailer
@@ -91,6 +91,10 @@ package struct ResponseHead: Sendable {
         guard code >= 100, code != 101 else { throw .malformed }
         status = code
         var start = space + 4
+        // "2000" is no status, and neither is "200OK".
+        if start < line.count {
+            guard line[start] == 0x20 || line[start] == 13 || line[start] == 10 else { throw .malformed }
+        }
         while start < line.count, line[start] == 0x20 { start += 1 }
         var end = start
         while end < line.count, ByteClass.isValue(line[end]) { end += 1 }
@@ -223,7 +227,8 @@ package struct ResponseHead: Sendable {
 
     private static func isHopByHop(_ name: FieldName?) -> Bool {
         switch name {
-        case .connection, .keepAlive, .proxyConnection, .transferEncoding, .te, .trailer, .upgrade, .proxyAuthenticate: true
+        case .connection, .keepAlive, .proxyConnection, .transferEncoding, .te, .trailer, .upgrade, .proxyAuthenticate:
+            true
         default: false
         }
     }

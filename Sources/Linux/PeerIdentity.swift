@@ -53,4 +53,11 @@ extension PeerIdentity {
 /// This process, as the kernel names it.
 package enum ProcessIdentity {
     package static var pid: Int32 { getpid() }
+
+    /// True if the file this process was started from is gone: a newer version has been installed.
+    package static var isReplaced: Bool {
+        var target = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &target, target.count)
+        return count > 10 && target[..<count].suffix(10).elementsEqual(" (deleted)".utf8.map { CChar($0) })
+    }
 }

@@ -33,8 +33,7 @@ package final class Daemon {
     package func run() -> Int32 {
         let loaded = ConfigurationFile.load(configurationPath)
         let events = Events(
-            EventLog(
-                journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: loaded.configuration?.verbose ?? false))
+            EventLog(journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: loaded.configuration?.verbose ?? false))
         for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
         for remark in activation.remarks { events.remark(remark) }
         let snapshot: Snapshot
@@ -50,8 +49,7 @@ package final class Daemon {
         do {
             return try serve(snapshot, events)
         } catch let error as StartFault {
-            events.diagnostic(
-                Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
+            events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
             return error.exitCode
         } catch {
             events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: "\(error)"))
@@ -68,17 +66,21 @@ package final class Daemon {
         let addresses = options.replacesListen ? options.listen : configuration.listen + options.listen
         let listening: Listening
         do {
-            listening = try Listening(activation, options, addresses)
+            listening = try Listening(activation, options, addresses) { events.listenFailed($0, $1.description) }
         } catch {
             throw StartFault("cannot listen: \(error)")
         }
         if listening.sockets.isEmpty {
             throw StartFault(
-                "there is nothing to listen on",
-                hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
+                "there is nothing to listen on", hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
         }
-        // Without a configuration every request is answered 503; a reload that brings one is held to the rules then.
-        if snapshot.fault == nil { try checkRules(listening, addresses, configuration, events) }
+        var snapshot = snapshot
+        if snapshot.fault == nil, let fault = ruleFault(listening, addresses, configuration, events) {
+            if activation.sockets.isEmpty { throw fault }
+            // An exit would take the inherited sockets down with it; a reload can mend this.
+            events.configurationBroken(fault.message, configurationPath)
+            snapshot = Snapshot(fault: [fault.message, fault.hint].compactMap { $0 }.joined(separator: "; "))
+        }
         let gate = try checkGate()
         let databasePath = configuration.storage.path ?? StandardPaths.database
         let journal = try? JournalSocket(path: options.journalPath ?? JournalSocket.standardPath)
@@ -92,27 +94,26 @@ package final class Daemon {
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
         announce(addresses, board, events)
         let supervisor = try Supervisor(
-            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store,
-            events: events,
+            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store, events: events,
             gate: gate, board: board, notifier: notifier)
         return try supervisor.run()
     }
 
     /// The rules of the configuration's `listen` hold for inherited and command-line addresses too.
-    private func checkRules(
+    private func ruleFault(
         _ listening: Listening, _ addresses: [ListenAddress], _ configuration: Configuration, _ events: Events
-    ) throws {
+    ) -> StartFault? {
         let authentication = configuration.authentication
-        let unsafe = options.unsafeListen || configuration.server.unsafeListen
         for address in listening.inheritedTCP + addresses {
             let remarks = ListenRule.remarks(
                 on: [address], isAuthenticating: authentication.enable, hasToken: !authentication.tokens.isEmpty,
-                unsafeListen: unsafe)
-            for remark in remarks where remark.severity == .error {
-                throw StartFault("\(address): \(remark.message)", hint: remark.hint)
+                unsafeListen: options.unsafeListen || configuration.server.unsafeListen)
+            if let remark = remarks.first(where: { $0.severity == .error }) {
+                return StartFault("\(address): \(remark.message)", hint: remark.hint)
             }
             if !authentication.enable { events.authenticationDisabled(address.description) }
         }
+        return nil
     }
 
     /// Proves, before the first caller comes, that the uid gate lets nobody else in.
@@ -131,8 +132,7 @@ package final class Daemon {
             events.say("Dashboard available at http://localhost:\(first.port)/")
         }
         events.started(
-            version: board.version, configuration: board.configuration, listeners: board.listeners,
-            database: board.database)
+            version: board.version, configuration: board.configuration, listeners: board.listeners, database: board.database)
     }
 }
 

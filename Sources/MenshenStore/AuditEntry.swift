@@ -12,6 +12,13 @@ package enum AuditEntry: Sendable {
     /// A request that ends before it had an intent: its whole row at once. Without authentication only some rows a
     /// minute are written and the rest is counted in one summary row.
     case refused(AuditSettlement, authenticated: Bool)
+
+    var id: RequestID {
+        switch self {
+        case .intent(let intent): intent.id
+        case .settled(let end), .refused(let end, _): end.intent.id
+        }
+    }
 }
 
 /// Which device took a record.

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 package import Linux
+package import MenshenCore
 
 /// The audit trail. Any thread submits; the thread "store" writes batch by batch: whatever is queued when it is free
 /// goes into one transaction. Nothing here waits for the disk but that thread.
@@ -28,6 +29,11 @@ package final class AuditStore: Sendable {
     /// Queues an entry; never blocks. False when the backlog is full or the store is closed: then there is no record
     /// and will be no receipt. Settlements are taken even beyond the backlog's limit.
     package func submit(_ entry: AuditEntry, to sink: (any ReceiptSink)?) -> Bool { queue.submit(entry, to: sink) }
+
+    /// Queues several at once. Returns the requests there was no room for, which have no record and get no receipt.
+    package func submit(_ entries: [AuditEntry], to sink: any ReceiptSink) -> [RequestID] {
+        queue.submit(entries, to: sink)
+    }
 
     /// Delivers the newest rows, newest first, on the store's thread; none if the database is not in use or the store
     /// is closed (then on the calling thread).

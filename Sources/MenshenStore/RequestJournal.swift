@@ -52,7 +52,7 @@ struct RequestJournal {
         var entry = JournalEntry()
         let route = Self.words(intent.provider, intent.model)
         Self.open(
-            &entry, id: "2e89c49962294679af29d24f09d2b02c", priority: 6,
+            &entry, .requestBegun,
             message: "\(intent.method) \(intent.path) open\(route)")
         Self.append(intent, provider: intent.provider, model: intent.model, to: &entry)
         entry.append("MENSHEN_END_STATE", "open")
@@ -70,7 +70,7 @@ struct RequestJournal {
     mutating func record(_ summary: RefusalThrottle.Summary) -> Bool {
         var entry = JournalEntry()
         Self.open(
-            &entry, id: "f64d5d74dffa462eb4b84c93978241fb", priority: 5,
+            &entry, .refusalsSummarised,
             message: "\(summary.count) more requests without authentication were refused")
         entry.append("MENSHEN_REQUEST_ID", summary.first.description)
         entry.append("MENSHEN_END_STATE", EndState.refused.rawValue)
@@ -108,16 +108,16 @@ struct RequestJournal {
         let noun = withheld == 1 ? "request" : "requests"
         let verb = withheld == 1 ? "It is" : "They are"
         Self.open(
-            &entry, id: "d226ba02b4704a3faf85143d02febd78", priority: 5,
+            &entry, .notJournalled,
             message: "\(withheld) \(noun) not journalled. \(verb) in the database.")
         entry.append("MENSHEN_COUNT", String(withheld))
         if socket.send(entry) { withheld = 0 } else { isSilent = true }
     }
 
-    private static func open(_ entry: inout JournalEntry, id: String, priority: Int, message: String) {
+    private static func open(_ entry: inout JournalEntry, _ kind: EventKind, priority: Int? = nil, message: String) {
         entry.append("MESSAGE", message)
-        entry.append("MESSAGE_ID", id)
-        entry.append("PRIORITY", String(priority))
+        entry.append("MESSAGE_ID", kind.messageID)
+        entry.append("PRIORITY", String(priority ?? kind.priority))
         entry.append("SYSLOG_IDENTIFIER", "menshen")
     }
 
@@ -133,9 +133,8 @@ struct RequestJournal {
             + " \(end.totalMicroseconds / 1000) ms"
         var entry = JournalEntry()
         open(
-            &entry,
-            id: end.endState == .refused ? "4424f0b0abad40439739c5ebb4b015fe" : "b3739897c01342a2b29fc2d5bfa907a0",
-            priority: priority(end.endState), message: message)
+            &entry, end.endState == .refused ? .requestRefused : .request, priority: priority(end.endState),
+            message: message)
         append(intent, provider: provider, model: model, to: &entry)
         entry.append("MENSHEN_STATUS", ifKnown: end.status.map(String.init))
         entry.append("MENSHEN_END_STATE", end.endState.rawValue)

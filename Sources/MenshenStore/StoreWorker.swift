@@ -199,7 +199,7 @@ package final class StoreWorker {
                     throw StoreFault(error, path: place.path)
                 }
                 hasSettledLost = true
-                if count > 0 { log(.lostSettled(count: count)) }
+                if count > 0 { log(.lostSettled(path: settings.databasePath, count: count)) }
             }
             // A database that failed counts as recovered at the first commit, not at the first opening.
             if fault == nil { log(.opened(path: place.path, applied: opened.applied)) }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import Glibc
+internal import MenshenCore
 internal import Synchronization
 
 /// One submitted entry.
@@ -72,19 +73,31 @@ final class SubmissionQueue: Sendable {
 
     /// False when the backlog is full, or after `close`. Settlements pass the limit: each belongs to an intent that was
     /// admitted, so their number is bounded by the requests under way.
-    func submit(_ entry: AuditEntry, to sink: (any ReceiptSink)?) -> Bool {
-        let isBounded = if case .settled = entry { false } else { true }
-        let (isAccepted, mustWake) = state.withLock { state -> (Bool, Bool) in
-            if state.isClosed || (isBounded && state.entries.count >= limit) { return (false, false) }
-            let submission = Submission(entry: entry, sink: sink)
-            if isBounded { state.entries.append(submission) } else { state.settlements.append(submission) }
+    func submit(_ entry: AuditEntry, to sink: (any ReceiptSink)?) -> Bool { submit([entry], to: sink).isEmpty }
+
+    /// Several at once for the price of one lock and at most one wake. Returns the requests there was no room for.
+    func submit(_ entries: [AuditEntry], to sink: (any ReceiptSink)?) -> [RequestID] {
+        let (refused, mustWake) = state.withLock { state -> ([RequestID], Bool) in
+            if state.isClosed { return (entries.map(\.id), false) }
+            var refused: [RequestID] = []
+            var isAwaited = false
+            for entry in entries {
+                if case .settled = entry {
+                    state.settlements.append(Submission(entry: entry, sink: nil))
+                } else if state.entries.count < limit {
+                    state.entries.append(Submission(entry: entry, sink: sink))
+                    isAwaited = true
+                } else {
+                    refused.append(entry.id)
+                }
+            }
             let mustWake =
-                state.isAsleep && (isBounded || !state.isNapping || state.settlements.count >= Self.manySettlements)
+                state.isAsleep && (isAwaited || !state.isNapping || state.settlements.count >= Self.manySettlements)
             if mustWake { state.isAsleep = false }
-            return (true, mustWake)
+            return (refused, mustWake)
         }
         if mustWake { sem_post(semaphore) }
-        return isAccepted
+        return refused
     }
 
     /// False after `close`.

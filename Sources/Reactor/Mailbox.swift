@@ -6,34 +6,43 @@ internal import Synchronization
 
 /// The one way into a reactor's thread: messages from any thread, taken out by the loop that owns the other end.
 package final class Mailbox<Message: Sendable>: Sendable {
-    private let messages = Mutex<[Message]>([])
+    private struct State {
+        var messages: [Message] = []
+        /// The loop waits, or is about to: it must be woken. A busy loop looks by itself before it waits.
+        var isLoopAsleep = true
+    }
+
+    private let state = Mutex(State())
     private let wake: Wake
 
     package init() throws(SystemError) { wake = try Wake() }
 
-    /// Any thread. The loop is woken only if the box was empty.
+    /// Any thread.
     package func post(_ message: Message) {
-        let wasEmpty = messages.withLock { messages in
-            messages.append(message)
-            return messages.count == 1
+        let mustWake = state.withLock { state in
+            state.messages.append(message)
+            defer { state.isLoopAsleep = false }
+            return state.isLoopAsleep
         }
-        if wasEmpty { wake.signal() }
+        if mustWake { wake.signal() }
     }
 
-    /// The loop's thread: everything that has arrived.
+    /// The loop's thread: everything that has arrived; if that is nothing, the loop may sleep.
     fileprivate func take() -> [Message] {
-        wake.clear()
-        return messages.withLock { messages in
-            defer { messages = [] }
-            return messages
+        state.withLock { state in
+            state.isLoopAsleep = state.messages.isEmpty
+            defer { state.messages = [] }
+            return state.messages
         }
     }
+
+    fileprivate func clear() { wake.clear() }
 
     fileprivate var descriptor: Int32 { wake.descriptor }
 }
 
 /// The reading end of a mailbox on its reactor.
-package final class MailboxReader<Message: Sendable>: ReadinessHandler {
+package final class MailboxReader<Message: Sendable>: ReadinessHandler, BeforeWait {
     private let mailbox: Mailbox<Message>
     private let receive: (Message) -> Void
 
@@ -43,9 +52,15 @@ package final class MailboxReader<Message: Sendable>: ReadinessHandler {
         self.mailbox = mailbox
         self.receive = receive
         try reactor.register(mailbox.descriptor, .readable, self)
+        reactor.beforeWait.append(self)
     }
 
-    package func ready(_ descriptor: Int32, _ readiness: Readiness) {
-        for message in mailbox.take() { receive(message) }
+    /// The wake itself; the messages are taken before the next wait.
+    package func ready(_ descriptor: Int32, _ readiness: Readiness) { mailbox.clear() }
+
+    package func isReadyToWait() -> Bool {
+        let messages = mailbox.take()
+        for message in messages { receive(message) }
+        return messages.isEmpty
     }
 }

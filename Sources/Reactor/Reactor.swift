@@ -8,6 +8,12 @@ package protocol ReadinessHandler: AnyObject {
     func ready(_ descriptor: Int32, _ readiness: Readiness)
 }
 
+/// Asked before the loop waits; does what has come up meanwhile.
+package protocol BeforeWait: AnyObject {
+    /// false: something was done, so the loop turns once more before it waits.
+    func isReadyToWait() -> Bool
+}
+
 /// One event loop: epoll, timers, and a list of things to do at the end of a turn. One thread owns it and everything
 /// registered with it; only `Mailbox` crosses threads.
 package final class Reactor {
@@ -22,8 +28,10 @@ package final class Reactor {
     private var slots: [Slot] = []
     private var isStopped = false
     package let timers = TimerQueue()
-    /// Monotonic microseconds as of the start of this turn.
+    /// Monotonic microseconds as of the end of this turn's wait.
     package private(set) var now: UInt64
+    /// Held as long as the reactor lives.
+    package var beforeWait: [any BeforeWait] = []
     /// Called once each turn after all reports and timers.
     package var endOfTurn: (() -> Void)?
 
@@ -39,8 +47,8 @@ package final class Reactor {
     ) throws(SystemError) {
         while slots.count <= Int(fd) { slots.append(Slot()) }
         let generation = slots[Int(fd)].generation &+ 1
-        slots[Int(fd)] = Slot(handler: handler, interest: interest, generation: generation)
         try epoll.add(fd, interest, token: Self.token(fd, generation), isShared: isShared)
+        slots[Int(fd)] = Slot(handler: handler, interest: interest, generation: generation)
     }
 
     package func isRegistered(_ fd: Int32) -> Bool { Int(fd) < slots.count && slots[Int(fd)].handler != nil }
@@ -70,7 +78,9 @@ package final class Reactor {
         slots[Int(fd)].interest = []
     }
 
-    private static func token(_ fd: Int32, _ generation: UInt32) -> UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: fd)) }
+    private static func token(_ fd: Int32, _ generation: UInt32) -> UInt64 {
+        UInt64(generation) << 32 | UInt64(UInt32(bitPattern: fd))
+    }
 
     // MARK: Running
 
@@ -85,11 +95,18 @@ package final class Reactor {
     /// Waits for reports or the next timer, and serves them.
     package func turn() throws(SystemError) {
         now = Clock.monotonic()
-        let wait = timers.next.map { $0 > now ? $0 - now : 0 }
+        var mayWait = true
+        for asked in beforeWait where !asked.isReadyToWait() { mayWait = false }
+        if !mayWait { endOfTurn?() }
+        let wait = mayWait ? timers.next.map { $0 > now ? $0 - now : 0 } : 0
+        var isAwake = false
         try epoll.wait(timeout: wait) { token, readiness in
+            // After the wait: what happens in this turn did not begin before it.
+            if !isAwake { now = Clock.monotonic() }
+            isAwake = true
             dispatch(Int(UInt32(truncatingIfNeeded: token)), UInt32(token >> 32), readiness)
         }
-        now = Clock.monotonic()
+        if !isAwake { now = Clock.monotonic() }
         timers.fire(at: now)
         endOfTurn?()
     }

@@ -5,8 +5,8 @@ internal import CLinux
 internal import Glibc
 package import Linux
 
-/// Turns signals into events of a reactor. The signals must be blocked in every thread, which `block` does for the
-/// calling thread and those it starts later.
+/// Turns signals into events of a reactor. Making one blocks the signals in the calling thread and in those it starts
+/// later; a thread that exists already must have them blocked, or it takes them.
 package final class SignalSource: ReadinessHandler {
     private let descriptor: Int32
     private let receive: (Int32) -> Void

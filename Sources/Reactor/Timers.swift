@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Told when a timer it owns has run out.
 package protocol TimerHandler: AnyObject {
     func timerFired(_ timer: Timer)
@@ -59,12 +58,13 @@ package final class TimerQueue {
 
     package func fire(at now: UInt64) {
         while let timer = heap.first, timer.queuedAt <= now {
-            if timer.deadline <= now {
-                cancel(timer)
-                timer.handler.timerFired(timer)
-            } else {
+            if timer.queuedAt < timer.deadline {
+                // Moved later, perhaps to a time that is over as well: others may come before it.
                 timer.queuedAt = timer.deadline
                 sink(0)
+            } else {
+                cancel(timer)
+                timer.handler.timerFired(timer)
             }
         }
     }

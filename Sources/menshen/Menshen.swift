@@ -16,7 +16,7 @@ struct Menshen: ParsableCommand {
             See it work without a key of your own:  menshen demo
             """,
         version: Version.text,
-        subcommands: [Serve.self, ConfigCommand.self])
+        subcommands: [Serve.self, ConfigCommand.self, DemoCommand.self])
 
     static func main() { main(ArticleForms.translate(Array(CommandLine.arguments.dropFirst()))) }
 }

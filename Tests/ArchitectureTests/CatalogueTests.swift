@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Glibc
 import Testing
 
 /// Every kind of journal entry has a paragraph for `journalctl -x`, and no paragraph is about nothing.
@@ -11,7 +10,7 @@ import Testing
     private let paragraphs: [(id: String, text: String)]
 
     init() throws {
-        let source = try Repository.text("Sources/MenshenDaemon/Journal/EventCatalogue.swift")
+        let source = try Repository.text("Sources/MenshenCore/Audit/EventKind.swift")
         kinds = Self.kinds(source)
         fields = Self.fields(source)
         paragraphs = Self.paragraphs(try Repository.text("systemd/menshen.catalog"))
@@ -92,17 +91,5 @@ import Testing
             }
         }
         return found
-    }
-}
-
-/// Files of the repository this test was built from.
-private enum Repository {
-    static func text(_ path: String, file: String = #filePath) throws -> String {
-        let root = file.split(separator: "/").dropLast(3).joined(separator: "/")
-        let stream = try #require(fopen("/\(root)/\(path)", "r"), "\(path) cannot be read")
-        defer { fclose(stream) }
-        var text: [UInt8] = []
-        while case let byte = getc(stream), byte != EOF { text.append(UInt8(byte)) }
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -113,7 +113,7 @@ import Testing
             crashed.record([.settled(settlement(intent(id(2))))])
         }
         let next = worker(settings)
-        #expect(events.all.contains(.lostSettled(count: 2)))
+        #expect(events.all.contains(.lostSettled(path: settings.databasePath, count: 2)))
         next.record([.intent(intent(id(4)))])
         let reader = try Connection.reading(settings.databasePath)
         #expect(
@@ -135,7 +135,7 @@ import Testing
             second.record([.intent(intent(id(50)))])
         }
         _ = worker(settings)
-        #expect(events.all.contains(.lostSettled(count: 1)))
+        #expect(events.all.contains(.lostSettled(path: settings.databasePath, count: 1)))
     }
 
     @Test func `the twenty-first refusal of a minute is counted, and a summary row tells`() throws {

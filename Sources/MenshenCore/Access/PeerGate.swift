@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Decides from the kernel's word alone who may speak on a Unix socket of a user's instance: its own user, and root.
 package struct PeerGate: Sendable {
     package enum Verdict: Sendable, Equatable {
@@ -30,8 +29,13 @@ package struct PeerGate: Sendable {
     /// exists but lets everybody in is a defect other programs have shipped.
     package func fault(peerUID: UInt32?) -> String? {
         guard let peerUID else { return "the kernel does not tell the peer of a Unix socket" }
-        if judge(uid: peerUID) == .foreign {
-            return "menshen runs as uid \(peerUID), which the kernel also shows for users it does not know; use another user"
+        if peerUID != ownUID {
+            // A sandbox that shows every peer as root, say, would make everybody pass.
+            return "the kernel shows menshen's own connection as uid \(peerUID), but menshen runs as uid \(ownUID)"
+        }
+        if judge(uid: peerUID) != .own {
+            return
+                "menshen runs as uid \(peerUID), which the kernel also shows for users it does not know; use another user"
         }
         for uid in [ownUID &+ 1, ownUID &+ 100_000, overflowUID, 65534] where uid != 0 && judge(uid: uid) != .foreign {
             return "uid \(uid) would be let in"

@@ -40,6 +40,20 @@ package struct TokenGate: Sendable {
         return isPresented ? .invalid : .missing
     }
 
+    /// The value of the one field that may hold a token; nil if there are several such fields, or none.
+    package static func onlyCredential(_ head: RequestHead) -> ArraySlice<UInt8>? {
+        var found: Range<Int>?
+        for field in head.fields {
+            switch field.known {
+            case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
+                if found != nil { return nil }
+                found = field.value
+            default: break
+            }
+        }
+        return found.map { head.bytes[$0] }
+    }
+
     private static let bearer = Array("bearer".utf8)
     private static let basic = Array("basic".utf8)
 

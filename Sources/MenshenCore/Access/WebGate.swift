@@ -7,17 +7,25 @@ package import HTTP
 /// forge Host and Origin, and it cannot send JSON across sites without asking first.
 package struct WebGate: Sendable {
     private let hosts: Set<String>
+    /// Origins of pages that this server itself serves.
+    private let ownOrigins: Set<String>
     private let origins: Set<String>
 
     /// `port` and `addresses` are those of the listener; `allowedHosts` and `allowedOrigins` come from the configuration.
     package init(port: UInt16, addresses: [String], allowedHosts: [String], allowedOrigins: [String]) {
         var hosts: Set<String> = []
+        var ownOrigins: Set<String> = []
         let own = ["localhost", "127.0.0.1", "[::1]"] + addresses.map { $0.contains(":") ? "[\($0)]" : $0 }
-        for name in own + allowedHosts.map({ $0.lowercased() }) {
+        let allowed = allowedHosts.map { $0.lowercased() }
+        for name in own + allowed {
             // Simple clients leave the port out; a browser never does, unless it is 80.
             hosts.formUnion([name, "\(name):\(port)"])
+            ownOrigins.insert("http://\(name):\(port)")
         }
+        // An origin without a port is port 80: on this machine another server's, unless it is ours.
+        for name in port == 80 ? own + allowed : allowed { ownOrigins.insert("http://\(name)") }
         self.hosts = hosts
+        self.ownOrigins = ownOrigins
         origins = Set(allowedOrigins.map { $0.lowercased() })
     }
 
@@ -43,7 +51,7 @@ package struct WebGate: Sendable {
         let origin = head.text(range)
         let name = origin.lowercased()
         if origins.contains(name) { return .allowed(origin) }
-        if name.hasPrefix("http://"), hosts.contains(String(name.dropFirst(7))) { return .own }
+        if ownOrigins.contains(name) { return .own }
         return .foreign
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Names one request everywhere: the SQLite row, the journal entry, the caller's `x-request-id`.
 /// Unix microseconds in the upper bits and a sequence in the lower 12, so ids sort by time; the text form is 13
 /// characters of Crockford's base 32.
@@ -27,6 +26,8 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
         var value: UInt64 = 0
         for byte in text.utf8 {
             guard let digit = Self.digits.firstIndex(of: byte) else { return nil }
+            // 13 digits hold 65 bits: what would fall off the top makes a second name for one request.
+            guard value >> 59 == 0 else { return nil }
             value = value << 5 | UInt64(digit)
         }
         guard let raw = Int64(exactly: value) else { return nil }

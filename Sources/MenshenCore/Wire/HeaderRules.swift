@@ -7,11 +7,15 @@ package import HTTP
 /// because providers pair headers with body fields and dropping one breaks the request.
 package enum HeaderRules {
     /// `fields` of `head` that go upstream, given the lower-case names the provider's configuration sets itself.
-    package static func forwards(_ field: RequestHead.Field, of head: RequestHead, connectionOptions: [String], replaced: Set<String>) -> Bool {
+    package static func forwards(
+        _ field: RequestHead.Field, of head: RequestHead, connectionOptions: [String], replaced: Set<String>
+    ) -> Bool {
         if let known = field.known, isDropped(known) { return false }
         if connectionOptions.isEmpty, replaced.isEmpty, field.known != nil { return true }
         // "X-Menshen-…" is how menshen talks to its own callers.
-        if field.name.count > 10, head.bytes.span.equals(prefix, in: field.name.lowerBound..<field.name.lowerBound + 10) {
+        if field.name.count >= 10,
+            head.bytes.span.equals(prefix, in: field.name.lowerBound..<field.name.lowerBound + 10)
+        {
             return false
         }
         if connectionOptions.isEmpty, replaced.isEmpty { return true }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// What menshen wants to know of a JSON request body, read in one pass over the bytes without decoding the rest.
 package struct RequestFacts: Sendable, Equatable {
     package var model: String?
@@ -119,18 +118,33 @@ package struct JSONScanner {
         case UInt8(ascii: "u"):
             guard let unit = hexUnit() else { return nil }
             guard (0xD800..<0xDC00).contains(unit) else { return Unicode.Scalar(unit) ?? "\u{FFFD}" }
-            guard index + 1 < bytes.count, bytes[index] == 0x5C, bytes[index + 1] == UInt8(ascii: "u") else { return "\u{FFFD}" }
-            index += 2
-            guard let low = hexUnit(), (0xDC00..<0xE000).contains(low) else { return "\u{FFFD}" }
-            return Unicode.Scalar(0x10000 + ((UInt32(unit) - 0xD800) << 10 | (UInt32(low) - 0xDC00)))
+            let afterHigh = index
+            if index + 1 < bytes.count, bytes[index] == 0x5C, bytes[index + 1] == UInt8(ascii: "u") {
+                index += 2
+                if let low = hexUnit(), (0xDC00..<0xE000).contains(low) {
+                    return Unicode.Scalar(0x10000 + ((UInt32(unit) - 0xD800) << 10 | (UInt32(low) - 0xDC00)))
+                }
+            }
+            // Half a pair; what follows stands for itself.
+            index = afterHigh
+            return "\u{FFFD}"
         default: return nil
         }
     }
 
     private mutating func hexUnit() -> UInt16? {
         guard index + 4 <= bytes.count else { return nil }
-        defer { index += 4 }
-        return UInt16(String(decoding: bytes[index..<index + 4], as: UTF8.self), radix: 16)
+        var unit: UInt16 = 0
+        for byte in bytes[index..<index + 4] {
+            switch byte {
+            case 48...57: unit = unit << 4 | UInt16(byte - 48)
+            case 65...70: unit = unit << 4 | UInt16(byte - 55)
+            case 97...102: unit = unit << 4 | UInt16(byte - 87)
+            default: return nil
+            }
+        }
+        index += 4
+        return unit
     }
 
     private mutating func take(_ byte: UInt8) -> Bool {
@@ -201,7 +215,8 @@ package struct JSONScanner {
             let start = index
             while index < bytes.count {
                 switch bytes[index] {
-                case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), 0x20, 0x09, 0x0A, 0x0D: return index > start
+                case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), 0x20, 0x09, 0x0A, 0x0D:
+                    return index > start
                 default: index += 1
                 }
             }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// What a caller's target asks for: which provider, if it names one, and the path and query that go upstream.
 package struct RequestTarget: Sendable, Equatable {
     /// From a first segment that is a provider's name.
     package let providerName: String?
-    /// Without the provider's segment; begins with "/".
+    /// Without the provider's segment; begins with "/" and has no empty segments inside: "http://h/v1/" and
+    /// "/chat/completions" make "/v1//chat/completions", which no provider knows.
     package let path: String
     /// Without credentials; nil if nothing is left.
     package let query: String?
@@ -15,7 +15,8 @@ package struct RequestTarget: Sendable, Equatable {
 
     /// nil if the path holds a dot segment, plain or encoded: libcurl would send it as it is and the provider would
     /// resolve it, past whatever was decided from the path.
-    package init?(path raw: String, query: String?, providerNames: Set<String>) {
+    package init?(path given: String, query: String?, providerNames: Set<String>) {
+        let raw = Self.withoutDoubledSlashes(given)
         var path = raw
         var provider: String?
         let segments = raw.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
@@ -44,10 +45,21 @@ package struct RequestTarget: Sendable, Equatable {
 
     private static func isAzurePath(_ path: String) -> Bool { path.hasPrefix("/openai/deployments/") }
 
+    private static func withoutDoubledSlashes(_ path: String) -> String {
+        guard path.contains("//") else { return path }
+        var output: [UInt8] = []
+        for byte in path.utf8 where byte != UInt8(ascii: "/") || output.last != byte { output.append(byte) }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// Also one that only appears when an encoded slash is decoded first, and one with a parameter ("..;x"): servers
+    /// differ in what they resolve.
     private static func isDotSegment(_ segment: Substring) -> Bool {
-        guard segment.utf8.count <= 6 else { return false }
-        let plain = PercentEncoding.decode(segment)
-        return plain == "." || plain == ".."
+        guard segment.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "%") }) else { return false }
+        return PercentEncoding.decode(segment).split { $0 == "/" || $0 == "\\" }.contains { piece in
+            let name = piece.prefix { $0 != ";" }
+            return name == "." || name == ".."
+        }
     }
 
     /// The target to send: the provider's base path joined with the caller's path, whatever base URL a person gave to
@@ -71,8 +83,16 @@ package struct RequestTarget: Sendable, Equatable {
             }
             guard baseHasVersion else { return base + rest }
             let tail = base.split(separator: "/").last ?? ""
-            if isVersion(tail), tail != version { return String(base.dropLast(tail.count + 1)) + rest }
-            return base + rest.dropFirst(version.count + 1)
+            let unversioned = base + rest.dropFirst(version.count + 1)
+            if tail == version { return unversioned }
+            if isVersion(tail) {
+                // "/v1" is what people type for menshen; the provider's own ("/api/paas/v4") is what it understands.
+                if kind == .openai, version == "v1" { return unversioned }
+                return String(base.dropLast(tail.count + 1)) + rest
+            }
+            // A version further up is a gateway's ("/v1/ACCOUNT/GATEWAY/anthropic"). Its OpenAI paths have no other;
+            // behind it, those of Anthropic and Google keep theirs.
+            return kind == .anthropic || Dialect(path: path) != .openai ? base + rest : unversioned
         }
         // Neither side has the version that the API's paths begin with.
         if base.isEmpty, let version = impliedVersion(kind), isAPIPath(rest) { return "/" + version + rest }
@@ -80,7 +100,9 @@ package struct RequestTarget: Sendable, Equatable {
     }
 
     private static func leadingVersion(_ path: Substring) -> Substring? {
-        guard path.first == "/", let first = path.dropFirst().split(separator: "/", maxSplits: 1).first, isVersion(first) else {
+        guard path.first == "/", let first = path.dropFirst().split(separator: "/", maxSplits: 1).first,
+            isVersion(first)
+        else {
             return nil
         }
         return first

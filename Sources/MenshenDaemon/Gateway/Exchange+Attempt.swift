@@ -26,7 +26,7 @@ extension Exchange {
             facts.model = facts.model ?? scanned.model
             facts.isStream = facts.isStream ?? scanned.isStream
         }
-        try recordIntent(provider.name)
+        recordIntent(provider.name)
         do {
             try dial(index, provider, secret, resolved)
         } catch {
@@ -58,7 +58,7 @@ extension Exchange {
             let prefix = body
             body = []
             let hasRoom = prefix.withUnsafeBytes { transfer.send($0) }
-            if !hasRoom { connection.pauseForUpload() }
+            if hasRoom { connection.resumeReading() } else { connection.pauseForUpload() }
         } else {
             body = []
         }

@@ -10,15 +10,10 @@ extension Exchange {
     // MARK: Records
 
     /// Hands the intent to the store; from here on the answer waits for its receipt.
-    func recordIntent(_ provider: String) throws(Problem) {
+    func recordIntent(_ provider: String) {
         let intent = makeIntent(provider: provider)
         self.intent = intent
-        guard worker.record(.intent(intent), for: self) else {
-            self.intent = nil
-            throw Problem(
-                .overloaded, status: 503, "The audit backlog is full; requests come faster than they can be recorded.",
-                isRetryable: true)
-        }
+        worker.record(.intent(intent), for: self)
         record = .waiting
         connection.isHeld = true
     }
@@ -30,28 +25,40 @@ extension Exchange {
             isStream: facts.isStream)
     }
 
-    /// The store's word about this request.
-    func receive(_ device: AuditDevice) {
+    /// The store's word about this request; nil: its backlog is full.
+    func receive(_ device: AuditDevice?) {
         guard record == .waiting else { return }
         record = .safe
-        if device == .none, intent != nil || isAuthenticated { return refuseUnrecorded() }
+        if intent != nil || isAuthenticated {
+            guard let device else {
+                return refuseUnrecorded(
+                    Problem(
+                        .overloaded, status: 503, "The audit backlog is full: requests come faster than they can be recorded.",
+                        isRetryable: true))
+            }
+            if device == .none {
+                return refuseUnrecorded(
+                    Problem(
+                        .auditUnavailable, status: 503,
+                        "No record of this request can be kept: neither the audit database nor the journal takes it.",
+                        isRetryable: true))
+            }
+        }
         connection.isHeld = false
         connection.mark()
         if let ending { finish(ending) }
     }
 
-    /// Neither device took the record: what the provider said so far is thrown away.
-    private func refuseUnrecorded() {
+    /// What the provider said so far is thrown away.
+    private func refuseUnrecorded(_ problem: Problem) {
         transfer?.cancel()
         transfer = nil
         connection.output.removeAll(keepingCapacity: true)
         connection.isHeld = false
         framing = nil
-        let problem = Problem(
-            .auditUnavailable, status: 503,
-            "No record of this request can be kept: neither the audit database nor the journal takes it.",
-            isRetryable: true)
         keepAlive = false
+        self.problem = problem
+        status = problem.status
         LocalAnswer(problem, dialect, id).append(to: &connection.output, for: self)
         settle(.refused)
         finish(.keepAlive(false))
@@ -131,10 +138,17 @@ extension Exchange {
         worker.forget(self)
     }
 
+    /// A health check or a browser's pre-flight that was answered.
+    private var isUnrecorded: Bool {
+        problem == nil && intent == nil && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
+    }
+
     /// The last phase of every request: completes its record.
     private func settle(_ state: EndState) {
         if isSettled { return }
         isSettled = true
+        // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
+        if isUnrecorded { return }
         let now = worker.now
         let intent = intent ?? makeIntent(provider: nil)
         var settlement = AuditSettlement(
@@ -151,7 +165,8 @@ extension Exchange {
         }
         if self.intent != nil {
             worker.record(settlement)
-        } else if worker.record(.refused(settlement, authenticated: isAuthenticated), for: self) {
+        } else {
+            worker.record(.refused(settlement, authenticated: isAuthenticated), for: self)
             record = .waiting
             connection.isHeld = !connection.isClosed
         }

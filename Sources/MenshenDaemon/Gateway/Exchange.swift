@@ -34,7 +34,8 @@ final class Exchange {
     let startedAt: UInt64
 
     // authorise
-    var resolved: ResolvedTarget?
+    /// nil for a target that is not safe to forward, and for a head that could not be read.
+    let resolved: ResolvedTarget?
     var isAuthenticated = false
     var tokenName: String?
     /// Named in Access-Control-Allow-Origin.
@@ -76,6 +77,7 @@ final class Exchange {
         runtime = worker.runtime
         id = worker.nextRequestID()
         startedAt = worker.now
+        resolved = runtime.resolve(head)
         keepAlive = head.keepAlive
     }
 
@@ -83,10 +85,9 @@ final class Exchange {
     func begin(hasBody: Bool) {
         isBodyComplete = !hasBody
         do throws(Problem) {
-            guard let resolved = runtime.resolve(head) else {
+            guard let resolved else {
                 throw Problem(.forbiddenPath, status: 400, "The path holds a '.' or '..' segment.")
             }
-            self.resolved = resolved
             if try answerPreflight() { return }
             try authorise(resolved)
             if let surface = resolved.surface { return try serve(surface) }
@@ -106,7 +107,7 @@ final class Exchange {
         }
     }
 
-    /// Before the target is known, and for paths of no dialect, errors have OpenAI's shape.
+    /// Without a target, and for paths of no dialect, errors have OpenAI's shape.
     var dialect: Dialect { resolved?.dialect ?? .openai }
 
     // MARK: Authorise
@@ -131,7 +132,7 @@ final class Exchange {
 
     /// Who is calling, and may they? On a Unix socket the peer's uid was judged when the connection was accepted.
     private func authorise(_ resolved: ResolvedTarget) throws(Problem) {
-        let verdict = runtime.snapshot.tokens.judge(head, queryKey: resolved.target.queryKey)
+        let verdict = connection.judgeToken(head, resolved.target.queryKey, runtime.snapshot)
         if case .valid(let name) = verdict { tokenName = name }
         guard case .tcp = connection.listener.socket.kind else {
             isAuthenticated = true

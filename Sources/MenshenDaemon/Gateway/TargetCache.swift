@@ -41,8 +41,9 @@ struct TargetCache {
 
     private var known: [ArraySlice<UInt8>: ResolvedTarget] = [:]
 
-    /// nil for a path with a dot segment.
+    /// nil for a path with a dot segment, and for a head that could not be read.
     mutating func resolve(_ head: RequestHead, providerNames: Set<String>) -> ResolvedTarget? {
+        if head.target.isEmpty { return nil }
         let key = head.bytes[head.target]
         if let hit = known[key] { return hit }
         guard

@@ -39,7 +39,8 @@ package final class Events: Sendable {
     package func remark(_ text: String) { log.write(LogEvent(priority: 4, message: text)) }
 
     package func diagnostic(_ diagnostic: Diagnostic) {
-        log.write(LogEvent(priority: diagnostic.severity == .error ? 3 : 4, message: diagnostic.description))
+        let line = diagnostic.description.split(separator: "\n").map { $0.drop { $0 == " " } }.joined(separator: "; ")
+        log.write(LogEvent(priority: diagnostic.severity == .error ? 3 : 4, message: line))
     }
 
     package func stopping(inFlight: Int, seconds: UInt64) {
@@ -95,18 +96,17 @@ package final class Events: Sendable {
             [("MENSHEN_LISTENER", listener), ("MENSHEN_REASON", error.description)])
     }
 
+    func listenFailed(_ listener: String, _ reason: String) {
+        write(
+            .listenFailed, "Not listening on \(listener): \(reason)",
+            [("MENSHEN_LISTENER", listener), ("MENSHEN_REASON", reason)])
+    }
+
     func tooManyConnections(_ limit: Int) {
         guard isAllowed(.listenFailed) else { return }
         write(
             .listenFailed, "A connection was refused: server.max_connections = \(limit) are open.",
             [("MENSHEN_LISTENER", "all"), ("MENSHEN_REASON", "max_connections")])
-    }
-
-    func settlementLost(_ settlement: AuditSettlement) {
-        log.write(
-            LogEvent(
-                priority: 3,
-                message: "Request \(settlement.intent.id) ended (\(settlement.endState.rawValue)) after the audit store closed."))
     }
 
     package func store(_ event: StoreEvent) { log.write(event.logEvent) }

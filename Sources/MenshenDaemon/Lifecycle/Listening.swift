@@ -11,17 +11,31 @@ final class Listening {
     private var own: [UnixListener] = []
     private let inherited: Int
 
-    /// Takes the inherited sockets and binds the others. Throws the first one that cannot be.
-    init(_ activation: Activation, _ options: ServeOptions, _ addresses: [ListenAddress]) throws(ListenError) {
+    /// Takes the inherited sockets and binds the others. Throws the first one that cannot be; with inherited sockets to
+    /// serve that is no reason to end, and `failed` hears of it instead.
+    init(
+        _ activation: Activation, _ options: ServeOptions, _ addresses: [ListenAddress],
+        failed: (String, ListenError) -> Void
+    ) throws(ListenError) {
         inherited = activation.sockets.count
         for socket in activation.sockets { adopt(socket) }
         if let path = options.socketPath ?? defaultSocket(addresses) {
-            let listener = try UnixListener.bind(path)
-            own.append(listener)
-            sockets.append(
-                ListeningSocket(descriptor: listener.descriptor, kind: .unix(path: path), name: "unix:\(path)"))
+            do throws(ListenError) {
+                let listener = try UnixListener.bind(path)
+                own.append(listener)
+                sockets.append(
+                    ListeningSocket(descriptor: listener.descriptor, kind: .unix(path: path), name: "unix:\(path)"))
+            } catch {
+                if inherited == 0 { throw error }
+                failed("unix:\(path)", error)
+            }
         }
-        for address in addresses { try bind(address) }
+        for address in addresses {
+            do throws(ListenError) { try bind(address) } catch {
+                if inherited == 0 { throw error }
+                failed("tcp:\(address)", error)
+            }
+        }
     }
 
     private func adopt(_ socket: ActivatedSocket) {

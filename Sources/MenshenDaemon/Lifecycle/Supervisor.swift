@@ -9,8 +9,12 @@ internal import Systemd
 
 /// Starts the workers and looks after them from the main thread: signals, reload, drain, idle exit, watchdog.
 final class Supervisor: TimerHandler {
-    /// How often idleness and the binary's own replacement are looked at.
-    private static let lookInterval: UInt64 = 1_000_000
+    /// How often idleness, the store's state and the binary's own replacement are looked at: rarely, so that an idle
+    /// process sleeps, but a few times within the time of an idle exit.
+    private var lookInterval: UInt64 {
+        let idle = snapshot.configuration.server.idleExit?.microseconds ?? .max
+        return min(max(idle / 4, 250_000), 15_000_000)
+    }
 
     private let reactor: Reactor
     private let control: Mailbox<ControlMessage>
@@ -73,7 +77,7 @@ final class Supervisor: TimerHandler {
             running += 1
         }
         notifier.ready(status: statusLine)
-        reactor.timers.set(lookTimer, at: reactor.now + Self.lookInterval)
+        reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
         if let interval = notifier.watchdogInterval { reactor.timers.set(watchdogTimer, at: reactor.now + interval) }
         try reactor.run()
         for thread in threads { thread.join() }
@@ -184,18 +188,18 @@ final class Supervisor: TimerHandler {
     }
 
     private func look() {
-        reactor.timers.set(lookTimer, at: reactor.now + Self.lookInterval)
+        reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
         let line = statusLine
         if line != lastStatusLine, stopReason == nil {
             lastStatusLine = line
             notifier.status(line)
         }
-        guard stopReason == nil, listening.mayExitWhenIdle, let limit = snapshot.configuration.server.idleExit,
-            let since = activity.idleSince
-        else { return }
-        if reactor.now > since + limit.microseconds {
-            // Callers that connect from here on wait in systemd's socket and start the next process.
+        guard stopReason == nil, listening.mayExitWhenIdle, let since = activity.idleSince else { return }
+        // Callers that connect from here on wait in systemd's socket and start the next process.
+        if let limit = snapshot.configuration.server.idleExit, reactor.now > since + limit.microseconds {
             stop("idle", deadline: snapshot.configuration.server.drainTimeout.microseconds)
+        } else if ProcessIdentity.isReplaced {
+            stop("replaced", deadline: snapshot.configuration.server.drainTimeout.microseconds)
         }
     }
 

@@ -50,9 +50,9 @@ final class Connection: ReadinessHandler, TimerHandler {
     var isHeld = false
     private var isMarked = false
     private var mayContinue = false
-    private(set) var requests = 0
     /// A Host that was found to be ours; a connection names the same one in each request.
     private var ownHost: ArraySlice<UInt8> = []
+    private var judged: (snapshot: Snapshot, shown: ArraySlice<UInt8>, verdict: TokenGate.Verdict)?
 
     init(_ fd: Int32, _ listener: Listener, _ caller: CallerRecord, _ worker: Worker) {
         self.fd = fd
@@ -63,6 +63,17 @@ final class Connection: ReadinessHandler, TimerHandler {
 
     func hasNamedOwnHost(_ head: RequestHead) -> Bool {
         head.host.map { !ownHost.isEmpty && head.bytes[$0] == ownHost } ?? false
+    }
+
+    /// The token gate's verdict; the same header on the same connection is judged once, which saves its SHA-256.
+    func judgeToken(_ head: RequestHead, _ queryKey: String?, _ snapshot: Snapshot) -> TokenGate.Verdict {
+        let shown = TokenGate.onlyCredential(head)
+        if let known = judged, let shown, queryKey == nil, known.snapshot === snapshot, known.shown == shown {
+            return known.verdict
+        }
+        let verdict = snapshot.tokens.judge(head, queryKey: queryKey)
+        if let shown, queryKey == nil, case .valid = verdict { judged = (snapshot, ArraySlice(Array(shown)), verdict) }
+        return verdict
     }
 
     func remember(host head: RequestHead) { ownHost = head.host.map { ArraySlice(Array(head.bytes[$0])) } ?? [] }
@@ -159,11 +170,10 @@ final class Connection: ReadinessHandler, TimerHandler {
     }
 
     private func begin(_ head: RequestHead) throws(HTTPError) {
-        requests += 1
         cancelTimer()
-        let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
         let exchange = Exchange(self, head)
         self.exchange = exchange
+        let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
         phase = decoder.isDone ? .answering : .body(decoder)
         exchange.begin(hasBody: !decoder.isDone)
     }
@@ -288,10 +298,11 @@ final class Connection: ReadinessHandler, TimerHandler {
         exchange = nil
         // A body that was not read to its end hides where the next request begins.
         let isBodyRead = if case .answering = phase { true } else { false }
-        if keepAlive, isBodyRead, !worker.isDraining || requests == 0 {
+        if keepAlive, isBodyRead, !worker.isDraining {
             phase = .head
             setTimer(worker.settings.idleTimeout)
             isReadingPaused = false
+            updateInterest()
             mayContinue = true
             mark()
         } else {

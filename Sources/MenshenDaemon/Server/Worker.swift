@@ -41,6 +41,8 @@ final class Worker: TimerHandler {
     private var ids: RequestID.Source
     private var listeners: [Listener] = []
     private var connections: [Int32: Connection] = [:]
+    /// Records of this turn.
+    private var outbox: [AuditEntry] = []
     private var unrecorded: [RequestID: Exchange] = [:]
     private var awaitingKey: [Int: [Exchange]] = [:]
     private var pages: [RequestID: (Exchange, ([RequestSummary]) -> Void)] = [:]
@@ -145,19 +147,26 @@ final class Worker: TimerHandler {
             marked.removeAll(keepingCapacity: true)
             for connection in batch { connection.endOfTurn() }
         }
+        sendRecords()
+        if !marked.isEmpty { endOfTurn() }
     }
 
     // MARK: Records
 
-    /// Hands an intent or a refusal to the store; its receipt comes back to the exchange. false: the backlog is full.
-    func record(_ entry: AuditEntry, for exchange: Exchange) -> Bool {
-        guard context.store.submit(entry, to: context) else { return false }
+    /// Hands an intent or a refusal to the store, at the end of the turn; its receipt comes back to the exchange.
+    func record(_ entry: AuditEntry, for exchange: Exchange) {
+        outbox.append(entry)
         unrecorded[exchange.id] = exchange
-        return true
     }
 
-    func record(_ settlement: AuditSettlement) {
-        if !context.store.submit(.settled(settlement), to: nil) { events.settlementLost(settlement) }
+    func record(_ settlement: AuditSettlement) { outbox.append(.settled(settlement)) }
+
+    /// One lock and at most one wake of the store's thread a turn, however many requests the turn had.
+    private func sendRecords() {
+        guard !outbox.isEmpty else { return }
+        let refused = context.store.submit(outbox, to: context)
+        outbox.removeAll(keepingCapacity: true)
+        for id in refused { unrecorded.removeValue(forKey: id)?.receive(nil) }
     }
 
     /// The exchange has ended without waiting for anything.
@@ -249,6 +258,7 @@ final class Worker: TimerHandler {
 
     private func endDrainIfDone() {
         guard isDraining, connections.isEmpty else { return }
+        sendRecords()
         reactor.timers.cancel(drainTimer)
         reactor.stop()
     }

@@ -24,18 +24,31 @@ package enum EventKind: String, Sendable, CaseIterable {
     case listenFailed = "e655b335cd1d4d8f90311a7b2088f6d9"
     /// Rows of requests that were under way when an earlier process died are settled as "lost".
     case databaseLost = "085c77fd7130402ab490675b72307d5e"
+    case databaseOpened = "f3811e3127964621a166b343705dd2e8"
+    case directoryExposed = "a9435c9688f84263be4a7a946e98ce5b"
+    /// Neither the database nor the journal takes records: requests are refused.
+    case auditUnavailable = "72b126eed3bb488fae27f45240bfd3ae"
+    /// Old rows were deleted.
+    case recordsExpired = "adbc0d8eb3d542daa4a55a5352ec8773"
+    /// Refusals of callers without authentication that have no row of their own.
+    case refusalsSummarised = "f64d5d74dffa462eb4b84c93978241fb"
     /// One request, settled.
     case request = "4ff329516bfb4bcfa3b4b3fc60aeec6d"
+    /// One request that menshen refused.
+    case requestRefused = "4424f0b0abad40439739c5ebb4b015fe"
+    /// The beginning of one request, while the journal is the only audit device.
+    case requestBegun = "2e89c49962294679af29d24f09d2b02c"
 
     package var messageID: String { rawValue }
 
     /// Syslog priority: 3 lost work, 4 somebody should act soon, 5 worth seeing once, 6 the usual.
     package var priority: Int {
         switch self {
+        case .auditUnavailable: 2
         case .configurationBroken, .auditDegraded, .listenFailed: 3
-        case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .databaseLost: 4
-        case .auditRecovered, .notJournalled: 5
-        case .started, .stopping, .stopped, .reloaded, .request: 6
+        case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .databaseLost, .directoryExposed: 4
+        case .auditRecovered, .notJournalled, .refusalsSummarised, .requestRefused: 5
+        case .started, .stopping, .stopped, .reloaded, .databaseOpened, .recordsExpired, .request, .requestBegun: 6
         }
     }
 
@@ -55,7 +68,14 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .keyUnavailable: ["MENSHEN_PROVIDER", "MENSHEN_REASON"]
         case .listenFailed: ["MENSHEN_LISTENER", "MENSHEN_REASON"]
         case .databaseLost: ["MENSHEN_COUNT", "MENSHEN_DATABASE"]
+        case .databaseOpened: ["MENSHEN_DATABASE"]
+        case .directoryExposed: ["MENSHEN_DIRECTORY"]
+        case .auditUnavailable: []
+        case .recordsExpired: ["MENSHEN_COUNT", "MENSHEN_DAYS"]
+        case .refusalsSummarised: ["MENSHEN_COUNT", "MENSHEN_REQUEST_ID"]
         case .request: ["MENSHEN_REQUEST_ID", "MENSHEN_STATUS", "MENSHEN_END_STATE"]
+        case .requestRefused: ["MENSHEN_REQUEST_ID", "MENSHEN_STATUS", "MENSHEN_PROBLEM"]
+        case .requestBegun: ["MENSHEN_REQUEST_ID"]
         }
     }
 }

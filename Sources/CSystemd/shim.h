@@ -1,6 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* SPDX-FileCopyrightText: The menshen authors */
-#ifndef MENSHEN_CSYSTEMD_SHIM_H
-#define MENSHEN_CSYSTEMD_SHIM_H
-#include <systemd/sd-daemon.h>
-#endif

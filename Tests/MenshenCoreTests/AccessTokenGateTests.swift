@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import Crypto
+import MenshenCore
+import Testing
+
+@Suite struct AccessTokenGateTests {
+    private let gate = TokenGate(tokens: [
+        .init(name: "laptop", digest: Digest(of: Array("tok-1".utf8))),
+        .init(name: "ci", digest: Digest(of: Array("tok-2".utf8))),
+    ])
+
+    @Test(arguments: [
+        "Authorization: Bearer tok-1", "authorization: bearer tok-1", "Authorization: BEARER   tok-1",
+        "x-api-key: tok-1", "X-API-KEY:tok-1",
+        "api-key: tok-1", "x-goog-api-key: tok-1",
+    ])
+    func `a token is found wherever an SDK puts its key`(_ line: String) throws {
+        #expect(gate.judge(try wireHead(line), queryKey: nil) == .valid(name: "laptop"))
+    }
+
+    @Test func `a token in the query is found`() throws {
+        #expect(gate.judge(try wireHead(), queryKey: "tok-2") == .valid(name: "ci"))
+        #expect(gate.judge(try wireHead(), queryKey: "") == .invalid)
+    }
+
+    @Test func `one valid token among several is enough, in any order`() throws {
+        #expect(
+            gate.judge(try wireHead("Authorization: Bearer dummy", "x-api-key: tok-2"), queryKey: nil)
+                == .valid(name: "ci"))
+        #expect(
+            gate.judge(try wireHead("x-api-key: tok-2", "Authorization: Bearer dummy"), queryKey: nil)
+                == .valid(name: "ci"))
+        #expect(gate.judge(try wireHead("x-api-key: dummy"), queryKey: "tok-1") == .valid(name: "laptop"))
+        #expect(
+            gate.judge(try wireHead("x-api-key: a", "x-api-key: tok-1", "x-api-key: b"), queryKey: nil)
+                == .valid(name: "laptop"))
+    }
+
+    @Test(arguments: [
+        "Authorization: Bearer tok-3", "Authorization: Bearer tok-1x", "Authorization: Bearer tok-",
+        "Authorization: Bearer TOK-1",
+        "x-api-key: Bearer tok-1", "api-key:", "x-api-key: tok-1 tok-2",
+    ])
+    func `anything else that is shown is invalid`(_ line: String) throws {
+        #expect(gate.judge(try wireHead(line), queryKey: nil) == .invalid)
+    }
+
+    @Test(arguments: [
+        "Authorization: Basic dG9rLTE=", "Authorization: tok-1", "Authorization: Bearertok-1", "Authorization: Bearer",
+        "Authorization:",
+        "Cookie: token=tok-1", "Proxy-Authorization: Bearer tok-1", "X-Auth-Token: tok-1", "Accept: tok-1",
+    ])
+    func `what is no token shows none`(_ line: String) throws {
+        #expect(gate.judge(try wireHead(line), queryKey: nil) == .missing)
+    }
+
+    @Test func `without tokens nobody passes`() throws {
+        let empty = TokenGate(tokens: [])
+        #expect(empty.judge(try wireHead(), queryKey: nil) == .missing)
+        #expect(empty.judge(try wireHead("x-api-key: x"), queryKey: nil) == .invalid)
+        #expect(empty.judge(try wireHead("x-api-key:"), queryKey: "") == .invalid)
+    }
+
+    @Test func `Basic credentials are found for the page alone`() throws {
+        let basic = try TokenGate.basicCredential(wireHead("Authorization: basic  dTpw"))
+        #expect(basic.map { String(decoding: $0, as: UTF8.self) } == "dTpw")
+        for line in ["Authorization: Bearer x", "Authorization: Basic", "x-api-key: x"] {
+            #expect(try TokenGate.basicCredential(wireHead(line)) == nil)
+        }
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import MenshenCore
+import Testing
+
+@Suite struct WireDialectTests {
+    @Test(arguments: [
+        ("/v1/chat/completions", Dialect.openai), ("/chat/completions", .openai), ("/v1/responses", .openai),
+        ("/v1/models", .openai), ("/v1/models/ft:gpt-4o:org::id", .openai), ("/", .openai), ("", .openai),
+        ("/v1/embeddings", .openai),
+        ("/v1/threads/t/messages", .openai), ("/v1/threads/t/messages/m", .openai), ("/v1/message", .openai),
+        ("/v1beta/openai/chat/completions", .openai), ("/api/paas/v4/chat/completions", .openai),
+        ("/v1/messages", .anthropic), ("/messages", .anthropic), ("/v1/messages/count_tokens", .anthropic),
+        ("/v1/messages/batches/b/results", .anthropic), ("/anthropic/v1/messages", .anthropic),
+        ("/v1beta/models/g:generateContent", .gemini), ("/v1beta/models", .gemini), ("/v1alpha/files", .gemini),
+        ("/v1/models/g:streamGenerateContent", .gemini), ("/models/g:countTokens", .gemini),
+        ("/models/g:embedContent", .gemini),
+        ("/v1/models/g:batchEmbedContents", .gemini), ("/models/g:other", .openai),
+        ("/openai/deployments/d/chat/completions", .azure), ("/openai/v1/responses", .azure), ("/openai/v2", .openai),
+        ("/deployments/d", .openai),
+    ])
+    func `the path tells the dialect`(_ path: String, _ dialect: Dialect) {
+        #expect(Dialect(path: path) == dialect)
+    }
+
+    @Test func `each dialect has a provider kind of its name`() {
+        #expect(Dialect.allCases.map(\.rawValue).sorted() == Provider.Kind.allCases.map(\.rawValue).sorted())
+    }
+}
