@@ -109,6 +109,15 @@ package final class DaemonUnderTest {
     /// The records; of a daemon that has stopped they are final.
     package func rows() throws -> [RequestRow] { try RequestRow.all(databasePath) }
 
+    /// Stored bodies, those of requests first.
+    package func bodies() throws -> [String] {
+        let statement = try Connection(path: databasePath, .readOnly, busyMilliseconds: 5000)
+            .prepare("SELECT bytes FROM bodies ORDER BY kind, request_id")
+        var bodies: [String] = []
+        while try statement.step() { bodies.append(String(decoding: statement.bytes(0) ?? [], as: UTF8.self)) }
+        return bodies
+    }
+
     package func integrity() throws -> [String] {
         try Connection(path: databasePath, .readOnly, busyMilliseconds: 5000).integrityCheck()
     }

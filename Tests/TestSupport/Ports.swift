@@ -30,6 +30,13 @@ package enum FreePort {
         return try HeldPort(descriptor)
     }
 
+    /// A listening Unix socket, to be inherited by a daemon. The caller closes it.
+    package static func listener(unix path: String) throws -> Int32 {
+        let descriptor = clinux_listen_unix(path, 128)
+        guard descriptor >= 0 else { throw TestFailure("\(path) cannot be listened on") }
+        return descriptor
+    }
+
     /// A port that refuses connections.
     package static func refusing() throws -> HeldPort {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

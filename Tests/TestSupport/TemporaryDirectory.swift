@@ -33,6 +33,12 @@ package final class TemporaryDirectory: Sendable {
         return file
     }
 
+    package func remove(_ name: String) { unlink(path(name)) }
+
+    package func link(_ name: String, to target: String) throws {
+        guard symlink(target, path(name)) == 0 else { throw TestFailure("symlink \(name): errno \(errno)") }
+    }
+
     package func makeDirectory(_ name: String, mode: UInt32 = 0o700) throws -> String {
         let directory = path(name)
         guard mkdir(directory, mode) == 0, chmod(directory, mode) == 0 else {
@@ -70,6 +76,6 @@ package final class TemporaryDirectory: Sendable {
             }
             closedir(directory)
         }
-        remove(path)
+        Glibc.remove(path)
     }
 }

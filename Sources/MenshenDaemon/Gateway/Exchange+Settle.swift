@@ -134,8 +134,9 @@ extension Exchange {
             finishAttempt(nil, status: status)
             attempts[attempts.count - 1].reason = state.rawValue
         }
-        worker.forget(self)
         settle(state)
+        // The connection is gone: no receipt may come back to this exchange, that of its own end included.
+        worker.forget(self)
     }
 
     /// A health check or a browser's pre-flight that was answered.

@@ -69,6 +69,22 @@ struct LeavingCallerTests {
         }
     }
 
+    @Test func `a caller that leaves in the middle of a small body leaves a record and nothing else`() throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            for _ in 0..<20 {
+                let caller = try stage.caller()
+                try caller.send("POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+                caller.wire.close()
+            }
+            #expect(try stage.ask().status == 200)
+            let rows = try stage.records()
+            #expect(rows.filter { $0.endState == "client_gone" }.count == 20)
+            #expect(stage.upstream.requests.count == 1)
+        }
+    }
+
     @Test func `a cancelled request harms none that follows`() throws {
         let begun = try Signal()
         try Stage.run { call in
