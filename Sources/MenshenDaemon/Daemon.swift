@@ -38,6 +38,7 @@ package final class Daemon {
             StandardStream.error.write("menshen: error: the process cannot be kept from being looked into: \(error)\n")
             return Self.systemFault
         }
+        ProcessMemory.shareHeap()
         let loaded = ConfigurationFile.load(configurationPath)
         let events = Events(
             EventLog(
@@ -106,6 +107,7 @@ package final class Daemon {
             snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store,
             events: events,
             gate: gate, board: board, notifier: notifier)
+        ProcessMemory.releaseStartUpCode()
         return try supervisor.run()
     }
 
