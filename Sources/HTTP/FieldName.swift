@@ -28,7 +28,10 @@ package enum FieldName: String, Sendable, CaseIterable {
     // These choose who pays.
     case openAIOrganization = "openai-organization"
     case openAIProject = "openai-project"
+    case googleUserProject = "x-goog-user-project"
     case anthropicVersion = "anthropic-version"
+    // Ours; an upstream that is a menshen too says its own.
+    case menshenRequestID = "x-menshen-request-id"
 
     private struct Candidate {
         let name: FieldName

@@ -31,6 +31,14 @@ package final class Daemon {
 
     /// Serves until told to stop. Returns the process's exit code.
     package func run() -> Int32 {
+        do {
+            // Before the configuration is read: it may hold a key.
+            try ProcessHardening.protectMemory()
+        } catch {
+            StandardStream.error.write("menshen: error: the process cannot be kept from being looked into: \(error)\n")
+            return Self.systemFault
+        }
+        ProcessMemory.shareHeap()
         let loaded = ConfigurationFile.load(configurationPath)
         let events = Events(
             EventLog(
@@ -60,7 +68,6 @@ package final class Daemon {
     }
 
     private func serve(_ snapshot: Snapshot, _ events: Events) throws -> Int32 {
-        try ProcessHardening.protectMemory()
         ProcessHardening.ignoreBrokenPipes()
         _ = try ProcessHardening.raiseOpenFiles()
         try TransferEngine.prepareProcess()
@@ -100,6 +107,7 @@ package final class Daemon {
             snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store,
             events: events,
             gate: gate, board: board, notifier: notifier)
+        ProcessMemory.releaseStartUpCode()
         return try supervisor.run()
     }
 

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import HTTP
+internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import MenshenUpstream
@@ -37,7 +38,7 @@ extension Exchange {
     }
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {
-        attemptStartedAt = worker.now
+        attemptStartedAt = Clock.monotonic()
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
         let mode: Transfer.Body
         switch head.framing {
@@ -109,7 +110,7 @@ extension Exchange {
                 provider: runtime.snapshot.routes.providers[index].name, status: status,
                 reason: failure?.reason.rawValue ?? "ok",
                 startedMicroseconds: Int64(attemptStartedAt - startedAt),
-                endedMicroseconds: Int64(worker.now - startedAt)))
+                endedMicroseconds: Int64(Clock.monotonic() - startedAt)))
     }
 }
 

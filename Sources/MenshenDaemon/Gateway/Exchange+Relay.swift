@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import HTTP
+internal import Linux
 internal import MenshenCore
 internal import MenshenUpstream
 
@@ -14,7 +15,7 @@ extension Exchange: TransferReceiver {
     }
 
     func transferReceivedHead(_ transfer: Transfer) {
-        firstByteAt = worker.now
+        firstByteAt = Clock.monotonic()
         status = transfer.head.status
         // What is left of the request body would be taken for the next request.
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import HTTP
+internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import MenshenUpstream
@@ -95,7 +96,7 @@ extension Exchange {
     func answer(_ answer: LocalAnswer, _ state: EndState = .complete) {
         if worker.isDraining { keepAlive = false }
         status = answer.status
-        firstByteAt = worker.now
+        firstByteAt = Clock.monotonic()
         answer.append(to: &connection.output, for: self)
         bytesOut = Int64(answer.body.count)
         end(state, .keepAlive(keepAlive))
@@ -151,7 +152,7 @@ extension Exchange {
         isSettled = true
         // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
         if isUnrecorded { return }
-        let now = worker.now
+        let now = Clock.monotonic()
         let intent = intent ?? makeIntent(provider: nil)
         var settlement = AuditSettlement(
             intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn,

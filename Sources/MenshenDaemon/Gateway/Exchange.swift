@@ -76,7 +76,8 @@ final class Exchange {
         worker = connection.worker
         runtime = worker.runtime
         id = worker.nextRequestID()
-        startedAt = worker.now
+        // Not the turn's time: a quick answer comes within the same turn.
+        startedAt = Clock.monotonic()
         resolved = runtime.resolve(head)
         keepAlive = head.keepAlive
     }

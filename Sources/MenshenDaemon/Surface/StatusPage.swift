@@ -22,7 +22,7 @@ enum StatusPage {
         <header><h1>menshen</h1><p>\(escape(status.board.version)) · pid \(status.board.pid) · up \(duration(status.uptimeSeconds)) · \(stateMark(status))</p></header>
         \(warnings(status))
         <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
-        <p>\(status.connections) open connections. Configuration <code>\(escape(status.board.configuration))</code>,
+        <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,
         records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).</p></section>
         <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th></tr></thead>
         <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
@@ -83,7 +83,7 @@ enum StatusPage {
     }
 
     private static func caller(_ row: RequestSummary) -> String {
-        row.tokenName ?? row.unit ?? row.executable ?? row.callerUID.map { "uid \($0)" } ?? "unknown"
+        row.tokenName ?? row.unit ?? row.executable ?? row.callerUID.map { "uid \($0)" } ?? "no token"
     }
 
     static func escape(_ text: String) -> String {
