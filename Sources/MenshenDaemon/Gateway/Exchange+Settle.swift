@@ -61,7 +61,11 @@ extension Exchange {
         keepAlive = false
         self.problem = problem
         status = problem.status
-        LocalAnswer(problem, dialect, id).append(to: &connection.output, for: self)
+        let answer = LocalAnswer(problem, dialect, id)
+        bytesOut = Int64(answer.body.count)
+        answer.append(to: &connection.output, for: self)
+        // The provider may have ended first; its settlement is on its way to the store, and this one replaces it.
+        if intent != nil { isSettled = false }
         settle(.refused)
         finish(.keepAlive(false))
     }
