@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The menshen authors
+"""A provider on 127.0.0.1 that speaks OpenAI's and Anthropic's dialects and remembers what it saw.
+
+The model's name asks for a behaviour:
+  tools   a tool call               hang    no answer at all         long    SSE for about ten seconds
+  bad-key 401                       echo    the request's own body   burst   five events, 10 ms apart
+"""
+
+import hashlib
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+WORDS = ["Good", " morning", ",", " door", " god", "."]
+TEXT = "".join(WORDS)
+KEPT_BODY = 1 << 16
+
+
+class Call:
+    """One request as it arrived."""
+
+    def __init__(self, method, path, fields):
+        self.method, self.path, self.fields = method, path, fields
+        self.body, self.length, self.sha256 = b"", 0, ""
+        self.left = threading.Event()
+        self.sent = 0
+
+    def field(self, name):
+        return next((value for key, value in self.fields if key.lower() == name.lower()), None)
+
+    def text(self):
+        return "\n".join([self.path] + [f"{key}: {value}" for key, value in self.fields]).encode() + b"\n" + self.body
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Without it each answer waits 40 ms for the other side's acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = 65536
+
+    def do_GET(self):
+        self.receive()
+        if self.path.partition("?")[0].endswith("/models"):
+            models = [{"id": name, "object": "model", "created": 0, "owned_by": "here"} for name in ("one", "two")]
+            self.plain({"object": "list", "data": models})
+        elif "/bytes/" in self.path:
+            self.bytes(int(self.path.rsplit("/", 1)[1]))
+        else:
+            self.plain({"error": {"message": "no such path"}}, 404)
+
+    def do_POST(self):
+        call = self.receive()
+        if self.path.endswith("/upload"):
+            return self.plain({"length": call.length, "sha256": call.sha256})
+        request = json.loads(call.body)
+        model = request.get("model", "")
+        if model == "hang":
+            # Until the proxy gives up and closes.
+            self.connection.settimeout(20)
+            try:
+                self.connection.recv(1)
+            except OSError:
+                pass
+            call.left.set()
+            self.close_connection = True
+        elif model == "bad-key":
+            self.plain({"error": {"message": "Incorrect API key.", "type": "invalid_request_error", "code": "invalid_api_key"}}, 401)
+        elif model == "echo":
+            self.plain({"echo": request})
+        elif self.path.endswith("/messages"):
+            self.messages(request)
+        else:
+            self.completions(request, call)
+
+    # Dialects
+
+    def completions(self, request, call):
+        base = {"id": "chatcmpl-1", "created": 1, "model": request["model"]}
+        message = {"role": "assistant", "content": TEXT}
+        if request["model"] == "tools":
+            function = {"name": "weather", "arguments": '{"city": "Xi\u2019an"}'}
+            message = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
+        if not request.get("stream"):
+            choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}
+            usage = {"prompt_tokens": 3, "completion_tokens": 6, "total_tokens": 9}
+            return self.plain({**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+
+        def chunk(delta, reason=None):
+            choice = {"index": 0, "delta": delta, "finish_reason": reason}
+            return "data: " + json.dumps({**base, "object": "chat.completion.chunk", "choices": [choice]}) + "\n\n"
+
+        pieces = [chunk({"role": "assistant", "content": ""})] + [chunk({"content": word}) for word in WORDS]
+        gap = 0
+        if request["model"] == "long":
+            pieces, gap = [chunk({"content": "."})] * 200, 0.05
+        elif request["model"] == "burst":
+            pieces, gap = [chunk({"content": "."})] * 5, 0.01
+        self.stream(pieces + [chunk({}, "stop"), "data: [DONE]\n\n"], gap, call)
+
+    def messages(self, request):
+        usage = {"input_tokens": 3, "output_tokens": 6}
+        message = {
+            "id": "msg_1", "type": "message", "role": "assistant", "model": request["model"], "stop_sequence": None,
+        }
+        if not request.get("stream"):
+            content = [{"type": "text", "text": TEXT}]
+            return self.plain({**message, "content": content, "stop_reason": "end_turn", "usage": usage})
+
+        def event(kind, **fields):
+            return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n"
+
+        deltas = [
+            event("content_block_delta", index=0, delta={"type": "text_delta", "text": word}) for word in WORDS
+        ]
+        self.stream([
+            event("message_start", message={**message, "content": [], "stop_reason": None, "usage": usage}),
+            event("content_block_start", index=0, content_block={"type": "text", "text": ""}), event("ping"), *deltas,
+            event("content_block_stop", index=0),
+            event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 6}),
+            event("message_stop"),
+        ], 0)
+
+    # HTTP
+
+    def receive(self):
+        call = Call(self.command, self.path, self.headers.items())
+        digest = hashlib.sha256()
+        for block in self.blocks():
+            digest.update(block)
+            call.length += len(block)
+            if len(call.body) < KEPT_BODY:
+                call.body += block[:KEPT_BODY - len(call.body)]
+        call.sha256 = digest.hexdigest()
+        self.server.calls.append(call)
+        return call
+
+    def blocks(self):
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                yield self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return
+        left = int(self.headers.get("Content-Length") or 0)
+        while left:
+            block = self.rfile.read1(min(left, 1 << 18))
+            if not block:
+                raise ConnectionError
+            left -= len(block)
+            yield block
+
+    def head(self, status, fields):
+        self.send_response(status)
+        for name, value in fields.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def plain(self, value, status=200):
+        text = json.dumps(value).encode()
+        self.head(status, {"Content-Type": "application/json", "x-request-id": "upstream-1", "Content-Length": str(len(text))})
+        self.wfile.write(text)
+        self.wfile.flush()
+
+    def stream(self, pieces, gap, call=None):
+        self.head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
+        try:
+            for piece in pieces:
+                data = piece.encode()
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+                self.wfile.flush()
+                time.sleep(gap)
+            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+        except OSError:
+            if call:
+                call.left.set()
+            self.close_connection = True
+
+    def bytes(self, count):
+        """`count` bytes as fast as they are taken; `call.sent` says how far it is."""
+        call = self.server.calls[-1]
+        self.head(200, {"Content-Type": "application/octet-stream", "Content-Length": str(count)})
+        self.wfile.flush()
+        block = bytes(range(256)) * 256
+        while call.sent < count:
+            piece = block[:count - call.sent]
+            self.connection.sendall(piece)
+            call.sent += len(piece)
+
+    def log_message(self, *_):
+        pass
+
+
+class Upstream(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.calls = []
+        self.port = self.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def handle_error(self, *_):
+        """A proxy that was killed is no news."""
