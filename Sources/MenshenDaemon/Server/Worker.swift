@@ -116,7 +116,8 @@ final class Worker: TimerHandler {
             }
             let process = PeerProcess.read(socket: fd, peer: peer)
             return CallerRecord(
-                uid: peer.uid, pid: peer.pid, executable: process?.executable, unit: process.flatMap { PeerUnit(cgroup: $0.cgroup)?.name }, address: "unix")
+                uid: peer.uid, pid: peer.pid, executable: process?.executable,
+                unit: process.flatMap { PeerUnit(cgroup: $0.cgroup)?.name }, address: "unix")
         } catch {
             events.acceptFailed(listener.socket.name, error)
             return nil
@@ -189,7 +190,8 @@ final class Worker: TimerHandler {
 
     private func makeKeys(_ snapshot: Snapshot) -> KeyRing {
         generation += 1
-        return KeyRing(credentialsDirectory: context.credentialsDirectory) { [context, generation] index, argv, timeout in
+        return KeyRing(credentialsDirectory: context.credentialsDirectory) {
+            [context, generation] index, argv, timeout in
             KeyCommand.start(argv, timeout: timeout) { result in
                 context.mailbox.post(.key(provider: index, generation: generation, result))
             }
@@ -213,7 +215,9 @@ final class Worker: TimerHandler {
         case .key(let index, let generation, let result): keyArrived(index, generation, result)
         case .recent(let id, let rows):
             if let (_, body) = pages.removeValue(forKey: id) { body(rows) }
-        case .install(let snapshot): install(snapshot)
+        case .install(let snapshot):
+            install(snapshot)
+            context.control.post(.installed)
         case .drain(let deadline): drain(until: deadline)
         case .ping: context.control.post(.pong(worker: context.index))
         }
