@@ -88,7 +88,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio")]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
-        tests("MenshenDaemonTests", ["menshen", "TestSupport"]),
+        tests("MenshenDaemonTests", ["menshen", "TestSupport", "Linux"]),
         tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),
     ],

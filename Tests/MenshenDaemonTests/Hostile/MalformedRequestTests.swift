@@ -6,7 +6,7 @@ import Testing
 
 struct MalformedRequestTests {
     private static let cases: [(String, Int)] = [
-        ("get /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 501), ("GET  /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("get /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("GET  /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET /v1/x\r\n\r\n", 400), ("GET /v1/x HTTP/2.0\r\nHost: a\r\n\r\n", 505),
         ("GET /v1/x HTTP/1.1 \r\nHost: a\r\n\r\n", 505),
         ("BREW /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 501), ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
