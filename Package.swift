@@ -85,7 +85,12 @@ let package = Package(
         tests("SQLiteTests", ["SQLite", "TestSupport"]),
         tests("SystemdTests", ["Systemd", "Linux", "CLinux", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "Linux"]),
-        tests("HTTPTests", ["HTTP", .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio")]),
+        tests(
+            "HTTPTests",
+            [
+                "HTTP", .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
         tests("MenshenDaemonTests", ["menshen", "TestSupport", "Linux"]),

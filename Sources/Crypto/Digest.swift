@@ -24,8 +24,8 @@ package struct Digest: Sendable, Equatable {
 }
 
 /// libcrypto's SHA-256, looked up once: EVP_sha256() has it looked up anew for each digest.
+// SAFETY: an EVP_MD is immutable once fetched, and EVP_MD_fetch(3) lets threads share it.
 private struct SHA256Method: @unchecked Sendable {
-    // SAFETY: an EVP_MD is reference counted and immutable once fetched; EVP_MD_fetch(3) lets threads share it.
     static let shared = SHA256Method()
     let method = EVP_MD_fetch(nil, "SHA2-256", nil)
 }

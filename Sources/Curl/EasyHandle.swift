@@ -109,7 +109,9 @@ package final class EasyHandle {
     }
 
     /// Sends `target` as it is. With a proxy for plain HTTP the target must be a whole URL, which only CURLOPT_URL makes.
-    package func target(_ origin: Origin, _ url: String, _ target: UnsafePointer<CChar>, viaPlainProxy: Bool) throws(CurlError) {
+    package func target(_ origin: Origin, _ url: String, _ target: UnsafePointer<CChar>, viaPlainProxy: Bool)
+        throws(CurlError)
+    {
         if viaPlainProxy {
             try set(pointer: CURLOPT_CURLU, nil)
             try set(string: CURLOPT_REQUEST_TARGET, nil)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Character classes of RFC 9110 §5.6, as one table of bits.
 package enum ByteClass {
     private static let token: UInt8 = 1

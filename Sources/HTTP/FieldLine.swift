@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// One line "name: value" CR LF of a head or of trailers.
 enum FieldLine {
     /// Returns the field and the index after its line. The caller knows that a blank line follows somewhere.

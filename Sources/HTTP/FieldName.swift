@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// The header fields that menshen itself acts upon; every other field only passes through.
 package enum FieldName: String, Sendable, CaseIterable {
     case accept, age, authorization, connection, cookie, date, expect, host, origin, server, te, trailer, upgrade, via
@@ -29,7 +28,10 @@ package enum FieldName: String, Sendable, CaseIterable {
     // These choose who pays.
     case openAIOrganization = "openai-organization"
     case openAIProject = "openai-project"
+    case googleUserProject = "x-goog-user-project"
     case anthropicVersion = "anthropic-version"
+    // Ours; an upstream that is a menshen too says its own.
+    case menshenRequestID = "x-menshen-request-id"
 
     private struct Candidate {
         let name: FieldName
@@ -62,7 +64,9 @@ extension Span where Element == UInt8 {
     /// Whether a part of the bytes is `lowercase` when ASCII capitals count as small letters.
     package func equals(_ lowercase: [UInt8], in range: Range<Int>) -> Bool {
         guard range.count == lowercase.count else { return false }
-        for index in 0..<lowercase.count where self[range.lowerBound + index].lowercased != lowercase[index] { return false }
+        for index in 0..<lowercase.count where self[range.lowerBound + index].lowercased != lowercase[index] {
+            return false
+        }
         return true
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Why a message is refused. Each ends the connection: after it nobody knows where the next message begins.
 package enum HTTPError: Error, Sendable, Equatable {
     case badRequestLine

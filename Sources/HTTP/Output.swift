@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 extension [UInt8] {
     /// Appends a literal without building a String.
     package mutating func append(ascii text: StaticString) {

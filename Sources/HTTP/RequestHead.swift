@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// A request line and its fields. Owns one copy of the bytes; everything else is a range into it.
 package struct RequestHead: Sendable {
     package struct Field: Sendable {
@@ -47,7 +46,9 @@ package struct RequestHead: Sendable {
     package func first(_ name: FieldName) -> Range<Int>? { fields.first { $0.known == name }?.value }
 
     /// Whether `lowercase` stands in a value, ASCII capitals counting as small letters.
-    package func contains(_ lowercase: [UInt8], in range: Range<Int>) -> Bool { bytes.span.contains(lowercase, in: range) }
+    package func contains(_ lowercase: [UInt8], in range: Range<Int>) -> Bool {
+        bytes.span.contains(lowercase, in: range)
+    }
 
     /// Path of the target, without its query.
     package var path: Range<Int> {

@@ -216,7 +216,9 @@ package struct ResponseHead: Sendable {
         output += [13, 10]
         let options = connectionOptions
         for field in fields {
-            if Self.isHopByHop(field.known) || field.known == .contentLength { continue }
+            if Self.isHopByHop(field.known) || field.known == .contentLength || field.known == .menshenRequestID {
+                continue
+            }
             if dropsCORS, field.known == .accessControlAllowOrigin { continue }
             if !options.isEmpty, options.contains(RequestFraming.trimmedLowercase(bytes[field.name])) { continue }
             // The line as it came, name to value, in one move.

@@ -43,7 +43,8 @@ package final class Epoll {
     }
 
     package func modify(_ fd: Int32, _ interest: Readiness, token: UInt64) throws(SystemError) {
-        try SystemError.check(clinux_epoll_modify(descriptor, fd, interest.rawValue, token), "epoll_ctl modify", "\(fd)")
+        try SystemError.check(
+            clinux_epoll_modify(descriptor, fd, interest.rawValue, token), "epoll_ctl modify", "\(fd)")
     }
 
     /// A descriptor that was closed already is no fault: closing takes it out.

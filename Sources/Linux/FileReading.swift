@@ -33,7 +33,8 @@ package enum FileReading {
 
     /// Writes a new private file; fails with EEXIST if there is one.
     package static func create(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
-        let fd = try SystemError.check(negated(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)), "create", path)
+        let fd = try SystemError.check(
+            negated(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)), "create", path)
         defer { close(fd) }
         var done = 0
         while done < bytes.count {

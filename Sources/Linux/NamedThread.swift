@@ -12,7 +12,8 @@ package final class NamedThread: Sendable {
     /// Starts the thread. `name` is cut to 15 bytes, the kernel's limit. All signals are blocked in it, so that the
     /// thread that reads the signal descriptor is the only one to see them.
     package init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
-        let start = Unmanaged.passRetained(Start(name: String(decoding: name.utf8.prefix(15), as: UTF8.self), body: body))
+        let start = Unmanaged.passRetained(
+            Start(name: String(decoding: name.utf8.prefix(15), as: UTF8.self), body: body))
         var every = sigset_t()
         var before = sigset_t()
         sigfillset(&every)

@@ -31,9 +31,18 @@ package final class Daemon {
 
     /// Serves until told to stop. Returns the process's exit code.
     package func run() -> Int32 {
+        do {
+            // Before the configuration is read: it may hold a key.
+            try ProcessHardening.protectMemory()
+        } catch {
+            StandardStream.error.write("menshen: error: the process cannot be kept from being looked into: \(error)\n")
+            return Self.systemFault
+        }
+        ProcessMemory.shareHeap()
         let loaded = ConfigurationFile.load(configurationPath)
         let events = Events(
-            EventLog(journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: loaded.configuration?.verbose ?? false))
+            EventLog(
+                journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: loaded.configuration?.verbose ?? false))
         for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
         for remark in activation.remarks { events.remark(remark) }
         let snapshot: Snapshot
@@ -49,7 +58,8 @@ package final class Daemon {
         do {
             return try serve(snapshot, events)
         } catch let error as StartFault {
-            events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
+            events.diagnostic(
+                Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
             return error.exitCode
         } catch {
             events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: "\(error)"))
@@ -58,7 +68,6 @@ package final class Daemon {
     }
 
     private func serve(_ snapshot: Snapshot, _ events: Events) throws -> Int32 {
-        try ProcessHardening.protectMemory()
         ProcessHardening.ignoreBrokenPipes()
         _ = try ProcessHardening.raiseOpenFiles()
         try TransferEngine.prepareProcess()
@@ -72,7 +81,8 @@ package final class Daemon {
         }
         if listening.sockets.isEmpty {
             throw StartFault(
-                "there is nothing to listen on", hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
+                "there is nothing to listen on",
+                hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
         }
         var snapshot = snapshot
         if snapshot.fault == nil, let fault = ruleFault(listening, addresses, configuration, events) {
@@ -94,8 +104,10 @@ package final class Daemon {
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
         announce(addresses, board, events)
         let supervisor = try Supervisor(
-            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store, events: events,
+            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store,
+            events: events,
             gate: gate, board: board, notifier: notifier)
+        ProcessMemory.releaseStartUpCode()
         return try supervisor.run()
     }
 
@@ -132,7 +144,8 @@ package final class Daemon {
             events.say("Dashboard available at http://localhost:\(first.port)/")
         }
         events.started(
-            version: board.version, configuration: board.configuration, listeners: board.listeners, database: board.database)
+            version: board.version, configuration: board.configuration, listeners: board.listeners,
+            database: board.database)
     }
 }
 

@@ -21,7 +21,8 @@ package final class Endpoint {
 
         package init(
             url: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
-            connectTimeoutMilliseconds: Int, totalTimeoutMilliseconds: Int?, firstByteTimeout: UInt64, gapTimeout: UInt64
+            connectTimeoutMilliseconds: Int, totalTimeoutMilliseconds: Int?, firstByteTimeout: UInt64,
+            gapTimeout: UInt64
         ) {
             self.url = url
             self.isTLS = isTLS

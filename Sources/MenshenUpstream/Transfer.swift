@@ -39,7 +39,8 @@ package final class Transfer: EasyDelegate, TimerHandler {
     private unowned let endpoint: Endpoint
     private var handle: EasyHandle?
     private lazy var timer = Timer(self)
-    private weak var receiver: (any TransferReceiver)?
+    /// From start to the last call; who receives holds the transfer too.
+    private var receiver: (any TransferReceiver)?
     /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
     private var verdict: UpstreamFailure?
     private var isAbandoned = false

@@ -14,7 +14,8 @@ struct ConfigCommand: ParsableCommand {
 
 struct ConfigCheck: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Print every fault of the configuration with its place; exit code 78 if there is one.")
+        commandName: "check",
+        abstract: "Print every fault of the configuration with its place; exit code 78 if there is one.")
 
     @Argument(help: "Configuration file (default: ~/.config/menshen/config.toml).")
     var file: String?

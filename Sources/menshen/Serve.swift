@@ -36,7 +36,8 @@ struct Serve: ParsableCommand {
         options.replacesListen = onlyListen && !listen.isEmpty
         for text in listen {
             guard let address = ListenAddress(text) else {
-                throw ValidationError("'\(text)' is not an address to listen on; write ':8080', '127.0.0.1:8080' or '[::1]:8080'")
+                throw ValidationError(
+                    "'\(text)' is not an address to listen on; write ':8080', '127.0.0.1:8080' or '[::1]:8080'")
             }
             options.listen.append(address)
         }

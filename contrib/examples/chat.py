@@ -11,8 +11,12 @@ PROXY_TOKEN=… chat.py --tcp     over http://localhost:8080, with the proxy tok
 import os
 import sys
 
-import httpx
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
+
+try:  # openai 3
+    import httpx2 as httpx
+except ImportError:
+    import httpx
 
 
 def client() -> OpenAI:
@@ -24,7 +28,7 @@ def client() -> OpenAI:
     return OpenAI(
         base_url="http://localhost/v1",
         api_key="unused",
-        http_client=httpx.Client(transport=httpx.HTTPTransport(uds=socket)),
+        http_client=DefaultHttpxClient(transport=httpx.HTTPTransport(uds=socket)),
     )
 
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// What is known of a request when its answer may begin. Committed before the answer's first byte.
 /// A class so that its settlement can carry it along for the price of one reference.
 package final class AuditIntent: Sendable {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// A provider's address: `https://api.openai.com/v1`, or `unix:///run/llm.sock:/v1` for a server on a Unix socket.
 package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
     package let isTLS: Bool

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// A TCP address to listen on: `:8080` and `localhost:8080` are loopback in both families, else an address literal and a port.
 package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// As the user wrote it.
@@ -13,7 +12,9 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     package init?(_ text: String) {
         guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         let digits = text[text.index(after: colon)...]
-        guard let port = UInt16(digits), port > 0, digits.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+        guard let port = UInt16(digits), port > 0, digits.utf8.allSatisfy({ (48...57).contains($0) }) else {
+            return nil
+        }
         var host = text[..<colon]
         if host.first == "[", host.last == "]" {
             host = host.dropFirst().dropLast()

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// A configured upstream: where it is, what it speaks, which key it wants.
 package struct Provider: Sendable {
     /// Unique; the first segment of `/NAME/…` paths, and what records say.

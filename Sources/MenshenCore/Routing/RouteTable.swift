@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// All providers, and which of them a request goes to.
 package struct RouteTable: Sendable {
     package let providers: [Provider]
@@ -28,6 +27,7 @@ package struct RouteTable: Sendable {
             rest -= providers[index].weight
             if rest < 0 { return index }
         }
-        throw Problem(.noProvider, status: 503, "No provider is configured for this request. See 'menshen config check'.")
+        throw Problem(
+            .noProvider, status: 503, "No provider is configured for this request. See 'menshen config check'.")
     }
 }

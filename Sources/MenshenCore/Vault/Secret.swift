@@ -25,7 +25,9 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
     package func append(to buffer: inout [UInt8]) { buffer += bytes }
 
     /// Lends the bytes for one call; whoever copies them wipes the copy.
-    package func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) { unsafe bytes.withUnsafeBytes { unsafe body($0) } }
+    package func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        unsafe bytes.withUnsafeBytes { unsafe body($0) }
+    }
 
     package func hasPrefix(_ text: String) -> Bool { bytes.starts(with: text.utf8) }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// Whose habits a request follows: decides the shape of errors and which providers fit. Read from the path alone.
 package enum Dialect: String, Sendable, CaseIterable {
     case openai, anthropic, gemini, azure
@@ -30,7 +29,8 @@ package enum Dialect: String, Sendable, CaseIterable {
         if path.hasPrefix("/v1beta/") || path.hasPrefix("/v1alpha/") { return !path.contains("/openai/") }
         guard let last = path.split(separator: "/").last, let colon = last.firstIndex(of: ":") else { return false }
         switch last[last.index(after: colon)...] {
-        case "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents": return true
+        case "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents":
+            return true
         default: return false
         }
     }

@@ -39,7 +39,8 @@ package enum HeaderRules {
     package static func isCredential(_ name: FieldName) -> Bool {
         switch name {
         case .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .xAuthToken, .xAccessToken, .cookie,
-            .amazonSecurityToken, .azureSubscriptionKey, .cloudflareAuthorization, .openAIOrganization, .openAIProject:
+            .amazonSecurityToken, .azureSubscriptionKey, .cloudflareAuthorization, .openAIOrganization, .openAIProject,
+            .googleUserProject:
             true
         default: false
         }
@@ -48,7 +49,7 @@ package enum HeaderRules {
     /// Written anew for the upstream.
     private static func isOurs(_ name: FieldName) -> Bool {
         switch name {
-        case .host, .contentLength, .expect: true
+        case .host, .contentLength, .expect, .menshenRequestID: true
         default: false
         }
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// A failure the caller may see: a code from a closed list, a status, one plain sentence with the fix in it.
 package struct Problem: Error, Sendable, Equatable {
     /// The raw value goes into `x-menshen-error`, the database and the journal.

@@ -16,7 +16,7 @@ package struct RequestTarget: Sendable, Equatable {
     /// nil if the path holds a dot segment, plain or encoded: libcurl would send it as it is and the provider would
     /// resolve it, past whatever was decided from the path.
     package init?(path given: String, query: String?, providerNames: Set<String>) {
-        let raw = Self.withoutDoubledSlashes(given)
+        let raw = Self.withoutDoubledSlashes(given, providerNames)
         var path = raw
         var provider: String?
         let segments = raw.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
@@ -45,11 +45,20 @@ package struct RequestTarget: Sendable, Equatable {
 
     private static func isAzurePath(_ path: String) -> Bool { path.hasPrefix("/openai/deployments/") }
 
-    private static func withoutDoubledSlashes(_ path: String) -> String {
+    /// A base URL that ends with a slash gives "//chat" or "/v1//chat". Slashes are dropped there, at the start and
+    /// after a version or a provider's name; what follows is the caller's business and stays as it is.
+    private static func withoutDoubledSlashes(_ path: String, _ providerNames: Set<String>) -> String {
         guard path.contains("//") else { return path }
-        var output: [UInt8] = []
-        for byte in path.utf8 where byte != UInt8(ascii: "/") || output.last != byte { output.append(byte) }
-        return String(decoding: output, as: UTF8.self)
+        var output = ""
+        var rest = path[...]
+        while rest.first == "/" {
+            rest = rest.drop { $0 == "/" }
+            let segment = rest.prefix { $0 != "/" }
+            output += "/" + segment
+            rest = rest.dropFirst(segment.count)
+            guard isVersion(segment) || providerNames.contains(String(segment)) else { break }
+        }
+        return output + rest
     }
 
     /// Also one that only appears when an encoded slash is decoded first, and one with a parameter ("..;x"): servers

@@ -55,8 +55,10 @@ struct DemoRow: Equatable {
         ]
     }
 
+    /// Two places below 10 ms, where a quick provider's first byte is, one above.
     static func milliseconds(_ microseconds: Int64) -> String {
-        "\(microseconds / 1000).\(microseconds / 100 % 10) ms"
+        let tenths = "\(microseconds / 1000).\(microseconds / 100 % 10)"
+        return tenths + (microseconds < 10_000 ? "\(microseconds / 10 % 10) ms" : " ms")
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import HTTP
+internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import MenshenUpstream
@@ -37,7 +38,7 @@ extension Exchange {
     }
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {
-        attemptStartedAt = worker.now
+        attemptStartedAt = Clock.monotonic()
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
         let mode: Transfer.Body
         switch head.framing {
@@ -84,7 +85,8 @@ extension Exchange {
                     transfer.addHeader(empty: UnsafeRawBufferPointer(rebasing: bytes[field.name]))
                 } else {
                     // The line as it came, name to value, in one move.
-                    transfer.addHeader(line: UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
+                    transfer.addHeader(
+                        line: UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
                 }
             }
         }
@@ -108,7 +110,7 @@ extension Exchange {
                 provider: runtime.snapshot.routes.providers[index].name, status: status,
                 reason: failure?.reason.rawValue ?? "ok",
                 startedMicroseconds: Int64(attemptStartedAt - startedAt),
-                endedMicroseconds: Int64(worker.now - startedAt)))
+                endedMicroseconds: Int64(Clock.monotonic() - startedAt)))
     }
 }
 

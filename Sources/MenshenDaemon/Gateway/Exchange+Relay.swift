@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import HTTP
+internal import Linux
 internal import MenshenCore
 internal import MenshenUpstream
 
@@ -14,7 +15,7 @@ extension Exchange: TransferReceiver {
     }
 
     func transferReceivedHead(_ transfer: Transfer) {
-        firstByteAt = worker.now
+        firstByteAt = Clock.monotonic()
         status = transfer.head.status
         // What is left of the request body would be taken for the next request.
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining
@@ -94,31 +95,48 @@ extension Exchange: TransferReceiver {
         let who = "Provider '\(provider)'"
         switch failure.reason {
         case .resolve:
-            return Problem(.upstreamUnreachable, status: 502, "\(who): its host name has no address. Check base_url and DNS.", isRetryable: true)
+            return Problem(
+                .upstreamUnreachable, status: 502, "\(who): its host name has no address. Check base_url and DNS.",
+                isRetryable: true)
         case .connect:
-            return Problem(.upstreamUnreachable, status: 502, "\(who) refuses the connection or cannot be reached.", isRetryable: true)
+            return Problem(
+                .upstreamUnreachable, status: 502, "\(who) refuses the connection or cannot be reached.",
+                isRetryable: true)
         case .tls:
             return Problem(
                 .upstreamUnreachable, status: 502,
-                "\(who): its TLS certificate or handshake failed. Set ca_file if it uses a private authority. (\(failure.detail))")
+                "\(who): its TLS certificate or handshake failed. Set ca_file if it uses a private authority. (\(failure.detail))"
+            )
         case .proxy:
-            return Problem(.upstreamUnreachable, status: 502, "\(who): the configured proxy failed. (\(failure.detail))", isRetryable: true)
+            return Problem(
+                .upstreamUnreachable, status: 502, "\(who): the configured proxy failed. (\(failure.detail))",
+                isRetryable: true)
         case .unavailable:
             return Problem(.upstreamUnreachable, status: 502, "\(who) cannot be dialled. (\(failure.detail))")
         case .reset:
-            return Problem(.upstreamBroken, status: 502, "\(who) closed the connection before it answered.", isRetryable: true)
+            return Problem(
+                .upstreamBroken, status: 502, "\(who) closed the connection before it answered.", isRetryable: true)
         case .malformed:
-            return Problem(.upstreamBroken, status: 502, "\(who) sent an answer that cannot be relayed safely. (\(failure.detail))")
+            return Problem(
+                .upstreamBroken, status: 502, "\(who) sent an answer that cannot be relayed safely. (\(failure.detail))"
+            )
         case .truncated:
             return Problem(.upstreamBroken, status: 502, "\(who): its answer broke off.", isRetryable: true)
         case .connectTimeout:
-            return Problem(.upstreamTimeout, status: 504, "\(who) did not accept a connection within upstream.connect_timeout.", isRetryable: true)
+            return Problem(
+                .upstreamTimeout, status: 504, "\(who) did not accept a connection within upstream.connect_timeout.",
+                isRetryable: true)
         case .firstByteTimeout:
-            return Problem(.upstreamTimeout, status: 504, "\(who) did not begin to answer within upstream.first_byte_timeout.", isRetryable: true)
+            return Problem(
+                .upstreamTimeout, status: 504, "\(who) did not begin to answer within upstream.first_byte_timeout.",
+                isRetryable: true)
         case .gapTimeout:
-            return Problem(.upstreamTimeout, status: 504, "\(who) fell silent for upstream.gap_timeout.", isRetryable: true)
+            return Problem(
+                .upstreamTimeout, status: 504, "\(who) fell silent for upstream.gap_timeout.", isRetryable: true)
         case .totalTimeout:
-            return Problem(.upstreamTimeout, status: 504, "\(who) did not finish within upstream.total_timeout.", isRetryable: true)
+            return Problem(
+                .upstreamTimeout, status: 504, "\(who) did not finish within upstream.total_timeout.", isRetryable: true
+            )
         }
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import HTTP
+internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import MenshenUpstream
@@ -33,7 +34,8 @@ extension Exchange {
             guard let device else {
                 return refuseUnrecorded(
                     Problem(
-                        .overloaded, status: 503, "The audit backlog is full: requests come faster than they can be recorded.",
+                        .overloaded, status: 503,
+                        "The audit backlog is full: requests come faster than they can be recorded.",
                         isRetryable: true))
             }
             if device == .none {
@@ -94,7 +96,7 @@ extension Exchange {
     func answer(_ answer: LocalAnswer, _ state: EndState = .complete) {
         if worker.isDraining { keepAlive = false }
         status = answer.status
-        firstByteAt = worker.now
+        firstByteAt = Clock.monotonic()
         answer.append(to: &connection.output, for: self)
         bytesOut = Int64(answer.body.count)
         end(state, .keepAlive(keepAlive))
@@ -140,7 +142,8 @@ extension Exchange {
 
     /// A health check or a browser's pre-flight that was answered.
     private var isUnrecorded: Bool {
-        problem == nil && intent == nil && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
+        problem == nil && intent == nil
+            && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
     }
 
     /// The last phase of every request: completes its record.
@@ -149,7 +152,7 @@ extension Exchange {
         isSettled = true
         // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
         if isUnrecorded { return }
-        let now = worker.now
+        let now = Clock.monotonic()
         let intent = intent ?? makeIntent(provider: nil)
         var settlement = AuditSettlement(
             intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn,

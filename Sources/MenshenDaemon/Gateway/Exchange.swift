@@ -76,7 +76,8 @@ final class Exchange {
         worker = connection.worker
         runtime = worker.runtime
         id = worker.nextRequestID()
-        startedAt = worker.now
+        // Not the turn's time: a quick answer comes within the same turn.
+        startedAt = Clock.monotonic()
         resolved = runtime.resolve(head)
         keepAlive = head.keepAlive
     }
@@ -115,10 +116,7 @@ final class Exchange {
     /// Answers a browser that asks whether a page may call; true if it was one.
     private func answerPreflight() throws(Problem) -> Bool {
         guard let gate = connection.listener.webGate(runtime.snapshot) else { return false }
-        if !connection.hasNamedOwnHost(head) {
-            if let problem = gate.checkHost(head) { throw problem }
-            connection.remember(host: head)
-        }
+        if let problem = connection.familiarity.checkHost(head, gate, runtime.snapshot) { throw problem }
         switch gate.judgeOrigin(head) {
         case .absent, .own: return false
         case .foreign: throw WebGate.foreignOrigin
@@ -132,7 +130,8 @@ final class Exchange {
 
     /// Who is calling, and may they? On a Unix socket the peer's uid was judged when the connection was accepted.
     private func authorise(_ resolved: ResolvedTarget) throws(Problem) {
-        let verdict = connection.judgeToken(head, resolved.target.queryKey, runtime.snapshot)
+        let verdict = connection.familiarity.judgeToken(
+            head, resolved.target.queryKey, runtime.snapshot)
         if case .valid(let name) = verdict { tokenName = name }
         guard case .tcp = connection.listener.socket.kind else {
             isAuthenticated = true
@@ -147,11 +146,13 @@ final class Exchange {
             case .missing:
                 throw Problem(
                     .unauthenticated, status: 401,
-                    "A proxy token is needed: send it as 'Authorization: Bearer TOKEN', or where your SDK puts its API key.")
+                    "A proxy token is needed: send it as 'Authorization: Bearer TOKEN', or where your SDK puts its API key."
+                )
             case .invalid:
                 throw Problem(
                     .unauthenticated, status: 401,
-                    "The proxy token is not known. It is one of [auth] in menshen's configuration, not the provider's key.")
+                    "The proxy token is not known. It is one of [auth] in menshen's configuration, not the provider's key."
+                )
             }
             isAuthenticated = true
             if let problem = WebGate.checkContentType(head) { throw problem }

@@ -13,20 +13,25 @@ enum KeyCommand {
     /// What a helper needs to find its own configuration; nothing of systemd's sockets and nothing of ours.
     private static let passedOn = [
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TERM", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
-        "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME", "PASSWORD_STORE_DIR",
+        "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME",
+        "PASSWORD_STORE_DIR",
         "SSH_AUTH_SOCK", "CREDENTIALS_DIRECTORY", "VAULT_ADDR", "OP_ACCOUNT", "BW_SESSION", "BITWARDENCLI_APPDATA_DIR",
         "AWS_PROFILE", "AWS_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "CLOUDSDK_CONFIG",
         "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_CONFIG_DIR",
     ]
 
     /// `ended` is called once, on a thread of Swift's pool.
-    static func start(_ argv: [String], timeout: Duration, ended: @escaping @Sendable (Result<Secret, KeyCommandFailure>) -> Void) {
+    static func start(
+        _ argv: [String], timeout: Duration, ended: @escaping @Sendable (Result<Secret, KeyCommandFailure>) -> Void
+    ) {
         Task { ended(await run(argv, timeout: timeout)) }
     }
 
     private static func run(_ argv: [String], timeout: Duration) async -> Result<Secret, KeyCommandFailure> {
         guard let program = argv.first else { return .failure(KeyCommandFailure(message: "api_key_command is empty.")) }
-        let work = Task { () async -> Result<Secret, KeyCommandFailure> in await capture(program, Array(argv.dropFirst())) }
+        let work = Task { () async -> Result<Secret, KeyCommandFailure> in
+            await capture(program, Array(argv.dropFirst()))
+        }
         let clock = Task {
             try await Task.sleep(for: timeout)
             work.cancel()
@@ -35,7 +40,8 @@ enum KeyCommand {
         let isLate = clock.isCancelled ? false : work.isCancelled
         clock.cancel()
         return isLate
-            ? .failure(KeyCommandFailure(message: "The key command '\(program)' did not end within api_key_command_timeout."))
+            ? .failure(
+                KeyCommandFailure(message: "The key command '\(program)' did not end within api_key_command_timeout."))
             : result
     }
 
@@ -47,16 +53,20 @@ enum KeyCommand {
         do {
             let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
             let outcome = try await Subprocess.run(
-                executable, arguments: Arguments(arguments), environment: environment, platformOptions: options, input: .none,
+                executable, arguments: Arguments(arguments), environment: environment, platformOptions: options,
+                input: .none,
                 output: .bytes(limit: outputLimit), error: .string(limit: 4096))
             guard outcome.terminationStatus.isSuccess else {
                 let words = outcome.standardError.split(separator: "\n").first.map { ": \($0)" } ?? ""
                 return .failure(
-                    KeyCommandFailure(message: "The key command '\(program)' failed (\(outcome.terminationStatus))\(words)"))
+                    KeyCommandFailure(
+                        message: "The key command '\(program)' failed (\(outcome.terminationStatus))\(words)"))
             }
             guard let secret = Secret(keyText: outcome.standardOutput) else {
                 return .failure(
-                    KeyCommandFailure(message: "The key command '\(program)' printed nothing, or more than one line of visible ASCII."))
+                    KeyCommandFailure(
+                        message: "The key command '\(program)' printed nothing, or more than one line of visible ASCII."
+                    ))
             }
             return .success(secret)
         } catch {

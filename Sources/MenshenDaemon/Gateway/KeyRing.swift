@@ -61,7 +61,8 @@ final class KeyRing {
     private func credential(_ name: String) -> Lookup {
         guard let directory = credentialsDirectory else {
             return .failed(
-                "Its key is the systemd credential '\(name)', but $CREDENTIALS_DIRECTORY is not set. Add LoadCredential=\(name):FILE to menshen.service, or use api_key_file.")
+                "Its key is the systemd credential '\(name)', but $CREDENTIALS_DIRECTORY is not set. Add LoadCredential=\(name):FILE to menshen.service, or use api_key_file."
+            )
         }
         return read(directory + "/" + name, isCredential: true)
     }

@@ -38,7 +38,10 @@ struct LocalAnswer {
         [
             ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
             // A browser lists what it wants; every header that passes upstream anyway may be sent.
-            ("Access-Control-Allow-Headers", "authorization, content-type, x-api-key, api-key, x-goog-api-key, anthropic-version, anthropic-beta, openai-beta, x-stainless-arch, x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout, idempotency-key, user-agent, anthropic-dangerous-direct-browser-access"),
+            (
+                "Access-Control-Allow-Headers",
+                "authorization, content-type, x-api-key, api-key, x-goog-api-key, anthropic-version, anthropic-beta, openai-beta, x-stainless-arch, x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout, idempotency-key, user-agent, anthropic-dangerous-direct-browser-access"
+            ),
             ("Access-Control-Max-Age", "600"),
         ]
     }

@@ -61,7 +61,8 @@ package final class Events: Sendable {
 
     package func configurationBroken(_ fault: String, _ path: String) {
         write(
-            .configurationBroken, "No usable configuration: every request is answered 503 until a reload finds one. \(fault)",
+            .configurationBroken,
+            "No usable configuration: every request is answered 503 until a reload finds one. \(fault)",
             [("MENSHEN_CONFIG", path), ("MENSHEN_FAULT", fault)])
     }
 
@@ -75,7 +76,8 @@ package final class Events: Sendable {
     func peerRefused(_ peer: PeerIdentity, _ listener: String) {
         guard isAllowed(.peerRefused) else { return }
         write(
-            .peerRefused, "Refused uid \(peer.uid) (pid \(peer.pid)) on \(listener): this instance serves its own user only.",
+            .peerRefused,
+            "Refused uid \(peer.uid) (pid \(peer.pid)) on \(listener): this instance serves its own user only.",
             [
                 ("MENSHEN_CALLER_UID", "\(peer.uid)"), ("MENSHEN_CALLER_PID", "\(peer.pid)"),
                 ("MENSHEN_LISTENER", listener),

@@ -19,7 +19,9 @@ package enum ConfigurationFile {
             let hint = error.code == FileReading.notFound ? "'menshen config init' writes a commented one there" : nil
             return DecodedConfiguration(
                 configuration: nil,
-                diagnostics: [Diagnostic(.error, file: path, line: 0, column: 0, message: "cannot be read: \(error)", hint: hint)])
+                diagnostics: [
+                    Diagnostic(.error, file: path, line: 0, column: 0, message: "cannot be read: \(error)", hint: hint)
+                ])
         }
     }
 
@@ -29,7 +31,8 @@ package enum ConfigurationFile {
         let holdsKey = configuration.providers.contains { if case .inline = $0.key { true } else { false } }
         guard holdsKey else { return nil }
         return Diagnostic(
-            .warning, file: path, line: 0, column: 0, message: "other users may read this file (mode 0\(String(mode, radix: 8)))",
+            .warning, file: path, line: 0, column: 0,
+            message: "other users may read this file (mode 0\(String(mode, radix: 8)))",
             hint: "chmod 600 \(path)")
     }
 }

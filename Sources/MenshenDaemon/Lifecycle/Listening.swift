@@ -42,14 +42,16 @@ final class Listening {
         switch socket.kind {
         case .unix:
             sockets.append(
-                ListeningSocket(descriptor: socket.descriptor, kind: .unix(path: socket.address), name: "unix:\(socket.address)"))
+                ListeningSocket(
+                    descriptor: socket.descriptor, kind: .unix(path: socket.address), name: "unix:\(socket.address)"))
         case .tcp:
             let port = (try? TCPListener.port(of: socket.descriptor)) ?? 0
             let address = String(socket.address[..<(socket.address.lastIndex(of: ":") ?? socket.address.endIndex)])
             let bare = address.first == "[" ? String(address.dropFirst().dropLast()) : address
             sockets.append(
                 ListeningSocket(
-                    descriptor: socket.descriptor, kind: .tcp(addresses: [bare], port: port), name: "tcp:\(socket.address)"))
+                    descriptor: socket.descriptor, kind: .tcp(addresses: [bare], port: port),
+                    name: "tcp:\(socket.address)"))
         }
     }
 
@@ -68,7 +70,8 @@ final class Listening {
                 let shown = literal.contains(":") ? "[\(literal)]" : literal
                 sockets.append(
                     ListeningSocket(
-                        descriptor: fd, kind: .tcp(addresses: [literal], port: address.port), name: "tcp:\(shown):\(address.port)"))
+                        descriptor: fd, kind: .tcp(addresses: [literal], port: address.port),
+                        name: "tcp:\(shown):\(address.port)"))
                 bound += 1
             } catch {
                 if address.addresses.count > 1, literal.contains(":"), case .noSuchAddress = error { continue }

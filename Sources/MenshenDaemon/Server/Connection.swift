@@ -49,34 +49,19 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// True while the answer's record is not safe yet: nothing goes down.
     var isHeld = false
     private var isMarked = false
+    /// When the connection began to wait for a request, in monotonic microseconds.
+    private var waitingSince: UInt64
     private var mayContinue = false
-    /// A Host that was found to be ours; a connection names the same one in each request.
-    private var ownHost: ArraySlice<UInt8> = []
-    private var judged: (snapshot: Snapshot, shown: ArraySlice<UInt8>, verdict: TokenGate.Verdict)?
+    /// What was found of the last request's Host and token.
+    var familiarity = Familiarity()
 
     init(_ fd: Int32, _ listener: Listener, _ caller: CallerRecord, _ worker: Worker) {
         self.fd = fd
         self.listener = listener
         self.caller = caller
         self.worker = worker
+        waitingSince = worker.now
     }
-
-    func hasNamedOwnHost(_ head: RequestHead) -> Bool {
-        head.host.map { !ownHost.isEmpty && head.bytes[$0] == ownHost } ?? false
-    }
-
-    /// The token gate's verdict; the same header on the same connection is judged once, which saves its SHA-256.
-    func judgeToken(_ head: RequestHead, _ queryKey: String?, _ snapshot: Snapshot) -> TokenGate.Verdict {
-        let shown = TokenGate.onlyCredential(head)
-        if let known = judged, let shown, queryKey == nil, known.snapshot === snapshot, known.shown == shown {
-            return known.verdict
-        }
-        let verdict = snapshot.tokens.judge(head, queryKey: queryKey)
-        if let shown, queryKey == nil, case .valid = verdict { judged = (snapshot, ArraySlice(Array(shown)), verdict) }
-        return verdict
-    }
-
-    func remember(host head: RequestHead) { ownHost = head.host.map { ArraySlice(Array(head.bytes[$0])) } ?? [] }
 
     var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// No request has begun.
@@ -188,7 +173,8 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// Malformed input: what follows cannot be trusted, so the connection ends with the answer.
     private func refuse(_ error: HTTPError) {
         let problem = Problem(
-            error == .bodyTooLarge || error == .headTooLarge ? .requestTooLarge : .malformedRequest, status: error.status,
+            error == .bodyTooLarge || error == .headTooLarge ? .requestTooLarge : .malformedRequest,
+            status: error.status,
             error.explanation)
         if let exchange {
             exchange.fail(problem)
@@ -298,8 +284,10 @@ final class Connection: ReadinessHandler, TimerHandler {
         exchange = nil
         // A body that was not read to its end hides where the next request begins.
         let isBodyRead = if case .answering = phase { true } else { false }
-        if keepAlive, isBodyRead, !worker.isDraining {
+        if keepAlive, isBodyRead {
+            // Also while draining: the answer's head has promised it, so the caller may be sending already.
             phase = .head
+            waitingSince = worker.now
             setTimer(worker.settings.idleTimeout)
             isReadingPaused = false
             updateInterest()
@@ -345,8 +333,11 @@ final class Connection: ReadinessHandler, TimerHandler {
         phase = .lingering(heard: heard)
     }
 
-    /// Keep-alive ends for a connection without a request.
-    func closeIfIdle() {
+    /// Keep-alive ends for a connection that has waited for a request since `time` or longer.
+    func closeIfIdle(since time: UInt64) {
+        guard isIdle, waitingSince <= time else { return }
+        // A request may have arrived after the loop looked.
+        read()
         if isIdle { close() }
     }
 

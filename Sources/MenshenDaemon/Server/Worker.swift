@@ -254,7 +254,7 @@ final class Worker: TimerHandler {
     func timerFired(_ timer: Timer) {
         let isOver = reactor.now >= drainDeadline
         for connection in Array(connections.values) {
-            if isOver { connection.abort() } else { connection.closeIfIdle() }
+            if isOver { connection.abort() } else { connection.closeIfIdle(since: reactor.now - Self.drainGrace) }
         }
         if !isOver { reactor.timers.set(drainTimer, at: min(reactor.now + Self.drainGrace, drainDeadline)) }
         endDrainIfDone()

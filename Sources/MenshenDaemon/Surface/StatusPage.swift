@@ -22,7 +22,7 @@ enum StatusPage {
         <header><h1>menshen</h1><p>\(escape(status.board.version)) · pid \(status.board.pid) · up \(duration(status.uptimeSeconds)) · \(stateMark(status))</p></header>
         \(warnings(status))
         <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
-        <p>\(status.connections) open connections. Configuration <code>\(escape(status.board.configuration))</code>,
+        <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,
         records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).</p></section>
         <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th></tr></thead>
         <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
@@ -67,10 +67,12 @@ enum StatusPage {
     }
 
     private static func requestRow(_ row: RequestSummary) -> String {
-        let request = row.count > 1 || row.method == nil ? "\(row.count) refusals" : "\(row.method ?? "") \(row.path ?? "")"
+        let request =
+            row.count > 1 || row.method == nil ? "\(row.count) refusals" : "\(row.method ?? "") \(row.path ?? "")"
         let isGood = row.endState == EndState.complete.rawValue && (row.status ?? 0) < 400
         let cells = [
-            "<td class=\"n\">\(clock(row.id.microseconds))</td>", "<td>\(escape(caller(row)))</td>", "<td>\(escape(request))</td>",
+            "<td class=\"n\">\(clock(row.id.microseconds))</td>", "<td>\(escape(caller(row)))</td>",
+            "<td>\(escape(request))</td>",
             "<td>\(escape(row.provider ?? ""))</td>", "<td>\(escape(row.model ?? ""))</td>",
             "<td class=\"n\">\(row.status.map(String.init) ?? "")</td>",
             "<td class=\"\(isGood ? "ok" : "bad")\">\(escape(row.problem.map { "\(row.endState): \($0)" } ?? row.endState))</td>",
@@ -81,7 +83,7 @@ enum StatusPage {
     }
 
     private static func caller(_ row: RequestSummary) -> String {
-        row.tokenName ?? row.unit ?? row.executable ?? row.callerUID.map { "uid \($0)" } ?? "unknown"
+        row.tokenName ?? row.unit ?? row.executable ?? row.callerUID.map { "uid \($0)" } ?? "no token"
     }
 
     static func escape(_ text: String) -> String {
@@ -108,7 +110,8 @@ enum StatusPage {
     /// Time of day; the page shows the last minutes.
     private static func clock(_ micros: Int64) -> String {
         let seconds = micros / 1_000_000 % 86_400
-        return [seconds / 3600, seconds / 60 % 60, seconds % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+        return [seconds / 3600, seconds / 60 % 60, seconds % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(
+            separator: ":")
     }
 
     // MARK: JSON
@@ -120,7 +123,9 @@ enum StatusPage {
             if let value { field.append(json: value) } else { field.append(contentsOf: "null".utf8) }
             return String(decoding: field, as: UTF8.self)
         }
-        func number(_ key: String, _ value: (some BinaryInteger)?) -> String { "\"\(key)\":\(value.map { "\($0)" } ?? "null")" }
+        func number(_ key: String, _ value: (some BinaryInteger)?) -> String {
+            "\"\(key)\":\(value.map { "\($0)" } ?? "null")"
+        }
         let providers = status.providers.map {
             "{\(text("name", $0.name)),\(text("kind", $0.kind)),\(text("base_url", $0.baseURL)),\(text("key_source", $0.keySource)),\(number("weight", $0.weight))}"
         }
@@ -137,7 +142,8 @@ enum StatusPage {
         }
         let fields = [
             text("version", status.board.version), number("pid", status.board.pid),
-            text("state", status.isDraining ? "stopping" : status.fault == nil ? "serving" : "broken"), text("fault", status.fault),
+            text("state", status.isDraining ? "stopping" : status.fault == nil ? "serving" : "broken"),
+            text("fault", status.fault),
             number("uptime_seconds", status.uptimeSeconds), number("connections", status.connections),
             text("configuration", status.board.configuration), text("database", status.board.database),
             text("database_fault", status.store.degraded), number("rows_written", status.store.rowsWritten),

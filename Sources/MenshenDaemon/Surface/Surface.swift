@@ -41,12 +41,24 @@ extension Exchange {
             let isWell = runtime.snapshot.fault == nil
             answer(
                 LocalAnswer(
-                    status: isWell ? 200 : 503, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+                    status: isWell ? 200 : 503,
+                    fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
                     body: Array(#"{"status":"\#(isWell ? "ok" : "configuration broken")"}\#n"#.utf8)))
-        case .page: present { StatusPage.html($0) } fields: { Self.pageFields }
-        case .status: present { StatusPage.json($0) } fields: { [("Content-Type", "application/json"), ("Cache-Control", "no-store")] }
+        case .page:
+            present {
+                StatusPage.html($0)
+            } fields: {
+                Self.pageFields
+            }
+        case .status:
+            present {
+                StatusPage.json($0)
+            } fields: {
+                [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+            }
         case .unknown:
-            throw Problem(.notFound, status: 404, "There is no such page. menshen's own are / and /_menshen/{health,status}.")
+            throw Problem(
+                .notFound, status: 404, "There is no such page. menshen's own are / and /_menshen/{health,status}.")
         }
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-
 /// The words of the article and of ai-menshen: one dash, no subcommand.
 enum ArticleForms {
     /// Arguments as the parser knows them. Anything that is not one of those forms is left alone.
