@@ -6,6 +6,9 @@ internal import Glibc
 
 /// What libcurl wants of the loop that drives it.
 package protocol MultiDelegate: AnyObject {
+    /// libcurl has opened a socket: whatever is known under its number is of one that is closed. libcurl (7.88) closes a
+    /// socket without a word while its connection, handshake included, is not made.
+    func opened(_ socket: Int32)
     /// Poll the socket for this; it stays known until `forget`.
     func want(_ socket: Int32, readable: Bool, writable: Bool)
     /// Nothing is wanted of the socket for now; `isOwn` tells a connection, which may be used again, from a socket of
@@ -101,6 +104,7 @@ package final class MultiHandle {
 
     func opened(_ socket: Int32) -> Int32 {
         connections.insert(socket)
+        delegate.opened(socket)
         return CURL_SOCKOPT_OK
     }
 

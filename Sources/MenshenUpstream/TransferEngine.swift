@@ -84,6 +84,11 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
 
     // MARK: libcurl → reactor
 
+    package func opened(_ socket: Int32) {
+        if Int(socket) < wanted.count { wanted[Int(socket)] = [] }
+        reactor.forget(socket)
+    }
+
     package func want(_ socket: Int32, readable: Bool, writable: Bool) {
         while wanted.count <= Int(socket) { wanted.append([]) }
         var interest: Readiness = []

@@ -57,10 +57,14 @@ package final class Reactor {
     package func want(_ fd: Int32, _ interest: Readiness) {
         guard isRegistered(fd), slots[Int(fd)].interest != interest else { return }
         slots[Int(fd)].interest = interest
+        let token = Self.token(fd, slots[Int(fd)].generation)
         do {
-            try epoll.modify(fd, interest, token: Self.token(fd, slots[Int(fd)].generation))
+            try epoll.modify(fd, interest, token: token)
         } catch {
-            preconditionFailure("a registered descriptor left epoll: \(error)")
+            // libcurl closes some sockets without a word; this is another one of the same number.
+            do { try epoll.add(fd, interest, token: token) } catch {
+                preconditionFailure("a registered descriptor left epoll: \(error)")
+            }
         }
     }
 

@@ -73,6 +73,16 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == masked)
     }
 
+    @Test(arguments: [
+        ("", ""), ("a sk-CANARY-12", "a ************"), ("sk-CANARY-1234", "**************"), ("task", "task"),
+        ("a sk-", "a ***"), ("sk-CANARY-12 b", "sk-CANARY-12 b"), ("sk-CANARY-1s", "sk-CANARY-1*"),
+    ])
+    func `what a cut left of a secret at the end of a text is covered`(_ text: String, _ masked: String) {
+        var bytes = Array(text.utf8)
+        secret.maskBeginning(atEndOf: &bytes)
+        #expect(String(decoding: bytes, as: UTF8.self) == masked)
+    }
+
     @Test func `a secret too short to be one masks nothing`() {
         var bytes = Array("aaaaaa".utf8)
         Secret("aaa").mask(in: &bytes)

@@ -45,6 +45,16 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
         }
     }
 
+    /// Overwrites the end of a text that was cut off within the secret.
+    package func maskBeginning(atEndOf text: inout [UInt8]) {
+        guard bytes.count >= 4 else { return }
+        for count in stride(from: min(bytes.count, text.count), to: 0, by: -1)
+        where text[(text.count - count)...].elementsEqual(bytes[..<count]) {
+            for place in text.count - count..<text.count { text[place] = UInt8(ascii: "*") }
+            return
+        }
+    }
+
     package var description: String { "<secret>" }
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }

@@ -15,10 +15,13 @@ struct BodyCapture {
         if room > 0 { bytes.append(contentsOf: piece.prefix(room)) }
     }
 
-    /// The bytes, with each known key overwritten by asterisks.
+    /// The bytes, with each known key overwritten by asterisks, and what the limit left of one at the end.
     func masked(_ keys: [Secret]) -> [UInt8] {
         var copy = bytes
-        for key in keys { key.mask(in: &copy) }
+        for key in keys {
+            key.mask(in: &copy)
+            if copy.count == limit { key.maskBeginning(atEndOf: &copy) }
+        }
         return copy
     }
 }
