@@ -93,7 +93,7 @@ let package = Package(
             ]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
-        tests("MenshenDaemonTests", ["menshen", "TestSupport"]),
+        tests("MenshenDaemonTests", ["menshen", "TestSupport", "Linux"]),
         tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),
     ],

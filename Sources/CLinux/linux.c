@@ -22,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,10 +87,23 @@ int clinux_epoll_wait(int epoll, struct clinux_event *events, int capacity, int6
 
 int clinux_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
+/* Kernel's number of the thread that reads the signal descriptor. */
+static volatile pid_t signal_reader;
+
+static void hand_over(int signal) {
+    int saved = errno;
+    syscall(SYS_tgkill, getpid(), signal_reader, signal);
+    errno = saved;
+}
+
 int clinux_signalfd(const int *signals, size_t count) {
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    signal_reader = (pid_t)syscall(SYS_gettid);
+    struct sigaction action = {.sa_handler = hand_over, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < count; i++)
+        if (sigaction(signals[i], &action, NULL) < 0) return -errno;
     int rc = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (rc != 0) return -rc;
     return result(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));

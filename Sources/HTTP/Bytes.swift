@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Character classes of RFC 9110 §5.6, as one table of bits.
+/// Character classes of RFC 9110 §5.6.
 package enum ByteClass {
-    private static let token: UInt8 = 1
-    private static let value: UInt8 = 2
-    private static let target: UInt8 = 4
+    /// tchar, a bit for each: digits, letters and !#$%&'*+-.^_`|~
+    private static let tokensBelow64: UInt64 = 0x03FF_6CFA_0000_0000
+    private static let tokensFrom64: UInt64 = 0x57FF_FFFF_C7FF_FFFE
 
-    private static let table: [UInt8] = (0...255).map { byte -> UInt8 in
-        var bits: UInt8 = 0
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: bits |= token
-        default: if "!#$%&'*+-.^_`|~".utf8.contains(UInt8(byte)) { bits |= token }
-        }
-        // VCHAR, SP, HTAB and obs-text; no other control byte.
-        if byte == 9 || (byte >= 0x20 && byte != 0x7F) { bits |= value }
-        // A request target is visible ASCII; a fragment never goes on the wire.
-        if byte > 0x20 && byte < 0x7F && byte != 0x23 { bits |= target }
-        return bits
+    @inline(__always) package static func isToken(_ byte: UInt8) -> Bool {
+        let bits = byte < 64 ? tokensBelow64 : byte < 128 ? tokensFrom64 : 0
+        return bits &>> UInt64(byte) & 1 != 0
     }
 
-    @inline(__always) package static func isToken(_ byte: UInt8) -> Bool { table[Int(byte)] & token != 0 }
-    @inline(__always) package static func isValue(_ byte: UInt8) -> Bool { table[Int(byte)] & value != 0 }
-    @inline(__always) package static func isTarget(_ byte: UInt8) -> Bool { table[Int(byte)] & target != 0 }
+    /// VCHAR, SP, HTAB and obs-text; no other control byte.
+    @inline(__always) package static func isValue(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != 0x7F || byte == 0x09
+    }
+
+    /// Visible ASCII; a fragment never goes on the wire.
+    @inline(__always) package static func isTarget(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#")
+    }
+
     @inline(__always) package static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 }
 

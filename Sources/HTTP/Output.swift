@@ -8,6 +8,12 @@ extension [UInt8] {
         unsafe append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    /// Appends a part of the bytes, in one move.
+    mutating func append(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) {
+        // SAFETY: the span keeps the memory alive during the call, and the slice checks the range.
+        unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0[range]) }
+    }
+
     package mutating func append(decimal number: Int) {
         if number >= 10 { append(decimal: number / 10) }
         append(UInt8(48 + number % 10))

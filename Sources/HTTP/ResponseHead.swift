@@ -32,6 +32,8 @@ package struct ResponseHead: Sendable {
     /// Larger heads than any provider sends; nginx stops at 32 KiB in its default build-up.
     package static let maxBytes = 128 << 10
 
+    private static let protocolName = Array("http/".utf8)
+
     package private(set) var status = 0
     package private(set) var contentLength: Int?
     package private(set) var isComplete = false
@@ -56,7 +58,9 @@ package struct ResponseHead: Sendable {
 
     /// Takes one line with its line end, as libcurl's header callback gets it.
     package mutating func add(_ line: borrowing Span<UInt8>) throws(Fault) -> LineVerdict {
-        if line.count > 5, line.equals(Array("http/".utf8), in: 0..<5), !isComplete || isInterim {
+        if line.count > 5, line[4] == UInt8(ascii: "/"), line.equals(Self.protocolName, in: 0..<5),
+            !isComplete || isInterim
+        {
             reset()
             try readStatusLine(line)
             return .more
@@ -98,7 +102,7 @@ package struct ResponseHead: Sendable {
         while start < line.count, line[start] == 0x20 { start += 1 }
         var end = start
         while end < line.count, ByteClass.isValue(line[end]) { end += 1 }
-        bytes += line.copy(start..<end)
+        bytes.append(line, start..<end)
         reason = 0..<bytes.count
     }
 
@@ -106,7 +110,7 @@ package struct ResponseHead: Sendable {
         let offset = bytes.count
         let field: RequestHead.Field
         do { (field, _) = try FieldLine.read(line, from: 0) } catch { throw .malformed }
-        bytes += line.copy(0..<line.count)
+        bytes.append(line, 0..<line.count)
         let name = field.name.lowerBound + offset..<field.name.upperBound + offset
         let value = field.value.lowerBound + offset..<field.value.upperBound + offset
         switch field.known {
@@ -128,7 +132,7 @@ package struct ResponseHead: Sendable {
         // RFC 9110 §6.5.1: framing, routing and authentication fields are no trailers.
         if field.known != nil { return }
         let offset = bytes.count
-        bytes += line.copy(field.name.lowerBound..<field.value.upperBound)
+        bytes.append(line, field.name.lowerBound..<field.value.upperBound)
         trailers.append(offset..<bytes.count)
     }
 

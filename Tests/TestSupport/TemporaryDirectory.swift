@@ -60,6 +60,29 @@ package final class TemporaryDirectory: Sendable {
         }
     }
 
+    /// The text of every file in a directory and those below it.
+    package static func contents(_ path: String) -> [String] {
+        names(path).flatMap { name in
+            let entry = "\(path)/\(name)"
+            return names(entry).isEmpty ? [read(entry) ?? ""] : contents(entry)
+        }
+    }
+
+    /// What a directory holds; nothing for a file or a link.
+    private static func names(_ path: String) -> [String] {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0, let directory = fdopendir(descriptor) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
     /// Permission bits; nil if nothing is there.
     package static func mode(_ path: String) -> UInt32? {
         var status = stat()
@@ -67,15 +90,7 @@ package final class TemporaryDirectory: Sendable {
     }
 
     private static func removeAll(_ path: String) {
-        if let directory = opendir(path) {
-            while let entry = readdir(directory) {
-                let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                if name != ".", name != ".." { removeAll("\(path)/\(name)") }
-            }
-            closedir(directory)
-        }
+        for name in names(path) { removeAll("\(path)/\(name)") }
         Glibc.remove(path)
     }
 }

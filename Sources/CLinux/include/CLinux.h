@@ -26,7 +26,9 @@ int clinux_epoll_remove(int epoll, int fd);
 int clinux_epoll_wait(int epoll, struct clinux_event *events, int capacity, int64_t timeout_us);
 
 int clinux_eventfd(void);
-/* A descriptor that becomes readable when one of `signals` arrives; the signals are blocked in the calling thread. */
+/* A descriptor that becomes readable when one of `signals` arrives; the signals are blocked in the calling thread, which
+ * is to be the one that reads it. A library's thread that has them unblocked (Subprocess's waits in epoll_pwait with an
+ * empty mask) hands them over to that thread instead of dying of them. */
 int clinux_signalfd(const int *signals, size_t count);
 
 enum { CLINUX_UNIX = 1, CLINUX_TCP4 = 2, CLINUX_TCP6 = 3, CLINUX_OTHER = 4 };

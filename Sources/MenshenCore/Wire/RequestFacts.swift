@@ -55,7 +55,7 @@ package struct JSONScanner {
         guard take(UInt8(ascii: "{")) else { return }
         while true {
             skipSpace()
-            guard let key = string(maxBytes: 64) ?? skippedString() else { return }
+            guard let key = key() else { return }
             skipSpace()
             guard take(UInt8(ascii: ":")) else { return }
             skipSpace()
@@ -101,8 +101,19 @@ package struct JSONScanner {
         return nil
     }
 
-    /// A key longer than any of ours: passed over, and named by nothing we look for.
-    private mutating func skippedString() -> String? { skipString() ? "" : nil }
+    /// The key that is next. Only a key that could be one of ours becomes text: as long as the longest of them, or with
+    /// an escape in it. The others are passed over, and named by nothing we look for.
+    private mutating func key() -> String? {
+        let start = index
+        guard skipString() else { return nil }
+        let length = index - start - 2
+        guard length <= 6 || bytes[start..<index].contains(0x5C) else { return "" }
+        let end = index
+        index = start
+        let text = string(maxBytes: 64)
+        index = end
+        return text ?? ""
+    }
 
     private mutating func escape() -> Unicode.Scalar? {
         guard index < bytes.count else { return nil }

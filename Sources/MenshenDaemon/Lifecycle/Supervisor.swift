@@ -32,6 +32,7 @@ final class Supervisor: TimerHandler {
     private lazy var lookTimer = Timer(self)
     private lazy var watchdogTimer = Timer(self)
     private var awaitedPongs = 0
+    private var awaitedInstalls = 0
     private var running = 0
     private var stopReason: String?
     private var exitCode: Int32 = 0
@@ -105,7 +106,7 @@ final class Supervisor: TimerHandler {
     private func reload() {
         guard stopReason == nil else { return }
         notifier.reloading()
-        defer { notifier.ready(status: statusLine) }
+        defer { if awaitedInstalls == 0 { notifier.ready(status: statusLine) } }
         let loaded = ConfigurationFile.load(configurationPath)
         for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
         guard let configuration = loaded.configuration else {
@@ -114,8 +115,16 @@ final class Supervisor: TimerHandler {
         if let fault = forbidden(configuration) { return events.reloadFailed(fault, configurationPath) }
         warnOfFixed(configuration)
         snapshot = Snapshot(configuration)
+        awaitedInstalls += contexts.count
         for context in contexts { context.mailbox.post(.install(snapshot)) }
+    }
+
+    /// A reload is done, a revoked token useless, when every worker goes by it.
+    private func installed() {
+        awaitedInstalls -= 1
+        if awaitedInstalls > 0 { return }
         events.reloaded(configurationPath)
+        if stopReason == nil { notifier.ready(status: statusLine) }
     }
 
     /// A reload must not open a listener that a start would refuse.
@@ -161,6 +170,7 @@ final class Supervisor: TimerHandler {
         case .pong:
             awaitedPongs -= 1
             if awaitedPongs == 0 { notifier.watchdog() }
+        case .installed: installed()
         case .ended(let index, let failure):
             running -= 1
             if let failure {

@@ -215,7 +215,9 @@ final class Worker: TimerHandler {
         case .key(let index, let generation, let result): keyArrived(index, generation, result)
         case .recent(let id, let rows):
             if let (_, body) = pages.removeValue(forKey: id) { body(rows) }
-        case .install(let snapshot): install(snapshot)
+        case .install(let snapshot):
+            install(snapshot)
+            context.control.post(.installed)
         case .drain(let deadline): drain(until: deadline)
         case .ping: context.control.post(.pong(worker: context.index))
         }

@@ -42,6 +42,8 @@ final class WorkerContext: Sendable, ReceiptSink {
 /// What workers tell the thread that supervises them.
 enum ControlMessage: Sendable {
     case pong(worker: Int)
+    /// Requests that begin from now on go by the last configuration that was sent.
+    case installed
     /// The worker's loop has ended; a text says why if that was not asked for.
     case ended(worker: Int, failure: String?)
 }

@@ -115,6 +115,24 @@ struct KeyCommandTests {
         }
     }
 
+    @Test func `signals work as ever after a command has run`() throws {
+        let go = try Signal()
+        try Stage.run(Self.setting("echo k")) { call in
+            if call.request.target == "/v1/slow" { try go.wait() }
+            try call.reply(body: "whole")
+        } _: { stage throws in
+            #expect(try stage.ask().status == 200)
+            for _ in 0..<5 { try stage.daemon.reload() }
+            #expect(try stage.ask().status == 200)
+            let caller = try stage.caller()
+            try caller.request("GET", "/v1/slow")
+            try stage.daemon.beginStop()
+            go.raise()
+            #expect(try caller.answer().text == "whole")
+            #expect(try stage.daemon.process.wait() == .code(0))
+        }
+    }
+
     @Test func `a caller that leaves while the command runs is forgotten`() throws {
         let directory = try TemporaryDirectory()
         let script = "while [ ! -e \(directory.path("go")) ]; do sleep 0.05; done; echo k"

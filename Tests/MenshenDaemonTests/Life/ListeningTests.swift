@@ -117,13 +117,18 @@ struct ListeningTests {
         }
     }
 
-    @Test func `a second menshen with the same database serves without it or says why not`() throws {
+    @Test func `a second menshen with the same database says who has it`() throws {
         try Stage.run {
             try $0.reply()
         } _: { stage throws in
+            // The database is opened after the start; a record says that it is.
+            #expect(try stage.ask().status == 200)
             let second = try TemporaryDirectory()
             let daemon = try DaemonUnderTest(
                 "[storage.sqlite]\npath = \"\(stage.daemon.databasePath)\"\n" + Self.configuration, in: second)
+            let caller = try RawClient(unix: daemon.socketPath)
+            try caller.request("GET", "/v1/models")
+            #expect(try caller.answer().status >= 500)
             #expect(daemon.log.contains("another menshen (process \(stage.daemon.process.pid)) uses it"))
             _ = try daemon.stop()
             #expect(try stage.ask().status == 200)

@@ -29,7 +29,7 @@ struct PlainAnswerTests {
         try Stage.run {
             try $0.reply()
         } _: { stage throws in
-            let target = "/v1/a%2Fb/c%20d;e=f//g?x=1&y=%20&z&=&x=1+2"
+            let target = "/v1/a%2Fb/c%20d;e=f/g?x=1&y=%20&z&=&x=1+2"
             _ = try stage.ask("GET", target)
             #expect(stage.upstream.requests.first?.target == target)
         }
