@@ -5,6 +5,7 @@
 Runs in a mount namespace of its own, where /run and the disk are small file systems in memory.
 """
 
+import atexit
 import os
 import shutil
 import socket
@@ -21,6 +22,7 @@ INSIDE = "MENSHEN_E2E_NAMESPACE"
 
 def mount(path, size):
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "menshen-e2e", path], check=True)
+    atexit.register(subprocess.run, ["umount", "-l", path])
 
 
 def enter():
@@ -152,7 +154,6 @@ api_key = "sk-real"
     equal(told, {(503, "refused", "audit_unavailable")}, "those that were refused are recorded as refused")
     equal([row["integrity_check"] for row in daemon.rows("PRAGMA integrity_check")], ["ok"], "PRAGMA integrity_check")
     equal(daemon.stop(), 0, "SIGTERM ends it with 0")
-    subprocess.run(["umount", disk])
 
 
 if os.environ.get(INSIDE):
