@@ -36,6 +36,9 @@ package enum SocketIO {
     /// Says that no more is coming, and keeps reading.
     package static func finishWriting(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
 
+    /// Refuses new connections, and resets those that wait; never on a socket that systemd shares.
+    package static func stopListening(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_RDWR)) }
+
     /// Makes close(2) send a reset, so that an answer that only the end of the connection delimits does not look whole.
     package static func resetOnClose(_ fd: Int32) {
         var option = linger(l_onoff: 1, l_linger: 0)

@@ -104,7 +104,8 @@ package final class Daemon {
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
         announce(addresses, board, events)
         let supervisor = try Supervisor(
-            snapshot: snapshot, configurationPath: configurationPath, listening: listening, store: store,
+            snapshot: snapshot, configurationPath: configurationPath, allowsUnsafe: options.unsafeListen,
+            listening: listening, store: store,
             events: events,
             gate: gate, board: board, notifier: notifier)
         ProcessMemory.releaseStartUpCode()

@@ -73,6 +73,8 @@ final class KeyRing {
         do {
             let file = try PrivateFile.read(path, allowGroup: isCredential)
             guard let secret = Secret(keyText: file.bytes) else {
+                // It is being rewritten in place, as a shell's > does: empty first.
+                if let known = files[path] { return .ready(known.secret) }
                 return .failed("The key file \(path) is empty, or holds more than one line of visible ASCII.")
             }
             files[path] = FileKey(secret: secret, identity: file.identity)

@@ -94,6 +94,14 @@ final class Listening {
         }
     }
 
+    /// Refuses who connects from here on to a TCP socket of our own; in a socket that stays open they would wait for
+    /// nothing. Inherited ones are systemd's.
+    func closeOwnTCP() {
+        for socket in sockets.dropFirst(inherited) {
+            if case .tcp = socket.kind { SocketIO.stopListening(socket.descriptor) }
+        }
+    }
+
     /// Takes the names of our own Unix sockets away. Inherited sockets belong to systemd: they stay as they are.
     func removeNames() { for listener in own { listener.remove() } }
 

@@ -19,6 +19,8 @@ final class Supervisor: TimerHandler {
     private let reactor: Reactor
     private let control: Mailbox<ControlMessage>
     private let configurationPath: String
+    /// --unsafe-listen was given.
+    private let allowsUnsafe: Bool
     private let listening: Listening
     private let store: AuditStore
     private let events: Events
@@ -38,11 +40,13 @@ final class Supervisor: TimerHandler {
     private var exitCode: Int32 = 0
 
     init(
-        snapshot: Snapshot, configurationPath: String, listening: Listening, store: AuditStore, events: Events,
+        snapshot: Snapshot, configurationPath: String, allowsUnsafe: Bool, listening: Listening, store: AuditStore,
+        events: Events,
         gate: PeerGate, board: StatusBoard, notifier: Notifier
     ) throws {
         self.snapshot = snapshot
         self.configurationPath = configurationPath
+        self.allowsUnsafe = allowsUnsafe
         self.listening = listening
         self.store = store
         self.events = events
@@ -133,7 +137,8 @@ final class Supervisor: TimerHandler {
         let addresses = listening.tcpAddresses
         let remarks = ListenRule.remarks(
             on: addresses, isAuthenticating: configuration.authentication.enable,
-            hasToken: !configuration.authentication.tokens.isEmpty, unsafeListen: true)
+            hasToken: !configuration.authentication.tokens.isEmpty,
+            unsafeListen: allowsUnsafe || configuration.server.unsafeListen)
         if let error = remarks.first(where: { $0.severity == .error }) { return "\(error.message) (\(error.hint))." }
         if !configuration.authentication.enable {
             for address in addresses { events.authenticationDisabled(address.description) }
@@ -163,6 +168,8 @@ final class Supervisor: TimerHandler {
         events.stopping(inFlight: activity.connections, seconds: deadline / 1_000_000)
         listening.removeNames()
         for context in contexts { context.mailbox.post(.drain(deadline: Clock.monotonic() + deadline)) }
+        // By then the workers have taken what was waiting.
+        reactor.timers.set(lookTimer, at: reactor.now + 200_000)
     }
 
     private func receive(_ message: ControlMessage) {
@@ -199,6 +206,7 @@ final class Supervisor: TimerHandler {
     }
 
     private func look() {
+        if stopReason != nil { return listening.closeOwnTCP() }
         reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
         let line = statusLine
         if line != lastStatusLine, stopReason == nil {
