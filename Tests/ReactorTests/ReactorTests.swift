@@ -165,6 +165,22 @@ private final class Waker: TimerHandler {
         close(pair.there)
     }
 
+    @Test func `a descriptor closed behind our back gives its number to a successor`() throws {
+        let reactor = try Reactor()
+        let listener = Listener()
+        let (pair, successor) = (try Pair(), try Pair())
+        defer { successor.close() }
+        try reactor.register(pair.here, .writable, listener)
+        Glibc.close(pair.there)
+        // Closes the old one in the same step, as libcurl does with a connection it gives up.
+        #expect(dup2(successor.here, pair.here) == pair.here)
+        defer { Glibc.close(pair.here) }
+        reactor.want(pair.here, .readable)
+        successor.say()
+        try turn(reactor)
+        #expect(listener.reports.map(\.fd) == [pair.here])
+    }
+
     @Test func `the end of a turn comes after its reports and timers`() throws {
         let reactor = try Reactor()
         let pair = try Pair()
