@@ -71,7 +71,7 @@ enum Schema {
         FROM requests;
         """
 
-    /// The 13 characters that callers see as `x-request-id`.
+    /// The 13 characters that callers see as `x-menshen-request-id`.
     private static var textID: String {
         stride(from: 60, through: 0, by: -5)
             .map { "substr('0123456789abcdefghjkmnpqrstvwxyz', ((id >> \($0)) & 31) + 1, 1)" }

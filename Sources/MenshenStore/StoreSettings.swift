@@ -25,7 +25,7 @@ package struct StoreSettings: Sendable {
     /// settlement after a quiet time is written at once. If the process is killed meanwhile, the request is `lost`.
     package var settlementDelay: UInt64 = 5000
     /// Pause between attempts to use a database that failed.
-    package var retryInterval: UInt64 = 5_000_000
+    package var retryInterval: UInt64 = 1_000_000
     package var monotonic: @Sendable () -> UInt64 = { Clock.monotonic() }
     package var wall: @Sendable () -> UInt64 = { Clock.wall() }
 

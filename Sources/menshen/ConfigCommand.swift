@@ -55,11 +55,11 @@ struct ConfigInit: ParsableCommand {
     var print = false
 
     func run() throws {
-        if print { return Terminal.write(ConfigurationExample.text) }
+        if print { return Terminal.write(ConfigurationExample.text(for: .tcp)) }
         let path = file ?? StandardPaths.configuration
         do {
             if file == nil { try PrivateDirectory.ensure(PrivateDirectory.parent(of: path)) }
-            try FileReading.create(path, Array(ConfigurationExample.text.utf8))
+            try FileReading.create(path, Array(ConfigurationExample.text(for: .socket).utf8))
         } catch {
             Terminal.error("menshen: \(error)")
             throw ExitCode(73)

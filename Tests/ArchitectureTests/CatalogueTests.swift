@@ -33,7 +33,7 @@ import Testing
             let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
             #expect(lines.first?.hasPrefix("Subject: ") == true, "\(id)")
             #expect(lines.contains("Defined-By: menshen"), "\(id)")
-            #expect(lines.contains { $0.hasPrefix("Documentation: man:menshen") }, "\(id)")
+            #expect(lines.contains { $0.hasPrefix("Documentation: file:/usr/share/doc/menshen/") }, "\(id)")
             let body = lines.firstIndex(of: "").map { lines[$0...] } ?? []
             #expect(body.contains { !$0.isEmpty }, "\(id)")
         }

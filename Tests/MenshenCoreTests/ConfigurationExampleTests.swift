@@ -8,7 +8,7 @@ import Testing
 @Suite struct ConfigurationExampleTests {
     /// The example with every setting that is commented out put into force.
     private var uncommented: String {
-        ConfigurationExample.text.split(separator: "\n", omittingEmptySubsequences: false)
+        ConfigurationExample.text(for: .tcp).split(separator: "\n", omittingEmptySubsequences: false)
             .map { $0.hasPrefix("#") && !$0.hasPrefix("# ") && $0 != "#" ? $0.dropFirst() : $0 }
             .joined(separator: "\n")
     }
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func `the example loads with two variables set, and says nothing`() throws {
-        let decoded = ConfigurationDecoder.decode(ConfigurationExample.text, file: "config.toml") {
+        let decoded = ConfigurationDecoder.decode(ConfigurationExample.text(for: .tcp), file: "config.toml") {
             ["OPENAI_API_KEY": "sk-x", "PROXY_TOKEN": "0123456789"][$0]
         }
         #expect(decoded.diagnostics.isEmpty, "\(decoded.diagnostics)")
@@ -45,6 +45,19 @@ import Testing
         #expect(configuration.providers.count == 1)
         #expect(configuration.server == Configuration().server)
         #expect(configuration.upstream == Configuration().upstream)
+    }
+
+    @Test func `the example for a socket loads without any variable, and says nothing`() throws {
+        let text = ConfigurationExample.text(for: .socket)
+        let decoded = ConfigurationDecoder.decode(text, file: "/home/alice/.config/menshen/config.toml") { _ in nil }
+        #expect(decoded.diagnostics.isEmpty, "\(decoded.diagnostics)")
+        let configuration = try #require(decoded.configuration)
+        #expect(configuration.listen.isEmpty && configuration.authentication.tokens.isEmpty)
+        guard case .file(let path) = try #require(configuration.providers.first).key else {
+            Issue.record("the key comes from elsewhere")
+            return
+        }
+        #expect(path == "/home/alice/.config/menshen/openai.key")
     }
 
     @Test func `the example loads with every setting in force`() throws {

@@ -28,6 +28,12 @@ let configurationFaults: [FaultCase] = [
             "  hint: text stands between double quotes",
         ]),
     FaultCase(
+        name: "a key where its file belongs", text: "\(provider)api_key_file = \"sk-CANARY-1234567890\"",
+        expected: [
+            "c.toml:3:16: error: providers[].api_key_file holds what looks like a key, not the name of its place",
+            "  hint: put the key into a file of its own (mode 0600) and give that file's path",
+        ]),
+    FaultCase(
         name: "duplicate key", text: "verbose = true\nverbose = false",
         expected: [
             "c.toml:2:11: error: this is not TOML: key-value pair: cannot redefine existing boolean 'verbose'"

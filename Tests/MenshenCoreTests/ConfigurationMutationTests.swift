@@ -35,7 +35,7 @@ import Testing
         var generator = Generator(state: seed)
         let small =
             "listen = \":80\"\n[auth]\ntoken = \"${TOKEN}\"\n[[providers]]\nbase_url = \"https://x/v1\"\napi_key = \"${KEY}\"\n"
-        let origins = [small, aiMenshenFile, small, String(ConfigurationExample.text.suffix(700))].map {
+        let origins = [small, aiMenshenFile, small, String(ConfigurationExample.text(for: .tcp).suffix(700))].map {
             Array($0.utf8)
         }
         var loaded = 0

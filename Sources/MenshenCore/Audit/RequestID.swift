@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Names one request everywhere: the SQLite row, the journal entry, the caller's `x-request-id`.
+/// Names one request everywhere: the SQLite row, the journal entry, the answer's `x-menshen-request-id`.
 /// Unix microseconds in the upper bits and a sequence in the lower 12, so ids sort by time; the text form is 13
 /// characters of Crockford's base 32.
 package struct RequestID: Sendable, Hashable, CustomStringConvertible {

@@ -3,8 +3,15 @@
 
 /// The commented file that `menshen config init` and `-gen-config` print, made from the table of keys.
 package enum ConfigurationExample {
-    /// Loads as it is, given OPENAI_API_KEY and PROXY_TOKEN.
-    package static let text: String = {
+    /// What the file is for: it decides which settings are not commented out.
+    package enum Purpose {
+        /// The article's: callers over TCP with a token. Loads as it is, given OPENAI_API_KEY and PROXY_TOKEN.
+        case tcp
+        /// A socket of systemd's or our own, and a key in a file beside the configuration. Loads as it is.
+        case socket
+    }
+
+    package static func text(for purpose: Purpose) -> String {
         var lines = [
             "# menshen configuration.",
             "#",
@@ -16,16 +23,22 @@ package enum ConfigurationExample {
         ]
         for section in ConfigurationKey.sections {
             let keys = ConfigurationKey.all.filter { $0.section == section && $0.standing != .alias }
-            if !keys.isEmpty { lines += written(section, keys) }
+            if !keys.isEmpty { lines += written(section, keys, purpose) }
         }
         return lines.joined(separator: "\n")
-    }()
+    }
 
     /// The settings that a first start needs.
-    private static let active: Set<String> = [
-        "listen", "auth.enable", "auth.user", "auth.password", "auth.token", "providers[].base_url",
-        "providers[].api_key",
-    ]
+    private static func active(_ purpose: Purpose) -> Set<String> {
+        switch purpose {
+        case .tcp:
+            [
+                "listen", "auth.enable", "auth.user", "auth.password", "auth.token", "providers[].base_url",
+                "providers[].api_key",
+            ]
+        case .socket: ["auth.enable", "providers[].base_url", "providers[].api_key_file"]
+        }
+    }
 
     /// One provider each for the other places a key can come from: a provider takes only one.
     private static let furtherProviders: [(baseURL: String, keys: [String])] = [
@@ -37,27 +50,33 @@ package enum ConfigurationExample {
         ),
     ]
 
-    private static func written(_ section: String, _ keys: [ConfigurationKey]) -> [String] {
+    private static func written(_ section: String, _ keys: [ConfigurationKey], _ purpose: Purpose) -> [String] {
         var lines: [String] = []
+        let active = active(purpose)
         let isArray = section.hasSuffix("[]")
         let isActive = !isArray || keys.contains { active.contains($0.path) }
         if !section.isEmpty {
             lines.append((isActive ? "" : "#") + ConfigurationKey.header(section))
         }
-        let elsewhere = Set(furtherProviders.flatMap(\.keys).map { "providers[]." + $0 })
-        for key in keys where !elsewhere.contains(key.path) { lines += written(key) }
+        let elsewhere = Set(furtherProviders.flatMap(\.keys).map { "providers[]." + $0 }).subtracting(active)
+        // A provider takes its key from one place, so of the others only the name is shown there.
+        for key in keys where !elsewhere.contains(key.path) && (purpose == .tcp || key.path != "providers[].api_key") {
+            lines += written(key, isActive: active.contains(key.path))
+        }
         lines.append("")
         guard section == "providers[]" else { return lines }
         for provider in furtherProviders {
             lines += ["#[[providers]]", "#base_url = \"\(provider.baseURL)\""]
-            for key in keys where provider.keys.contains(key.name) { lines += written(key) }
+            for key in keys where provider.keys.contains(key.name) { lines += written(key, isActive: false) }
             lines.append("")
         }
         return lines
     }
 
-    private static func written(_ key: ConfigurationKey) -> [String] {
-        ["# " + key.documentation, (active.contains(key.path) ? "" : "#") + "\(key.name) = \(key.sample)"]
+    private static func written(_ key: ConfigurationKey, isActive: Bool) -> [String] {
+        // Beside the configuration, wherever that is.
+        let value = isActive && key.name == "api_key_file" ? "\"openai.key\"" : key.sample
+        return ["# " + key.documentation, (isActive ? "" : "#") + "\(key.name) = \(value)"]
     }
 }
 

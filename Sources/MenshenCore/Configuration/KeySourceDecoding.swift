@@ -19,13 +19,31 @@ extension ConfigurationDecoder {
         }
         // Each is read even if there are several, so that all faults show.
         let inline = section.text("api_key").flatMap { inlineKey($0, reading) }
-        let file = section.text("api_key_file").flatMap { FilePath.resolve($0, "providers[].api_key_file", reading) }
-        let credential = section.text("api_key_credential").flatMap { credentialName($0, reading) }
+        let file = section.text("api_key_file").flatMap {
+            isKeyItself($0, "providers[].api_key_file", reading)
+                ? nil : FilePath.resolve($0, "providers[].api_key_file", reading)
+        }
+        let credential = section.text("api_key_credential").flatMap {
+            isKeyItself($0, "providers[].api_key_credential", reading) ? nil : credentialName($0, reading)
+        }
         let command = command(section)
         if let inline { return .inline(inline) }
         if let file { return .file(path: file) }
         if let credential { return .credential(name: credential) }
         return command ?? .none
+    }
+
+    /// A key pasted where the name of its place belongs. Later the name is shown in errors, so it ends here, unquoted.
+    private static func isKeyItself(_ text: ExpandedText, _ name: String, _ reading: ConfigurationReading) -> Bool {
+        guard !text.text.contains("/") else { return false }
+        let isKey =
+            ["sk-", "AIza", "gsk_", "xai-", "hf_", "pplx-", "r8_"].contains(where: text.text.hasPrefix)
+            || text.text.utf8.count >= 40 && !text.text.contains(".")
+        guard isKey else { return false }
+        reading.error(
+            at: text.span, "\(name) holds what looks like a key, not the name of its place",
+            hint: "put the key into a file of its own (mode 0600) and give that file's path")
+        return true
     }
 
     private static func inlineKey(_ key: ExpandedText, _ reading: ConfigurationReading) -> Secret? {

@@ -11,6 +11,8 @@ package enum HeaderRules {
         _ field: RequestHead.Field, of head: RequestHead, connectionOptions: [String], replaced: Set<String>
     ) -> Bool {
         if let known = field.known, isDropped(known) { return false }
+        // The address of a request whose key stood in its query.
+        if field.known == .referer, head.contains(queryKey, in: field.value) { return false }
         if connectionOptions.isEmpty, replaced.isEmpty, field.known != nil { return true }
         // "X-Menshen-…" is how menshen talks to its own callers.
         if field.name.count >= 10,
@@ -23,6 +25,7 @@ package enum HeaderRules {
         return !connectionOptions.contains(name) && !replaced.contains(name)
     }
 
+    private static let queryKey = Array("key=".utf8)
     private static let prefix = Array("x-menshen-".utf8)
 
     package static func isDropped(_ name: FieldName) -> Bool { isHopByHop(name) || isCredential(name) || isOurs(name) }

@@ -57,8 +57,20 @@ extension Exchange: TransferReceiver {
     private func deliver(_ bytes: UnsafeRawBufferPointer) {
         connection.output.append(contentsOf: bytes)
         bytesOut += Int64(bytes.count)
+        hasSeenDone = Self.endsWithDone(bytes)
         responseCapture?.append(bytes)
         connection.mark()
+    }
+
+    private static let done = Array("data: [DONE]".utf8)
+
+    /// OpenAI's SDKs close the connection as soon as they have read this, before the body's own end can reach them. Such
+    /// a caller has had the whole answer. Looked for only where a piece ends with it, as the providers write it.
+    private static func endsWithDone(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var end = bytes.count
+        while end > 0, bytes[end - 1] == 10 || bytes[end - 1] == 13 { end -= 1 }
+        guard end >= done.count, bytes[end - 1] == UInt8(ascii: "]") else { return false }
+        return bytes[end - done.count..<end].elementsEqual(done)
     }
 
     func transferWantsBody(_ transfer: Transfer) { connection.resumeReading() }

@@ -127,7 +127,7 @@ extension Exchange {
     }
 
     /// The caller is gone; so is, at once, the provider's work for it.
-    func callerLeft() { stop(.clientGone) }
+    func callerLeft() { stop(hasSeenDone ? .complete : .clientGone) }
 
     /// menshen stops before the answer ends.
     func abort() { stop(.aborted) }
@@ -137,7 +137,7 @@ extension Exchange {
             transfer.cancel()
             self.transfer = nil
             finishAttempt(nil, status: status)
-            attempts[attempts.count - 1].reason = state.rawValue
+            if state != .complete { attempts[attempts.count - 1].reason = state.rawValue }
         }
         settle(state)
         // The connection is gone: no receipt may come back to this exchange, that of its own end included.

@@ -60,6 +60,8 @@ final class Exchange {
     var keepAlive: Bool
     var bytesOut: Int64 = 0
     var firstByteAt: UInt64?
+    /// The last piece ended with OpenAI's end of a stream.
+    var hasSeenDone = false
     var status: Int?
     var responseCapture: BodyCapture?
 

@@ -165,6 +165,10 @@ final class Supervisor: TimerHandler {
         guard stopReason == nil else { return }
         stopReason = reason
         notifier.stopping(status: "Finishing \(activity.connections) connections")
+        // The unit's TimeoutStopSec covers the default; a longer drain is asked for.
+        if deadline > Configuration().server.drainTimeout.microseconds {
+            notifier.extendTimeout(microseconds: deadline + 15_000_000)
+        }
         events.stopping(inFlight: activity.connections, seconds: deadline / 1_000_000)
         listening.removeNames()
         for context in contexts { context.mailbox.post(.drain(deadline: Clock.monotonic() + deadline)) }

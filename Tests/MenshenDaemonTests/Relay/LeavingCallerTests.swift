@@ -104,4 +104,26 @@ struct LeavingCallerTests {
             }
         }
     }
+
+    @Test func `a caller that leaves once it has read DONE has had the whole answer`() throws {
+        let gone = try Signal()
+        try Stage.run { call in
+            try call.beginStream()
+            try call.chunk("data: 1\n\n")
+            try call.chunk("data: [DONE]\n\n")
+            try call.waitForEnd()
+            gone.raise()
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.request("GET", "/v1/x")
+            _ = try caller.head()
+            _ = try caller.chunk()
+            _ = try caller.chunk()
+            caller.wire.close()
+            try gone.wait("the end of the request upstream")
+            let row = try #require(try stage.records().first)
+            #expect((row.status, row.endState) == (200, "complete"))
+            #expect(row.attempts == ["openai 200 ok"])
+        }
+    }
 }
