@@ -39,6 +39,8 @@ final class Connection: ReadinessHandler, TimerHandler {
     private var input: [UInt8] = []
     private var isInputEnded = false
     private var isReadingPaused = false
+    /// The socket takes no more for now.
+    private var isBlocked = false
     private var closesAfterOutput = false
     private var resetsOnClose = false
     private lazy var timer = Timer(self)
@@ -255,7 +257,8 @@ final class Connection: ReadinessHandler, TimerHandler {
                 }
                 // A reader that has stopped for good must not keep its upstream for ever.
                 setTimer(worker.settings.writeTimeout)
-                updateInterest(writable: true)
+                isBlocked = true
+                updateInterest()
                 if pendingOutput < Self.highWater { exchange?.outputHasRoom() }
                 return
             }
@@ -263,17 +266,20 @@ final class Connection: ReadinessHandler, TimerHandler {
         if sent > 0 {
             worker.recycle(&output)
             sent = 0
-            updateInterest()
+            if isBlocked {
+                isBlocked = false
+                updateInterest()
+            }
             if case .answering = phase { cancelTimer() }
             exchange?.outputHasRoom()
         }
         if closesAfterOutput { finishClosing() }
     }
 
-    private func updateInterest(writable: Bool = false) {
+    private func updateInterest() {
         var interest: Readiness = []
         if !isInputEnded, !isReadingPaused { interest.insert(.readable) }
-        if writable || pendingOutput > 0 && !isHeld { interest.insert(.writable) }
+        if isBlocked { interest.insert(.writable) }
         worker.reactor.want(fd, interest)
     }
 
