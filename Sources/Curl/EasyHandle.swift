@@ -75,6 +75,8 @@ package final class EasyHandle {
         try set(CURLOPT_UNRESTRICTED_AUTH, 0)
         try set(CURLOPT_NETRC, 0)
         try set(CURLOPT_HTTP_CONTENT_DECODING, 0)
+        // A proxy's answer to CONNECT is no head of the provider's.
+        try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         try set(CURLOPT_TCP_NODELAY, 1)
         // Idle connections older than this are likely to be closed by the provider just as they are used.
         try set(CURLOPT_MAXAGE_CONN, 90)

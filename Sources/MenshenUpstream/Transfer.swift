@@ -266,7 +266,10 @@ package final class Transfer: EasyDelegate, TimerHandler {
     }
 
     package func finished(_ error: CurlError?) {
-        guard !isAbandoned else { return recycle() }
+        guard !isAbandoned else {
+            engine.isOver(self)
+            return recycle()
+        }
         let failure =
             verdict
             ?? error.map {

@@ -9,6 +9,8 @@ package import Reactor
 package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandler {
     let reactor: Reactor
     private lazy var timer = Timer(self)
+    /// For what must wait until libcurl is off the stack; its own, because libcurl moves and cancels the other.
+    private lazy var choreTimer = Timer(self)
     private var multi: MultiHandle?
     /// What libcurl wants of a socket now, by descriptor. A connection stays in epoll between requests, which saves two
     /// system calls a request; a report about one that nothing is wanted of takes it out.
@@ -41,7 +43,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     func abandon(_ transfer: Transfer, of endpoint: Endpoint) {
         if depth > 0 {
             doomed.append((transfer, endpoint))
-            reactor.timers.set(timer, at: reactor.now)
+            reactor.timers.set(choreTimer, at: reactor.now)
         } else {
             multi?.remove(transfer.easyHandle)
             transfer.recycle()
@@ -50,7 +52,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
 
     func wakeLater(_ transfer: Transfer) {
         sleeping.append(transfer)
-        reactor.timers.set(timer, at: reactor.now)
+        reactor.timers.set(choreTimer, at: reactor.now)
     }
 
     func inside<R>(_ body: () -> R) -> R {
@@ -72,6 +74,10 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     }
 
     package func timerFired(_ timer: Timer) {
+        if timer === choreTimer { doChores() } else { multi?.timedOut() }
+    }
+
+    private func doChores() {
         // One that has been used again since is only asked for what it does not have yet.
         while let transfer = sleeping.popLast() { transfer.wakeUpload() }
         while let (transfer, endpoint) = doomed.popLast() {
@@ -79,7 +85,16 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
             multi?.remove(transfer.easyHandle)
             transfer.recycle()
         }
-        multi?.timedOut()
+    }
+
+    /// libcurl has ended a transfer by itself before it could be removed.
+    func isOver(_ transfer: Transfer) { doomed.removeAll { $0.transfer === transfer } }
+
+    /// Closes every connection, while there is still somebody to hear of it.
+    package func close() {
+        reactor.timers.cancel(timer)
+        reactor.timers.cancel(choreTimer)
+        multi = nil
     }
 
     // MARK: libcurl → reactor

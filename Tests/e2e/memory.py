@@ -103,7 +103,27 @@ def many_slow_readers(count=40, size=4 * MIB):
           daemon.rows("SELECT end_state, count(*) FROM requests GROUP BY 1"))
 
 
+def flood():
+    """Pipelined requests of a caller that never reads."""
+    before = daemon.memory()
+    with daemon.connect() as end:
+        end.setblocking(False)
+        piece = b"GET /_menshen/health HTTP/1.1\r\nHost: a\r\n\r\n" * 2000
+        sent, quiet = 0, 0
+        while quiet < 50 and sent < 64 << 20:
+            try:
+                sent += end.send(piece)
+                quiet = 0
+            except BlockingIOError:
+                quiet += 1
+                time.sleep(0.01)
+        grown = daemon.memory() - before
+        note(f"pipelined without reading: {sent >> 10} KiB taken, {grown >> 10} KiB more resident")
+        check(grown < 4 << 20, "a caller that pipelines and never reads costs little", grown)
+
+
 slow_reader()
+flood()
 upload()
 too_large()
 many_slow_readers()

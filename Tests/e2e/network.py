@@ -62,8 +62,11 @@ def tls():
     with open(f"{home}/nginx.out", "wb") as log:
         spawn(["nginx", "-c", f"{home}/nginx.conf", "-p", home], home, environment(home), log)
     check(wait(lambda: reachable(port)), "nginx answers on its TLS port")
+    proxy, proxy_saw = socket.create_server(("127.0.0.1", 0)), bytearray()
+    threading.Thread(target=tunnel_all, args=(proxy, port, proxy_saw), daemon=True).start()
     config = (provider("two", port, f"{home}/cert.pem") + provider("one", port, f"{home}/cert.pem", "http2 = false")
-              + provider("stranger", port))
+              + provider("stranger", port)
+              + provider("behind", port, f"{home}/cert.pem", f'proxy = "http://127.0.0.1:{proxy.getsockname()[1]}"'))
     daemon = Daemon(home, config)
 
     bodies = [CHAT] * 64 + [b'{"model":"one","pad":"' + b"x" * 20000 + b'"}'] * 16
@@ -80,6 +83,13 @@ def tls():
     equal([entry[1] for entry in served(home, before)], ["HTTP/1.1"], "and nginx saw HTTP/1.1")
 
     before = len(served(home))
+    answer = daemon.ask("/behind/v1/chat/completions")
+    equal((answer.status, answer.body), (200, b'{"ok":true}'), "a provider behind an HTTP proxy is answered as it says")
+    equal(answer.fields.get("X-Proxy"), None, "and nothing of the proxy's own answer reaches the caller")
+    equal([entry[2] for entry in served(home, before)], [f"Bearer {KEY}"], "and the provider saw the key")
+    check(KEY.encode() not in bytes(proxy_saw), "which the proxy did not")
+
+    before = len(served(home))
     answer = daemon.ask("/stranger/v1/chat/completions")
     equal(answer.status, 502, "a provider with an unknown certificate is refused")
     check(b"ca_file" in answer.body, "and the answer names the setting that mends it", answer.body)
@@ -87,6 +97,27 @@ def tls():
     row = daemon.row(answer.id)
     equal((row["end_state"], row["problem"]), ("upstream_error", "upstream_unreachable"), "and the row says so")
     equal(daemon.stop(), 0, "menshen stops in order")
+
+
+def tunnel_all(server, port, saw):
+    """A proxy that knows CONNECT."""
+    while True:
+        near, _ = server.accept()
+        saw += near.recv(65536)
+        near.sendall(b"HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n")
+        far = socket.create_connection(("127.0.0.1", port))
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=pump, args=(source, sink, saw), daemon=True).start()
+
+
+def pump(source, sink, saw):
+    try:
+        while data := source.recv(65536):
+            saw += data
+            sink.sendall(data)
+    except OSError:
+        pass
+    sink.close()
 
 
 def reachable(port):

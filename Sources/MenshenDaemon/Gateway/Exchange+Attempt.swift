@@ -10,12 +10,15 @@ internal import MenshenUpstream
 extension Exchange {
     /// Dials the provider: key, record of intent, rewritten request. The answer is held until the record is safe.
     func attempt() throws(Problem) {
-        guard let index = providerIndex, let resolved else { return }
+        guard let index = providerIndex, let resolved, isReadyToDial else { return }
         let provider = runtime.snapshot.routes.providers[index]
         let secret: Secret?
         switch runtime.keys.key(index, provider.key, now: worker.now) {
         case .ready(let key): secret = key
         case .pending:
+            // A reload came in between: the answer of the old configuration's command is heard by nobody.
+            guard runtime === worker.runtime else { throw Self.keySourceChangedProblem }
+            isAwaitingKey = true
             worker.awaitKey(self, of: index)
             return
         case .failed(let reason):
@@ -115,16 +118,24 @@ extension Exchange {
 }
 
 extension Exchange {
+    /// Nothing has gone out yet, nothing is awaited, and no answer has been given.
+    private var isReadyToDial: Bool {
+        !isSettled && ending == nil && transfer == nil && record == .none && !isAwaitingKey
+    }
+
     /// The command that gives the provider's key has ended, well or not.
     func keyArrived() {
+        isAwaitingKey = false
         do throws(Problem) { try attempt() } catch { fail(error) }
     }
 
     /// A reload came while the key was awaited.
     func keySourceChanged() {
-        fail(
-            Problem(
-                .keyUnavailable, status: 503, "The configuration changed while this request waited for its key.",
-                isRetryable: true))
+        isAwaitingKey = false
+        fail(Self.keySourceChangedProblem)
     }
+
+    private static let keySourceChangedProblem = Problem(
+        .keyUnavailable, status: 503, "The configuration changed while this request waited for its key.",
+        isRetryable: true)
 }

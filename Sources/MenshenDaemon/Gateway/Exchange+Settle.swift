@@ -113,6 +113,7 @@ extension Exchange {
     func end(_ state: EndState, _ ending: Ending) {
         guard self.ending == nil else { return }
         self.ending = ending
+        if isAwaitingKey { worker.forget(self) }
         settle(state)
         if record == .waiting { return }
         finish(ending)

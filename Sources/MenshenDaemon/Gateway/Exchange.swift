@@ -50,6 +50,8 @@ final class Exchange {
 
     // attempt
     var providerIndex: Int?
+    /// A key command runs; `keyArrived` or `keySourceChanged` follows.
+    var isAwaitingKey = false
     var transfer: Transfer?
     var attemptStartedAt: UInt64 = 0
     var attempts: [AttemptRecord] = []
@@ -94,6 +96,9 @@ final class Exchange {
             if try answerPreflight() { return }
             try authorise(resolved)
             if let surface = resolved.surface { return try serve(surface) }
+            if head.method == .head, hasBody {
+                throw Problem(.malformedRequest, status: 400, "A HEAD request with a body is not forwarded.")
+            }
             if let fault = runtime.snapshot.fault {
                 throw Problem(.configurationBroken, status: 503, "menshen has no usable configuration. \(fault)")
             }

@@ -15,10 +15,10 @@ final class Connection: ReadinessHandler, TimerHandler {
     private static let inputLimit = 64 << 10
     /// After an answer that ends the connection early: how much, and how long, a caller that still sends is heard, so
     /// that it reads the answer in place of a reset.
-    private static let lingerBytes = 8 << 20
-    private static let lingerTime: UInt64 = 2_000_000
+    static let lingerBytes = 8 << 20
+    static let lingerTime: UInt64 = 2_000_000
 
-    private enum Phase {
+    enum Phase {
         case head
         case body(BodyDecoder)
         /// The request is whole; its answer is under way.
@@ -33,17 +33,18 @@ final class Connection: ReadinessHandler, TimerHandler {
     let caller: CallerRecord
     unowned let worker: Worker
 
-    private var phase = Phase.head
+    var phase = Phase.head
     private var parser = RequestParser()
-    private var exchange: Exchange?
-    private var input: [UInt8] = []
-    private var isInputEnded = false
-    private var isReadingPaused = false
+    var exchange: Exchange?
+    var input: [UInt8] = []
+    var isInputEnded = false
+    var isReadingPaused = false
     /// The socket takes no more for now.
-    private var isBlocked = false
-    private var closesAfterOutput = false
-    private var resetsOnClose = false
-    private lazy var timer = Timer(self)
+    var isBlocked = false
+    var closesAfterOutput = false
+    var resetsOnClose = false
+    lazy var timer = Timer(self)
+    var timerIsForHead = false
 
     /// What is to go down; filled by the exchange, emptied by `flush`.
     var output: [UInt8] = []
@@ -52,8 +53,8 @@ final class Connection: ReadinessHandler, TimerHandler {
     var isHeld = false
     private var isMarked = false
     /// When the connection began to wait for a request, in monotonic microseconds.
-    private var waitingSince: UInt64
-    private var mayContinue = false
+    var waitingSince: UInt64
+    var mayContinue = false
     /// What was found of the last request's Host and token.
     var familiarity = Familiarity()
 
@@ -78,7 +79,10 @@ final class Connection: ReadinessHandler, TimerHandler {
     // MARK: Reading
 
     func ready(_ descriptor: Int32, _ readiness: Readiness) {
-        if readiness.contains(.writable) { flush() }
+        if readiness.contains(.writable) {
+            flush()
+            goOn()
+        }
         if isClosed { return }
         if readiness.contains(.error) { return callerLeft() }
         // A Unix peer that closed, rather than half-closed, is gone for good; what it sent is still to be read if no
@@ -87,7 +91,7 @@ final class Connection: ReadinessHandler, TimerHandler {
         if readiness.contains(.readable) || readiness.contains(.hangup) { read() }
     }
 
-    private func read() {
+    func read() {
         switch SocketIO.read(fd, into: worker.scratch) {
         case .wouldBlock: return
         case .failed: callerLeft()
@@ -102,7 +106,7 @@ final class Connection: ReadinessHandler, TimerHandler {
                 input.append(contentsOf: fresh)
                 processInput()
             }
-            if input.count > Self.inputLimit, case .answering = phase { pauseReading() }
+            if input.count > Self.inputLimit, isBusy { pauseReading() }
         }
     }
 
@@ -121,6 +125,11 @@ final class Connection: ReadinessHandler, TimerHandler {
                 while used < buffer.count, !isReadingPaused {
                     switch phase {
                     case .head:
+                        // One answer at a time: pipelined requests must not pile up answers that nobody reads.
+                        if pendingOutput > 0 {
+                            mayContinue = true
+                            return used
+                        }
                         let rest = UnsafeBufferPointer(rebasing: buffer[used...])
                         switch try parser.parse(rest.span, limit: worker.settings.maxHeaderBytes) {
                         case .needMore:
@@ -168,12 +177,14 @@ final class Connection: ReadinessHandler, TimerHandler {
     private func bodyEnded() {
         guard case .body = phase else { return }
         phase = .answering
-        cancelTimer()
+        if !isBlocked { cancelTimer() }
         exchange?.bodyEnded()
     }
 
     /// Malformed input: what follows cannot be trusted, so the connection ends with the answer.
     private func refuse(_ error: HTTPError) {
+        // Nothing that follows is a request, nor a body.
+        phase = .answering
         let problem = Problem(
             error == .bodyTooLarge || error == .headTooLarge ? .requestTooLarge : .malformedRequest,
             status: error.status,
@@ -187,8 +198,13 @@ final class Connection: ReadinessHandler, TimerHandler {
         }
     }
 
+    /// An answer is under way, or still being written.
+    private var isBusy: Bool { if case .answering = phase { true } else { pendingOutput > 0 } }
+
     private func pauseReading() {
         isReadingPaused = true
+        // It is not the caller who is late now.
+        if case .body = phase, !isBlocked { cancelTimer() }
         updateInterest()
     }
 
@@ -199,6 +215,7 @@ final class Connection: ReadinessHandler, TimerHandler {
     func resumeReading() {
         guard isReadingPaused, !isClosed else { return }
         isReadingPaused = false
+        if case .body = phase, !isBlocked { setTimer(worker.settings.idleTimeout) }
         mayContinue = true
         mark()
         updateInterest()
@@ -236,11 +253,22 @@ final class Connection: ReadinessHandler, TimerHandler {
         isMarked = false
         if isClosed { return }
         flush()
-        if mayContinue, !isClosed {
-            mayContinue = false
-            if !input.isEmpty { processInput() }
-            if case .head = phase, isInputEnded, !isClosed { closeWhenWritten() }
+        goOn()
+    }
+
+    /// Takes up input that had to wait, once what was to go down has gone.
+    private func goOn() {
+        guard mayContinue, !isClosed else { return }
+        if case .head = phase {
+            if pendingOutput > 0 { return }
+            if isReadingPaused {
+                isReadingPaused = false
+                updateInterest()
+            }
         }
+        mayContinue = false
+        if !input.isEmpty { processInput() }
+        if case .head = phase, isInputEnded, !isClosed { closeWhenWritten() }
     }
 
     func flush() {
@@ -276,127 +304,10 @@ final class Connection: ReadinessHandler, TimerHandler {
         if closesAfterOutput { finishClosing() }
     }
 
-    private func updateInterest() {
+    func updateInterest() {
         var interest: Readiness = []
         if !isInputEnded, !isReadingPaused { interest.insert(.readable) }
         if isBlocked { interest.insert(.writable) }
         worker.reactor.want(fd, interest)
-    }
-
-    // MARK: The end of an exchange
-
-    /// The answer is in `output`, whole. Goes on with the next request or closes.
-    func exchangeEnded(keepAlive: Bool) {
-        exchange = nil
-        // A body that was not read to its end hides where the next request begins.
-        let isBodyRead = if case .answering = phase { true } else { false }
-        if keepAlive, isBodyRead {
-            // Also while draining: the answer's head has promised it, so the caller may be sending already.
-            phase = .head
-            waitingSince = worker.now
-            setTimer(worker.settings.idleTimeout)
-            isReadingPaused = false
-            updateInterest()
-            mayContinue = true
-            mark()
-        } else {
-            closeWhenWritten()
-        }
-    }
-
-    /// The answer broke off: the caller must see that.
-    func breakOff(needsReset: Bool) {
-        exchange = nil
-        resetsOnClose = needsReset
-        isHeld = false
-        closeWhenWritten()
-    }
-
-    private func closeWhenWritten() {
-        closesAfterOutput = true
-        if case .head = phase { phase = .answering }
-        mark()
-    }
-
-    private func finishClosing() {
-        closesAfterOutput = false
-        if resetsOnClose {
-            SocketIO.resetOnClose(fd)
-            return close()
-        }
-        if isInputEnded { return close() }
-        // Closing with unread input would turn into a reset that may overtake the answer.
-        SocketIO.finishWriting(fd)
-        phase = .lingering(heard: 0)
-        input = []
-        isReadingPaused = false
-        updateInterest()
-        setTimer(Self.lingerTime)
-    }
-
-    private func linger(_ heard: Int) {
-        if heard > Self.lingerBytes { return close() }
-        phase = .lingering(heard: heard)
-    }
-
-    /// Keep-alive ends for a connection that has waited for a request since `time` or longer.
-    func closeIfIdle(since time: UInt64) {
-        guard isIdle, waitingSince <= time else { return }
-        // A request may have arrived after the loop looked.
-        read()
-        if isIdle { close() }
-    }
-
-    func abort() {
-        exchange?.abort()
-        close()
-    }
-
-    private func callerLeft() {
-        let leaving = exchange
-        exchange = nil
-        close()
-        leaving?.callerLeft()
-    }
-
-    func close() {
-        guard !isClosed else { return }
-        phase = .closed
-        worker.reactor.timers.cancel(timer)
-        worker.reactor.deregister(fd)
-        SocketIO.close(fd)
-        worker.forget(self)
-    }
-
-    // MARK: Timers
-
-    private var timerIsForHead = false
-
-    private func setTimer(_ microseconds: UInt64, isForHead: Bool = false) {
-        timerIsForHead = isForHead
-        worker.reactor.timers.set(timer, at: worker.now + microseconds)
-    }
-
-    private func cancelTimer() {
-        timerIsForHead = false
-        worker.reactor.timers.cancel(timer)
-    }
-
-    func timerFired(_ timer: Timer) {
-        switch phase {
-        case .head where timerIsForHead:
-            timeOut("The request head did not arrive within server.header_timeout.")
-        case .body where pendingOutput == 0:
-            timeOut("The request body stopped arriving for server.idle_timeout.")
-        case .head, .lingering, .closed: close()
-        case .body, .answering: callerLeft()
-        }
-    }
-
-    private func timeOut(_ message: String) {
-        let exchange = exchange ?? Exchange(self, RequestHead())
-        self.exchange = exchange
-        let problem = Problem(.requestTimeout, status: 408, message, isRetryable: true)
-        if case .head = phase { exchange.refuseMalformed(problem) } else { exchange.fail(problem) }
     }
 }

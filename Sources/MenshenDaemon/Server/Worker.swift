@@ -62,7 +62,7 @@ final class Worker: TimerHandler {
         ids = RequestID.Source(worker: context.index, of: context.count)
         settings = ConnectionSettings(snapshot.configuration)
         runtime = try Runtime(snapshot, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in })
-        runtime = try Runtime(snapshot, keys: makeKeys(snapshot))
+        runtime = try Runtime(snapshot, keys: makeKeys(snapshot, generation))
         reader = try MailboxReader(context.mailbox, on: reactor) { [unowned self] in receive($0) }
         reactor.endOfTurn = { [unowned self] in endOfTurn() }
     }
@@ -80,6 +80,7 @@ final class Worker: TimerHandler {
             try listener.start()
             listeners.append(listener)
         }
+        defer { engine.close() }
         try reactor.run()
     }
 
@@ -188,10 +189,8 @@ final class Worker: TimerHandler {
 
     func awaitKey(_ exchange: Exchange, of provider: Int) { awaitingKey[provider, default: []].append(exchange) }
 
-    private func makeKeys(_ snapshot: Snapshot) -> KeyRing {
-        generation += 1
-        return KeyRing(credentialsDirectory: context.credentialsDirectory) {
-            [context, generation] index, argv, timeout in
+    private func makeKeys(_ snapshot: Snapshot, _ generation: Int) -> KeyRing {
+        KeyRing(credentialsDirectory: context.credentialsDirectory) { [context] index, argv, timeout in
             KeyCommand.start(argv, timeout: timeout) { result in
                 context.mailbox.post(.key(provider: index, generation: generation, result))
             }
@@ -225,9 +224,10 @@ final class Worker: TimerHandler {
 
     private func install(_ snapshot: Snapshot) {
         do {
+            runtime = try Runtime(snapshot, keys: makeKeys(snapshot, generation + 1))
+            generation += 1
             let waiting = awaitingKey
             awaitingKey = [:]
-            runtime = try Runtime(snapshot, keys: makeKeys(snapshot))
             settings = ConnectionSettings(snapshot.configuration)
             // Their command belongs to the old configuration; they go on with the new one's keys or fail.
             for exchange in waiting.values.joined() { exchange.keySourceChanged() }

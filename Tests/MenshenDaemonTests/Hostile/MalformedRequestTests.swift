@@ -103,7 +103,8 @@ struct MalformedRequestTests {
     @Test func `a bad chunk after an early answer brings no second one`() throws {
         let body = String(repeating: "a", count: 4 << 20)
         try Stage.run(.with { $0.readsBody = false }) { call in
-            try call.reply(400, body: body)
+            // menshen may break it off before it is whole.
+            try? call.reply(400, body: body)
             try call.waitForEnd()
         } _: { stage throws in
             let caller = try stage.caller()
