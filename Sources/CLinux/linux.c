@@ -17,7 +17,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -44,7 +43,6 @@ static uint32_t to_epoll(uint32_t interest) {
     uint32_t events = 0;
     if (interest & CLINUX_READABLE) events |= EPOLLIN;
     if (interest & CLINUX_WRITABLE) events |= EPOLLOUT;
-    if (interest & CLINUX_PEER_CLOSED) events |= EPOLLRDHUP;
     return events;
 }
 
@@ -78,7 +76,6 @@ int clinux_epoll_wait(int epoll, struct clinux_event *events, int capacity, int6
         if (in & EPOLLOUT) out |= CLINUX_WRITABLE;
         if (in & EPOLLHUP) out |= CLINUX_HANGUP;
         if (in & EPOLLERR) out |= CLINUX_ERROR;
-        if (in & EPOLLRDHUP) out |= CLINUX_PEER_CLOSED;
         events[i].token = ready[i].data.u64;
         events[i].ready = out;
     }
@@ -340,18 +337,6 @@ static uint64_t microseconds(clockid_t clock) {
 
 uint64_t clinux_monotonic_us(void) { return microseconds(CLOCK_MONOTONIC); }
 uint64_t clinux_realtime_us(void) { return microseconds(CLOCK_REALTIME); }
-
-int clinux_random(void *bytes, size_t count) {
-    unsigned char *next = bytes;
-    while (count > 0) {
-        ssize_t got = getrandom(next, count, 0);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return -errno;
-        next += got;
-        count -= (size_t)got;
-    }
-    return 0;
-}
 
 void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 

@@ -175,11 +175,6 @@ package final class EasyHandle {
     /// Goes on after a pause, in both directions. Paused bytes are delivered from inside this call.
     package func resume() { _ = curl_easy_pause(handle, ccurl_pause_continue()) }
 
-    package var isConnectionReused: Bool {
-        var connects = 0
-        return ccurl_get_long(handle, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0
-    }
-
     /// Whether a connection to the upstream was ever there.
     package var hasConnected: Bool {
         var micros: curl_off_t = 0

@@ -11,7 +11,7 @@ package protocol MultiDelegate: AnyObject {
     func opened(_ socket: Int32)
     /// Poll the socket for this; it stays known until `forget`.
     func want(_ socket: Int32, readable: Bool, writable: Bool)
-    /// Nothing is wanted of the socket for now; `isOwn` tells a connection, which may be used again, from a socket of
+    /// Nothing is wanted of the socket for now; `isConnection` tells one, which may be used again, from a socket of
     /// the resolver, which libcurl closes without a word.
     func release(_ socket: Int32, isConnection: Bool)
     /// The socket is about to be closed.

@@ -17,8 +17,6 @@ package struct Readiness: OptionSet, Sendable {
     package static let error = Readiness(rawValue: 8)
     /// Reading will not block: there are bytes, the end, or an error to be had.
     package static let input = Readiness(rawValue: 1 | 4 | 8)
-    /// The peer will send no more.
-    package static let peerClosed = Readiness(rawValue: 16)
 }
 
 /// One epoll instance and the memory its reports arrive in. One thread owns it.

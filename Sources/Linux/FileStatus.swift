@@ -10,7 +10,6 @@ struct FileStatus {
     let identity: FileIdentity
 
     var isRegularFile: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFREG) }
-    var isDirectory: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
     var isSymbolicLink: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFLNK) }
     var isSocket: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFSOCK) }
     var permissions: UInt32 { mode & 0o7777 }

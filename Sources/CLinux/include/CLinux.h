@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { CLINUX_READABLE = 1, CLINUX_WRITABLE = 2, CLINUX_HANGUP = 4, CLINUX_ERROR = 8, CLINUX_PEER_CLOSED = 16 };
+enum { CLINUX_READABLE = 1, CLINUX_WRITABLE = 2, CLINUX_HANGUP = 4, CLINUX_ERROR = 8 };
 
 /* One readiness report. `token` is what was given when the descriptor was added. */
 struct clinux_event {
@@ -18,7 +18,7 @@ struct clinux_event {
 };
 
 int clinux_epoll_create(void);
-/* `interest` is a set of CLINUX_READABLE, _WRITABLE and _PEER_CLOSED; `exclusive` wakes one of several waiting loops. */
+/* `interest` is a set of CLINUX_READABLE and _WRITABLE; `exclusive` wakes one of several waiting loops. */
 int clinux_epoll_add(int epoll, int fd, uint32_t interest, uint64_t token, int exclusive);
 int clinux_epoll_modify(int epoll, int fd, uint32_t interest, uint64_t token);
 int clinux_epoll_remove(int epoll, int fd);
@@ -67,7 +67,6 @@ int64_t clinux_raise_open_files(void);
 void clinux_set_thread_name(const char *name);
 uint64_t clinux_monotonic_us(void);
 uint64_t clinux_realtime_us(void);
-int clinux_random(void *bytes, size_t count);
 void clinux_ignore_sigpipe(void);
 
 /* One heap for all threads, grown in large steps: a thread's own heap grows by an mprotect(2) per few kilobytes, four of

@@ -24,7 +24,6 @@ package struct Problem: Error, Sendable, Equatable {
         case configurationBroken = "configuration_broken"
         case overloaded
         case stopping
-        case internalFault = "internal_fault"
     }
 
     package let code: Code

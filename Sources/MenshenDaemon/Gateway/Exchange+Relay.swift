@@ -19,6 +19,7 @@ extension Exchange: TransferReceiver {
         status = transfer.head.status
         // What is left of the request body would be taken for the next request.
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining
+        worker.prepare(&connection.output)
         framing = transfer.head.append(
             to: &connection.output, method: head.method, isHTTP11: head.isHTTP11, keepAlive: &keepAlive,
             requestID: id.ascii, allowedOrigin: allowedOrigin)
@@ -37,6 +38,7 @@ extension Exchange: TransferReceiver {
 
     func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
         if connection.pendingOutput >= Connection.highWater { return false }
+        worker.prepare(&connection.output)
         switch framing {
         case .fixed(let length):
             // More than was announced would be read as the next answer.

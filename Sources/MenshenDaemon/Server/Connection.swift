@@ -39,7 +39,7 @@ final class Connection: ReadinessHandler, TimerHandler {
     var input: [UInt8] = []
     var isInputEnded = false
     var isReadingPaused = false
-    /// The socket takes no more for now.
+    /// The socket takes no more until it is reported writable.
     var isBlocked = false
     var closesAfterOutput = false
     var resetsOnClose = false

@@ -131,7 +131,7 @@ final class Worker: TimerHandler {
         if isDraining { endDrainIfDone() }
     }
 
-    /// Gives an output buffer back; idle connections hold none.
+    /// Takes back the memory of output that has been written, for the next connection that has some; idle ones hold none.
     func recycle(_ buffer: inout [UInt8]) {
         var used = buffer
         buffer = []
@@ -140,7 +140,10 @@ final class Worker: TimerHandler {
         spare.append(used)
     }
 
-    func freshBuffer() -> [UInt8] { spare.popLast() ?? [] }
+    /// Memory of earlier output if there is some, so that an answer does not grow its buffer from nothing each time.
+    func prepare(_ buffer: inout [UInt8]) {
+        if buffer.capacity == 0, let used = spare.popLast() { buffer = used }
+    }
 
     private func endOfTurn() {
         // A connection may mark others, or itself again, while it is served.
