@@ -125,9 +125,11 @@ package final class EasyHandle {
         }
     }
 
-    /// Where connections go and what secures them. An empty proxy also keeps the environment's proxy variables out.
+    /// Where connections go and what secures them. An empty proxy keeps the environment's proxy variables out, and the
+    /// empty list of exceptions its no_proxy.
     package func route(proxy: String, socketPath: String?, caFile: String?, version: HTTPVersion) throws(CurlError) {
         try set(string: CURLOPT_PROXY, proxy)
+        try set(string: CURLOPT_NOPROXY, "")
         if let socketPath {
             try set(string: CURLOPT_UNIX_SOCKET_PATH, socketPath)
         } else {

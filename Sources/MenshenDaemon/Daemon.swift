@@ -69,9 +69,11 @@ package final class Daemon {
 
     private func serve(_ snapshot: Snapshot, _ events: Events) throws -> Int32 {
         ProcessHardening.ignoreBrokenPipes()
-        _ = try ProcessHardening.raiseOpenFiles()
         try TransferEngine.prepareProcess()
         let configuration = snapshot.configuration
+        let openFiles = try ProcessHardening.raiseOpenFiles()
+        // A connection and its upstream each have one.
+        try ProcessHardening.reserveDescriptors(min(openFiles, 2 * configuration.server.maxConnections, 1 << 16))
         let addresses = options.replacesListen ? options.listen : configuration.listen + options.listen
         let listening: Listening
         do {
