@@ -21,6 +21,14 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         /// The answer broke off after its head.
         case truncated
         case unavailable
+
+        /// The provider has seen nothing of the request.
+        package var isBeforeRequest: Bool {
+            switch self {
+            case .resolve, .connect, .connectTimeout, .tls, .proxy, .unavailable: true
+            case .reset, .firstByteTimeout, .gapTimeout, .totalTimeout, .malformed, .truncated: false
+            }
+        }
     }
 
     package let reason: Reason
