@@ -18,6 +18,7 @@ typedef int (*ccurl_close_callback)(void *, curl_socket_t);
 static inline CURLcode ccurl_set_close_callback(CURL *h, ccurl_close_callback v) { return curl_easy_setopt(h, CURLOPT_CLOSESOCKETFUNCTION, v); }
 
 static inline CURLcode ccurl_get_pointer(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }
+static inline CURLcode ccurl_get_long(CURL *h, CURLINFO i, long *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode ccurl_get_off(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }
 
 static inline CURLMcode ccurl_multi_set_long(CURLM *h, CURLMoption o, long v) { return curl_multi_setopt(h, o, v); }
@@ -36,4 +37,5 @@ static inline size_t ccurl_readfunc_pause(void) { return CURL_READFUNC_PAUSE; }
 static inline size_t ccurl_readfunc_abort(void) { return CURL_READFUNC_ABORT; }
 static inline long ccurl_global_default(void) { return CURL_GLOBAL_DEFAULT; }
 static inline int ccurl_pause_continue(void) { return CURLPAUSE_CONT; }
+static inline int ccurl_pause_send(void) { return CURLPAUSE_SEND; }
 #endif

@@ -44,7 +44,9 @@ package final class Transfer: EasyDelegate, TimerHandler {
     /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
     private var verdict: UpstreamFailure?
     private var isAbandoned = false
-    private var isPaused = false
+    private(set) var isPaused = false
+    /// Its place among the endpoint's transfers at work.
+    var place: Int?
     private var hasFinalHead = false
 
     private var body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -146,6 +148,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
         }
         let settings = endpoint.settings
         setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
+        endpoint.entered(self)
         engine.start(easy)
     }
 
@@ -175,9 +178,22 @@ package final class Transfer: EasyDelegate, TimerHandler {
     /// Ends the transfer without a further call to the receiver.
     package func cancel() {
         guard !isAbandoned, receiver != nil else { return }
-        isAbandoned = true
+        giveUp()
         receiver = nil
         engine.abandon(self, of: endpoint)
+    }
+
+    /// Whatever libcurl brings from here on is refused.
+    private func giveUp() {
+        isAbandoned = true
+        if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
+    }
+
+    /// Takes it out of libcurl. What a pause holds back goes first: libcurl (7.88) frees that only with the last stream
+    /// of a connection, and the handle's next transfer would deliver it.
+    func remove(from multi: MultiHandle?) {
+        if isPaused { easyHandle.resume() }
+        multi?.remove(easyHandle)
     }
 
     /// The provider has refused before the body was whole, and the caller may send no more of it. libcurl stops sending
@@ -244,6 +260,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
                     return !isAbandoned
                 } catch {
                     verdict = UpstreamFailure(.malformed, "the answer's head is not safe to relay: \(error)")
+                    if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
                     return false
                 }
             }
@@ -296,7 +313,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
 
     package func timerFired(_ timer: Timer) {
         guard !isAbandoned, let receiver else { return }
-        isAbandoned = true
+        giveUp()
         self.receiver = nil
         let failure = UpstreamFailure(hasFinalHead ? .gapTimeout : .firstByteTimeout)
         receiver.transferFinished(self, failure)
@@ -306,6 +323,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     /// Forgets the request, the key above all, and goes back to the endpoint.
     func recycle() {
         engine.reactor.timers.cancel(timer)
+        endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
         headers.clear()
         head.reset()
         body.deallocate()
