@@ -105,9 +105,8 @@ package final class EasyHandle {
 
     // MARK: Options of one transfer
 
-    package func connect(timeoutMilliseconds: Int, totalMilliseconds: Int?) throws(CurlError) {
+    package func connect(timeoutMilliseconds: Int) throws(CurlError) {
         try set(CURLOPT_CONNECTTIMEOUT_MS, timeoutMilliseconds)
-        try set(CURLOPT_TIMEOUT_MS, totalMilliseconds ?? 0)
     }
 
     /// Sends `target` as it is. With a proxy for plain HTTP the target must be a whole URL, which only CURLOPT_URL makes.

@@ -14,15 +14,14 @@ package final class Endpoint {
         package var caFile: String?
         package var http2: Bool
         package var connectTimeoutMilliseconds: Int
-        package var totalTimeoutMilliseconds: Int?
         /// Microseconds.
         package var firstByteTimeout: UInt64
         package var gapTimeout: UInt64
+        package var totalTimeout: UInt64?
 
         package init(
             url: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
-            connectTimeoutMilliseconds: Int, totalTimeoutMilliseconds: Int?, firstByteTimeout: UInt64,
-            gapTimeout: UInt64
+            connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?
         ) {
             self.url = url
             self.isTLS = isTLS
@@ -31,9 +30,9 @@ package final class Endpoint {
             self.caFile = caFile
             self.http2 = http2
             self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
-            self.totalTimeoutMilliseconds = totalTimeoutMilliseconds
             self.firstByteTimeout = firstByteTimeout
             self.gapTimeout = gapTimeout
+            self.totalTimeout = totalTimeout
         }
     }
 

@@ -39,6 +39,8 @@ package final class Transfer: EasyDelegate, TimerHandler {
     private unowned let endpoint: Endpoint
     private var handle: EasyHandle?
     private lazy var timer = Timer(self)
+    /// Ours, because a transfer that libcurl ends while it is paused keeps what the pause holds back (see `remove`).
+    private lazy var totalTimer = Timer(self)
     /// From start to the last call; who receives holds the transfer too.
     private var receiver: (any TransferReceiver)?
     /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
@@ -63,9 +65,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
         try easy.route(
             proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
             version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
-        try easy.connect(
-            timeoutMilliseconds: settings.connectTimeoutMilliseconds,
-            totalMilliseconds: settings.totalTimeoutMilliseconds)
+        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
         handle = easy
     }
 
@@ -148,6 +148,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
         }
         let settings = endpoint.settings
         setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
+        if let total = settings.totalTimeout { engine.reactor.timers.set(totalTimer, at: engine.reactor.now + total) }
         endpoint.entered(self)
         engine.start(easy)
     }
@@ -193,6 +194,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     /// of a connection, and the handle's next transfer would deliver it.
     func remove(from multi: MultiHandle?) {
         if isPaused { easyHandle.resume() }
+        isPaused = false
         multi?.remove(easyHandle)
     }
 
@@ -291,8 +293,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
             verdict
             ?? error.map {
                 UpstreamFailure(
-                    $0, hadHead: hasFinalHead, hadConnection: easyHandle.hasConnected,
-                    hasTotalLimit: endpoint.settings.totalTimeoutMilliseconds != nil)
+                    $0, hadHead: hasFinalHead, hadConnection: easyHandle.hasConnected)
             }
         finish(hasFinalHead || failure != nil ? failure : UpstreamFailure(.reset, "no answer came"))
     }
@@ -300,7 +301,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     private func finish(_ failure: UpstreamFailure?) {
         let receiver = receiver
         self.receiver = nil
-        engine.reactor.timers.cancel(timer)
+        cancelTimers()
         receiver?.transferFinished(self, failure)
         recycle()
     }
@@ -315,14 +316,15 @@ package final class Transfer: EasyDelegate, TimerHandler {
         guard !isAbandoned, let receiver else { return }
         giveUp()
         self.receiver = nil
-        let failure = UpstreamFailure(hasFinalHead ? .gapTimeout : .firstByteTimeout)
+        let isTotal = timer === totalTimer
+        let failure = UpstreamFailure(isTotal ? .totalTimeout : hasFinalHead ? .gapTimeout : .firstByteTimeout)
         receiver.transferFinished(self, failure)
         engine.abandon(self, of: endpoint)
     }
 
     /// Forgets the request, the key above all, and goes back to the endpoint.
     func recycle() {
-        engine.reactor.timers.cancel(timer)
+        cancelTimers()
         endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
         headers.clear()
         head.reset()
@@ -332,11 +334,16 @@ package final class Transfer: EasyDelegate, TimerHandler {
         uploadStart = 0
         isUploadComplete = true
         isUploadPaused = false
-        isPaused = false
         isAbandoned = false
         hasFinalHead = false
         verdict = nil
         receiver = nil
-        endpoint.give(back: self)
+        // One that libcurl ended while it was paused holds bytes that nobody may get.
+        if !isPaused { endpoint.give(back: self) }
+    }
+
+    private func cancelTimers() {
+        engine.reactor.timers.cancel(timer)
+        if endpoint.settings.totalTimeout != nil { engine.reactor.timers.cancel(totalTimer) }
     }
 }

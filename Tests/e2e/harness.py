@@ -110,6 +110,11 @@ def certificate(home):
         own(f"{home}/{name}")
 
 
+def provider(name, port, ca_file=None, more=""):
+    return (f'[[providers]]\nname = "{name}"\nbase_url = "https://localhost:{port}/v1"\napi_key = "{KEY}"\n'
+            + (f'ca_file = "{ca_file}"\n' if ca_file else "") + more + "\n")
+
+
 def write(path, text, mode=0o600):
     with open(path + ".new", "w") as file:
         file.write(text)

@@ -196,6 +196,24 @@ def left_while_slow():
     equal(finish(others), (2, {"complete"}), "the others end whole")
 
 
+def timed_out_while_slow():
+    """The same where libcurl itself ends the transfer."""
+    timed = Daemon(place(), configuration("[upstream]\ntotal_timeout = \"1500ms\"\n"))
+    [(reader, stream)] = begun(1, timed)
+    stream.flood(b"A" * 65536, 64, ends=False)
+    settled(stream)
+    others = begun(1, timed)
+    check(others[0][1].link is stream.link, "a second stream on the connection of one whose caller is slow")
+    check(wait(lambda: timed.rows("SELECT 1 FROM requests WHERE end_state = 'timeout'"), 5), "total_timeout ends the first")
+    [(reader, stream)] = begun(1, timed)
+    equal(stream.link is others[0][1].link, True, "the next one's answer comes by the same connection")
+    stream.flood(b"B" * 65536, 64)
+    settled(stream)
+    got = b"".join(iter(reader.piece, b""))
+    equal((len(got), set(got)), (64 * 65536, {ord("B")}), "and holds nothing of the first")
+    equal(timed.stop(), 0, "SIGTERM ends it with 0")
+
+
 def broken(stream, reader, what):
     """The caller sees that the answer is not whole, and so does the record."""
     try:
@@ -289,19 +307,20 @@ def upload(size=24 * MIB):
 home = place()
 certificate(home)
 upstream = H2Upstream(f"{home}/cert.pem", f"{home}/key.pem")
-door = Daemon(home, f"""\
-[[providers]]
-base_url = "https://localhost:{upstream.port}/v1"
-kind = "openai"
-api_key = "{KEY}"
-ca_file = "{home}/cert.pem"
-""")
+
+
+def configuration(more=""):
+    return more + provider("one", upstream.port, f"{home}/cert.pem")
+
+
+door = Daemon(place(), configuration())
 streams()
 cancel()
 alone()
 upload()
 slow()
 left_while_slow()
+timed_out_while_slow()
 truncation()
 equal(upstream.faults, [], "nothing was against the protocol")
 equal(door.stop(), 0, "SIGTERM ends it with 0")

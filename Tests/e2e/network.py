@@ -37,11 +37,6 @@ http {{
 """
 
 
-def provider(name, port, ca_file=None, more=""):
-    return (f'[[providers]]\nname = "{name}"\nbase_url = "https://localhost:{port}/v1"\napi_key = "{KEY}"\n'
-            + (f'ca_file = "{ca_file}"\n' if ca_file else "") + more + "\n")
-
-
 def served(home, since=0):
     """(connection, protocol, credential) of each request nginx has answered."""
     with open(f"{home}/access") as file:
