@@ -48,11 +48,10 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
     }
 
     /// Reads a result of libcurl. `hadHead`: the answer's head was complete. `hadConnection`: the request was on its way.
-    init(_ error: CurlError, hadHead: Bool, hadConnection: Bool, hasTotalLimit: Bool) {
+    init(_ error: CurlError, hadHead: Bool, hadConnection: Bool) {
         let reason: Reason =
             switch error.kind {
             case .timeout where !hadConnection: .connectTimeout
-            case .timeout where hasTotalLimit: .totalTimeout
             case _ where hadHead: .truncated
             case .resolve: .resolve
             case .connect: .connect
