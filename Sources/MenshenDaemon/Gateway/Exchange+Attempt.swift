@@ -42,13 +42,13 @@ extension Exchange {
         guard !body.isEmpty, isJSON else { return }
         guard isBodyComplete else {
             var scan = RequestScan()
-            scan.feed(body.span)
+            body.withUnsafeBufferPointer { scan.feed($0.span) }
             facts.add(scan.facts)
             self.scan = scan
             return
         }
         worker.scan.reset()
-        worker.scan.feed(body.span)
+        body.withUnsafeBufferPointer { worker.scan.feed($0.span) }
         facts.add(worker.scan.facts)
         guard provider.includeUsage, operation == .chat || operation == .completions,
             let splice = worker.scan.usageSplice(in: body)
