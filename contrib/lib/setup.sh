@@ -7,7 +7,8 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # What a build links to and what finds it. The compiler itself comes with Swift; g++ brings the C++ headers.
 build_packages=(
-    libcurl4-openssl-dev libsqlite3-dev libssl-dev libtomlplusplus-dev pkg-config g++ binutils
+    libcurl4-openssl-dev libsqlite3-dev libssl-dev zlib1g-dev libbrotli-dev libzstd-dev libtomlplusplus-dev
+    pkg-config g++ binutils
 )
 # What the tests use beyond that.
 test_packages=(curl sqlite3 procps python3 python3-venv nginx-light)
