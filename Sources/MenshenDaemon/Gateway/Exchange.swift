@@ -200,11 +200,16 @@ final class Exchange {
     /// Part of a streamed body that is read for facts before the provider is dialled.
     private static let factsPrefix = 64 << 10
 
+    private var wholeLimit: Int {
+        let signing = providerIndex.flatMap { runtime.snapshot.routes.providers[$0].signing }
+        return signing == nil ? Self.wholeBodyLimit : Self.signedBodyLimit
+    }
+
     private var isStreamed: Bool {
         switch head.framing {
         case .none: false
-        case .fixed(let length): length > Self.wholeBodyLimit
-        case .chunked: body.count > Self.wholeBodyLimit
+        case .fixed(let length): length > wholeLimit
+        case .chunked: body.count > wholeLimit
         }
     }
 
@@ -227,7 +232,7 @@ final class Exchange {
             do throws(Problem) { try attempt() } catch { fail(error) }
         }
         // A key command is still running.
-        return transfer != nil || body.count < Self.wholeBodyLimit + Connection.highWater
+        return transfer != nil || body.count < wholeLimit + Connection.highWater
     }
 
     func bodyEnded() {
