@@ -43,12 +43,16 @@ let package = Package(
         system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
         system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
+        system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CBrotli", "libbrotlidec", apt: "libbrotli-dev"),
+        system("CZstd", "libzstd", apt: "libzstd-dev"),
         .target(name: "CLinux"),
         .target(name: "CTOML"),
 
         // Swift owners of those libraries.
         module("Linux", ["CLinux"]),
         module("Crypto", ["CCrypto"]),
+        module("Compression", ["CZlib", "CBrotli", "CZstd"]),
         module("TOML", ["CTOML"]),
         module("Curl", ["CCurl"]),
         module("SQLite", ["CSQLite"]),
@@ -65,7 +69,8 @@ let package = Package(
         module(
             "MenshenDaemon",
             [
-                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Reactor", "Linux", "Systemd", "SQLite",
+                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Compression", "Reactor", "Linux", "Systemd",
+                "SQLite",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(
@@ -82,6 +87,7 @@ let package = Package(
             swiftSettings: settings),
         tests("LinuxTests", ["Linux", "CLinux", "TestSupport"]),
         tests("TOMLTests", ["TOML"]),
+        tests("CompressionTests", ["Compression", "CZlib", "CZstd"]),
         tests("SQLiteTests", ["SQLite", "TestSupport"]),
         tests("SystemdTests", ["Systemd", "Linux", "CLinux", "TestSupport"]),
         tests("ReactorTests", ["Reactor", "Linux"]),

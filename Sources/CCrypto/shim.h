@@ -4,4 +4,5 @@
 #define MENSHEN_CCRYPTO_SHIM_H
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #endif

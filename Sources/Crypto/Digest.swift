@@ -18,6 +18,9 @@ package struct Digest: Sendable, Equatable {
         bytes = output
     }
 
+    /// 32 bytes.
+    package var rawValue: [UInt8] { bytes }
+
     package static func == (left: Digest, right: Digest) -> Bool {
         CRYPTO_memcmp(left.bytes, right.bytes, 32) == 0
     }
@@ -25,7 +28,7 @@ package struct Digest: Sendable, Equatable {
 
 /// libcrypto's SHA-256, looked up once: EVP_sha256() has it looked up anew for each digest.
 // SAFETY: an EVP_MD is immutable once fetched, and EVP_MD_fetch(3) lets threads share it.
-private struct SHA256Method: @unchecked Sendable {
+struct SHA256Method: @unchecked Sendable {
     static let shared = SHA256Method()
     let method = EVP_MD_fetch(nil, "SHA2-256", nil)
 }

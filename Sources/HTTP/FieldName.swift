@@ -24,6 +24,8 @@ package enum FieldName: String, Sendable, CaseIterable {
     case xAuthToken = "x-auth-token"
     case xAccessToken = "x-access-token"
     case amazonSecurityToken = "x-amz-security-token"
+    case amazonDate = "x-amz-date"
+    case amazonContentSHA256 = "x-amz-content-sha256"
     case azureSubscriptionKey = "ocp-apim-subscription-key"
     case cloudflareAuthorization = "cf-aig-authorization"
     // These choose who pays.

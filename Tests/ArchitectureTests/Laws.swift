@@ -13,6 +13,7 @@ import Testing
     /// manager's protocol and the sockets share.
     private static let owners: [String: Set<String>] = [
         "CCurl": ["Curl"], "CSQLite": ["SQLite"], "CCrypto": ["Crypto"], "CTOML": ["TOML"],
+        "CZlib": ["Compression"], "CBrotli": ["Compression"], "CZstd": ["Compression"],
         "CLinux": ["Linux", "Reactor", "Systemd"],
     ]
 

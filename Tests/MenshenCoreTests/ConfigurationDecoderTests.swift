@@ -158,6 +158,10 @@ import Testing
     @Test(arguments: [
         ("https://api.anthropic.com/v1", "anthropic"), ("https://generativelanguage.googleapis.com:443", "gemini"),
         ("https://x.openai.azure.com", "azure"), ("https://x.cognitiveservices.azure.com/openai", "azure"),
+        ("https://bedrock-runtime.us-east-1.amazonaws.com", "bedrock"),
+        ("https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com:443", "bedrock"),
+        ("https://vpce-1-a.bedrock-runtime.eu-west-1.vpce.amazonaws.com", "bedrock"),
+        ("https://bedrock-runtime.us-east-1.api.aws/openai/v1", "bedrock"), ("http://bedrock-runtime", "openai"),
         ("https://api.deepseek.com", "openai"), ("https://notanthropic.com", "openai"),
         ("https://anthropic.com.evil.example", "openai"), ("unix:///run/api.anthropic.com", "openai"),
     ])
@@ -165,6 +169,29 @@ import Testing
         let provider = try #require(try configuration("[providers]\nbase_url = \"\(address)\"").providers.first)
         #expect(provider.kind.rawValue == kind)
         #expect(provider.name == kind)
+    }
+
+    @Test(arguments: [
+        ("https://bedrock-runtime.us-east-1.amazonaws.com", "", "us-east-1"),
+        ("https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com:443", "", "us-gov-west-1"),
+        ("https://vpce-1-a.bedrock-runtime.eu-west-1.vpce.amazonaws.com", "", "eu-west-1"),
+        ("https://bedrock-runtime.us-east-1.amazonaws.com", "region = \"eu-west-3\"", "eu-west-3"),
+        ("http://localhost:4566", "kind = \"bedrock\"\nregion = \"us-west-2\"", "us-west-2"),
+    ])
+    func `the region is that of the address unless it is given`(address: String, lines: String, region: String) throws {
+        let text = """
+            [[providers]]
+            base_url = "\(address)"
+            api_key_file = "k"
+            aws_access_key_id = "AKIA1"
+            aws_session_token = "${EMPTY}"
+            \(lines)
+            """
+        let decoded = decodeConfiguration(text)
+        let provider = try #require(decoded.configuration?.providers.first, "\(decoded.diagnostics)")
+        #expect(provider.kind == .bedrock)
+        #expect(provider.signing?.region == region)
+        #expect(provider.signing?.sessionToken == nil)
     }
 
     @Test func `names that are not given avoid those that are`() throws {

@@ -3,6 +3,8 @@
 
 private let provider = "[[providers]]\nbase_url = \"https://api.openai.com/v1\"\n"
 
+private let bedrock = "[[providers]]\nbase_url = \"https://bedrock-runtime.us-east-1.amazonaws.com\"\n"
+
 let configurationFaults: [FaultCase] = [
     FaultCase(
         name: "empty", text: "",
@@ -197,8 +199,40 @@ let configurationFaults: [FaultCase] = [
     FaultCase(
         name: "kind", text: "\(provider)kind = \"opanai\"",
         expected: [
-            "c.toml:3:8: error: providers[].kind must be one of openai, anthropic, gemini, azure",
+            "c.toml:3:8: error: providers[].kind must be one of openai, anthropic, gemini, azure, bedrock",
             "  hint: did you mean \"openai\"?",
+        ]),
+    FaultCase(
+        name: "signing without a secret or a region",
+        text: "[[providers]]\nbase_url = \"http://localhost:1\"\nkind = \"bedrock\"\naws_access_key_id = \"AKIA1\"",
+        expected: [
+            "c.toml:4:1: error: providers[].aws_access_key_id needs the secret access key that belongs to it",
+            "  hint: put it into a file of its own (mode 0600) and name that with api_key_file",
+            "c.toml:4:1: error: providers[].region is needed, because base_url does not name one",
+            "  hint: write region = \"us-east-1\"",
+        ]),
+    FaultCase(
+        name: "signing for another kind",
+        text: "\(provider)api_key_file = \"k\"\naws_access_key_id = \"AKIA1\"\nregion = \"us-east-1\"",
+        expected: ["c.toml:4:1: error: providers[].aws_access_key_id is for kind \"bedrock\" only"]),
+    FaultCase(
+        name: "signing with what is none",
+        text:
+            "\(bedrock)api_key_file = \"k\"\naws_access_key_id = \"CANARY/x\"\nregion = \"CANARY x\"\naws_session_token = \"${BROKEN}\"",
+        expected: [
+            "c.toml:4:21: error: providers[].aws_access_key_id is not the id of an access key",
+            "  hint: it looks like \"AKIAIOSFODNN7EXAMPLE\"; the secret belongs to api_key_file",
+            "c.toml:5:10: error: providers[].region is not the name of a region",
+            "  hint: write region = \"us-east-1\"",
+            "c.toml:6:21: error: providers[].aws_session_token holds a space, a line break or a character outside ASCII",
+            "  hint: look for a line break at the end of the variable's value",
+        ]),
+    FaultCase(
+        name: "parts of a signature without it",
+        text: "\(bedrock)api_key_file = \"k\"\nregion = \"us-east-1\"\naws_session_token = \"CANARY\"",
+        expected: [
+            "c.toml:4:1: warning: providers[].region has no effect without aws_access_key_id",
+            "c.toml:5:1: warning: providers[].aws_session_token has no effect without aws_access_key_id",
         ]),
     FaultCase(
         name: "names",

@@ -17,7 +17,8 @@ import Testing
     @Test(arguments: [
         "Authorization", "AUTHORIZATION", "Proxy-Authorization", "x-api-key", "X-API-Key", "api-key", "Api-Key",
         "x-goog-api-key",
-        "X-Auth-Token", "X-Access-Token", "Cookie", "X-Amz-Security-Token", "Ocp-Apim-Subscription-Key",
+        "X-Auth-Token", "X-Access-Token", "Cookie", "X-Amz-Security-Token", "X-Amz-Date", "X-Amz-Content-Sha256",
+        "Ocp-Apim-Subscription-Key",
         "cf-aig-authorization",
         "OpenAI-Organization", "OpenAI-Project",
     ])

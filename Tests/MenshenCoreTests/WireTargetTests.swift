@@ -159,6 +159,11 @@ let wireJoins: [WireJoin] = [
     .init("/openai/v1", .azure, "/openai/v1/responses", "/openai/v1/responses"),
     .init("/openai/v1", .azure, "/chat/completions", "/openai/v1/chat/completions"),
     .init("", .azure, "/openai/v1/responses", "/openai/v1/responses"),
+    .init("", .bedrock, "/model/a.b-v2%3A0/converse", "/model/a.b-v2%3A0/converse"),
+    .init("", .bedrock, "/model/a.b-v2:0/invoke", "/model/a.b-v2%3A0/invoke"),
+    .init("/gate", .bedrock, "/model/arn%3Aaws%2Fx~y/converse", "/gate/model/arn%3Aaws%2Fx~y/converse"),
+    .init("", .bedrock, "/models", "/models"),
+    .init("/openai/v1", .bedrock, "/v1/chat/completions", "/openai/v1/chat/completions"),
     // Cloudflare AI Gateway: /v1/ACCOUNT/GATEWAY/PROVIDER, whose own version is not the API's.
     .init("/v1/acc/gw/openai", .openai, "/v1/chat/completions", "/v1/acc/gw/openai/chat/completions"),
     .init("/v1/acc/gw/openai", .openai, "/chat/completions", "/v1/acc/gw/openai/chat/completions"),

@@ -16,7 +16,7 @@ PIECES = 5
 class Reader:
     """A caller that reads a streamed answer as it wants to."""
 
-    def __init__(self, daemon, body=CHAT, method="POST", path="/v1/chat/completions"):
+    def __init__(self, daemon, body=CHAT, method="POST", path="/v1/echo"):
         self.end = daemon.connect()
         self.end.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                          f"Content-Length: {len(body)}\r\n\r\n".encode() + body)

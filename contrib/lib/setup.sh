@@ -8,8 +8,8 @@ PATH=$PATH:/usr/sbin:/sbin
 # What a build links to and what finds it. The compiler itself comes with Swift; g++ brings the C++ headers. The second
 # line is what Swift itself needs to run and to fetch packages.
 build_packages=(
-    libcurl4-openssl-dev libsqlite3-dev libssl-dev libtomlplusplus-dev pkg-config g++ binutils
-    git ca-certificates libncurses6 libxml2
+    libcurl4-openssl-dev libsqlite3-dev libssl-dev zlib1g-dev libbrotli-dev libzstd-dev libtomlplusplus-dev
+    pkg-config g++ binutils git ca-certificates libncurses6 libxml2
 )
 # What the tests use beyond that.
 test_packages=(curl sqlite3 procps python3 python3-venv nginx-light)

@@ -42,6 +42,17 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
         self.path = String(path)
     }
 
+    /// Without the port.
+    package var host: Substring {
+        let colon = authority.last == "]" ? nil : authority.lastIndex(of: ":")
+        return authority[..<(colon ?? authority.endIndex)]
+    }
+
+    /// The Host field as libcurl sends it: without the scheme's own port.
+    package var hostField: String {
+        authority == "\(host):\(isTLS ? 443 : 80)" ? String(host) : authority
+    }
+
     /// What libcurl connects to.
     package var origin: String { (isTLS ? "https://" : "http://") + authority }
 

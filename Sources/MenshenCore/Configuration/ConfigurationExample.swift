@@ -48,6 +48,10 @@ package enum ConfigurationExample {
             "https://example.openai.azure.com",
             ["api_key_command", "api_key_command_timeout", "api_key_command_ttl"]
         ),
+        (
+            "https://bedrock-runtime.us-east-1.amazonaws.com",
+            ["api_key_file", "aws_access_key_id", "aws_session_token", "region"]
+        ),
     ]
 
     private static func written(_ section: String, _ keys: [ConfigurationKey], _ purpose: Purpose) -> [String] {
@@ -67,15 +71,18 @@ package enum ConfigurationExample {
         guard section == "providers[]" else { return lines }
         for provider in furtherProviders {
             lines += ["#[[providers]]", "#base_url = \"\(provider.baseURL)\""]
-            for key in keys where provider.keys.contains(key.name) { lines += written(key, isActive: false) }
+            for key in keys where provider.keys.contains(key.name) {
+                let isSecond = key.name == "api_key_file" && provider.keys.count > 1
+                lines += written(key, isActive: false, isSecond ? "\"~/.config/menshen/aws-secret.key\"" : nil)
+            }
             lines.append("")
         }
         return lines
     }
 
-    private static func written(_ key: ConfigurationKey, isActive: Bool) -> [String] {
+    private static func written(_ key: ConfigurationKey, isActive: Bool, _ other: String? = nil) -> [String] {
         // Beside the configuration, wherever that is.
-        let value = isActive && key.name == "api_key_file" ? "\"openai.key\"" : key.sample
+        let value = isActive && key.name == "api_key_file" ? "\"openai.key\"" : other ?? key.sample
         return ["# " + key.documentation, (isActive ? "" : "#") + "\(key.name) = \(value)"]
     }
 }

@@ -77,7 +77,8 @@ extension ConfigurationKey {
             "What records and `/NAME/…` paths call the provider; its kind unless given, then kind-2, kind-3, …"),
         ConfigurationKey(
             "providers[].kind", .text, sample: "\"openai\"",
-            "\"openai\", \"anthropic\", \"gemini\" or \"azure\": how it wants its key; guessed from `base_url`."),
+            "\"openai\", \"anthropic\", \"gemini\", \"azure\" or \"bedrock\": how it wants its key; guessed from `base_url`."
+        ),
         ConfigurationKey(
             "providers[].api_key", .text, sample: "\"${OPENAI_API_KEY}\"", "The key, from an environment variable."),
         ConfigurationKey(
@@ -96,6 +97,15 @@ extension ConfigurationKey {
             "providers[].api_key_command_ttl", .duration(orOff: false),
             default: TOMLText.duration(KeySource.defaultCommandLifetime),
             "How long a printed key is used before the program runs again."),
+        ConfigurationKey(
+            "providers[].aws_access_key_id", .text, sample: "\"AKIAIOSFODNN7EXAMPLE\"",
+            "Sign requests to Bedrock with this access key; the key is its secret access key then."),
+        ConfigurationKey(
+            "providers[].aws_session_token", .text, sample: "\"${AWS_SESSION_TOKEN:-}\"",
+            "Session token of temporary AWS credentials."),
+        ConfigurationKey(
+            "providers[].region", .text, sample: "\"us-east-1\"",
+            "AWS region to sign for, where `base_url` does not name it."),
         ConfigurationKey(
             "providers[].headers", .textTable, sample: #"{ "x-team" = "research" }"#,
             "Headers added to each request, in place of a caller's of the same name."),

@@ -82,6 +82,11 @@ package enum ConfigurationRendering {
             output.set("api_key_command_timeout", TOMLText.duration(timeout))
             output.set("api_key_command_ttl", TOMLText.duration(lifetime))
         }
+        if let signing = provider.signing {
+            output.set("aws_access_key_id", TOMLText.quoted(signing.accessKeyID))
+            if signing.sessionToken != nil { output.set("aws_session_token", hidden) }
+            output.set("region", TOMLText.quoted(signing.region))
+        }
         if !provider.headers.isEmpty {
             let headers = provider.headers.map { "\(TOMLText.quoted($0.name)) = \(hidden)" }
             output.set("headers", "{ " + headers.joined(separator: ", ") + " }")

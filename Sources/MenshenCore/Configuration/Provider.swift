@@ -8,6 +8,8 @@ package struct Provider: Sendable {
     package var kind: Kind
     package var baseURL: BaseURL
     package var key: KeySource
+    /// Set if requests are signed with the key, which is then AWS's secret access key, rather than carry it.
+    package var signing: SigV4?
     /// Added to each request, in place of a caller's header of the same name.
     package var headers: [(name: String, value: Secret)] = []
     /// Share of requests among the providers that fit; 0 takes the provider out.
@@ -32,7 +34,7 @@ package struct Provider: Sendable {
 
     /// How the provider wants its key, and which paths belong to it.
     package enum Kind: String, Sendable, CaseIterable {
-        case openai, anthropic, gemini, azure
+        case openai, anthropic, gemini, azure, bedrock
     }
 }
 

@@ -40,6 +40,7 @@ extension ConfigurationDecoder {
         let kind = kind(section) ?? address.map(guessedKind) ?? .openai
         let key = keySource(section)
         var provider = address.map { Provider(name: "", kind: kind, baseURL: $0, key: key) }
+        let signing = signing(section, kind, address)
         let headers = RequestHeaderRule.headers(section)
         let weight = section.integer("weight")
         let proxy = proxy(section)
@@ -50,6 +51,7 @@ extension ConfigurationDecoder {
         if let model = section.text("model"), !model.text.isEmpty {
             reading.warning(at: section.keySpan("model"), "providers[].model has no effect in this version")
         }
+        provider?.signing = signing
         provider?.headers = headers
         provider?.proxy = proxy
         provider?.caFile = caFile
@@ -91,19 +93,18 @@ extension ConfigurationDecoder {
 
     static func guessedKind(_ address: BaseURL) -> Provider.Kind {
         guard address.socketPath == nil else { return .openai }
-        let port = address.authority.lastIndex(of: ":") ?? address.authority.endIndex
-        let host = address.authority[..<port]
+        let host = address.host
         func isUnder(_ domain: String) -> Bool { host == domain || host.hasSuffix("." + domain) }
         if isUnder("anthropic.com") { return .anthropic }
         if host == "generativelanguage.googleapis.com" { return .gemini }
         if isUnder("openai.azure.com") || isUnder("cognitiveservices.azure.com") { return .azure }
+        if Bedrock.isHost(host) { return .bedrock }
         return .openai
     }
 
     /// True if what is sent there stays on this machine.
     private static func isLocal(_ address: BaseURL) -> Bool {
-        let port = address.authority.last == "]" ? nil : address.authority.lastIndex(of: ":")
-        let host = address.authority[..<(port ?? address.authority.endIndex)]
+        let host = address.host
         return address.socketPath != nil || host == "localhost" || host.hasSuffix(".localhost") || host == "[::1]"
             || host.hasPrefix("127.")
     }

@@ -38,11 +38,12 @@ package enum HeaderRules {
         }
     }
 
-    /// Every spelling of a key, cookies, and the headers that choose who pays.
+    /// Every spelling of a key, signatures with what belongs to them, cookies, and the headers that choose who pays.
     package static func isCredential(_ name: FieldName) -> Bool {
         switch name {
         case .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .xAuthToken, .xAccessToken, .cookie,
-            .amazonSecurityToken, .azureSubscriptionKey, .cloudflareAuthorization, .openAIOrganization, .openAIProject,
+            .amazonSecurityToken, .amazonDate, .amazonContentSHA256, .azureSubscriptionKey, .cloudflareAuthorization,
+            .openAIOrganization, .openAIProject,
             .googleUserProject:
             true
         default: false

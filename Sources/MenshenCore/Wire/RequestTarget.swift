@@ -74,7 +74,9 @@ package struct RequestTarget: Sendable, Equatable {
     /// The target to send: the provider's base path joined with the caller's path, whatever base URL a person gave to
     /// either side: with, without or with a doubled version segment.
     package func upstream(base: String, kind: Provider.Kind) -> String {
-        let joined = Self.join(base: base, path: path, kind: kind)
+        var joined = Self.join(base: base, path: path, kind: kind)
+        // AWS's own SDKs escape the ":" of model ids, and a signature is over the path as it is sent.
+        if kind == .bedrock { joined = PercentEncoding.escape(path: joined) }
         return query.map { joined + "?" + $0 } ?? joined
     }
 
@@ -128,7 +130,7 @@ package struct RequestTarget: Sendable, Equatable {
         switch kind {
         case .openai, .anthropic: "v1"
         case .gemini: "v1beta"
-        case .azure: nil
+        case .azure, .bedrock: nil
         }
     }
 
@@ -143,6 +145,28 @@ package struct RequestTarget: Sendable, Equatable {
 }
 
 enum PercentEncoding {
+    private static let digits = Array("0123456789ABCDEF".utf8)
+
+    /// What RFC 3986 §2.3 calls unreserved stays, slashes stay if asked, and all else is escaped.
+    static func escape(_ text: some Sequence<UInt8>, keepingSlashes: Bool, keepingEscapes: Bool = false) -> [UInt8] {
+        var output: [UInt8] = []
+        for byte in text {
+            switch byte {
+            case 48...57, 65...90, 97...122, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                output.append(byte)
+            case UInt8(ascii: "/") where keepingSlashes, UInt8(ascii: "%") where keepingEscapes: output.append(byte)
+            default: output += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return output
+    }
+
+    /// A path with everything escaped that is neither unreserved, a slash nor escaped already.
+    static func escape(path: String) -> String {
+        String(decoding: escape(path.utf8, keepingSlashes: true, keepingEscapes: true), as: UTF8.self)
+    }
+
     /// Decoded text; a percent sign that begins no escape stays.
     static func decode(_ text: Substring) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }

@@ -8,7 +8,7 @@ internal import MenshenUpstream
 enum CredentialInjection {
     static func add(_ secret: Secret, as kind: Provider.Kind, to transfer: Transfer) {
         switch kind {
-        case .openai: transfer.addHeader("Authorization: Bearer ", secret)
+        case .openai, .bedrock: transfer.addHeader("Authorization: Bearer ", secret)
         case .anthropic:
             // An OAuth token of Anthropic's says so in its own prefix; it is refused as an x-api-key.
             let isToken = secret.hasPrefix("sk-ant-oat")

@@ -12,6 +12,8 @@ extension Exchange {
     func attempt() throws(Problem) {
         guard let index = providerIndex, let resolved, isReadyToDial else { return }
         let provider = runtime.snapshot.routes.providers[index]
+        // The signature is over the body's hash, and stands before it.
+        if provider.signing != nil, !isBodyComplete { throw Self.unsignableProblem(provider.name) }
         let secret: Secret?
         switch runtime.keys.key(index, provider.key, now: worker.now) {
         case .ready(let key): secret = key
@@ -73,8 +75,10 @@ extension Exchange {
         default: mode = .whole(body)
         }
         writeHeaders(transfer, provider, secret, runtime.replacedHeaders[index], mode)
+        let target = resolved.line(for: provider, index)
+        if let signing = provider.signing, let secret { sign(transfer, provider, signing, secret, target) }
         self.transfer = transfer
-        try transfer.start(method: head.method, target: resolved.line(for: provider, index), body: mode, receiver: self)
+        try transfer.start(method: head.method, target: target, body: mode, receiver: self)
         if case .streamed = mode {
             let prefix = body
             body = []
@@ -119,7 +123,7 @@ extension Exchange {
         }
         if provider.kind == .anthropic, !hasVersion { transfer.addHeader("anthropic-version: ", "2023-06-01") }
         for header in provider.headers { transfer.addHeader(name: header.name, header.value) }
-        if let secret { CredentialInjection.add(secret, as: provider.kind, to: transfer) }
+        if let secret, provider.signing == nil { CredentialInjection.add(secret, as: provider.kind, to: transfer) }
     }
 
     /// Tells how the try ended, for the record.

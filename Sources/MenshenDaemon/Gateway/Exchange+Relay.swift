@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Compression
 internal import HTTP
 internal import Linux
 internal import MenshenCore
@@ -40,7 +41,7 @@ extension Exchange: TransferReceiver {
     func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
         if connection.pendingOutput >= Connection.highWater { return false }
         worker.prepare(&connection.output)
-        bytes.withMemoryRebound(to: UInt8.self) { observer?.observe($0.span) }
+        observe(bytes)
         if filter == nil {
             relay(transfer, bytes)
         } else {
@@ -77,10 +78,28 @@ extension Exchange: TransferReceiver {
 
     /// What is to be read of the answer beside the relay.
     private func observe(_ head: ResponseHead) {
-        if framing == ResponseHead.Framing.none || head.first(.contentEncoding) != nil { return }
+        if framing == ResponseHead.Framing.none { return }
+        if let encoding = head.first(.contentEncoding) {
+            filter = nil
+            guard let coding = ContentCoding(fieldValue: encoding.utf8) else { return }
+            if coding != .identity {
+                decoder = Decoder(coding)
+                if decoder == nil { return }
+            }
+        }
         observer = AnswerObserver(operation, contentType: head.first(.contentType) ?? "")
         // A filtered answer has another length than was announced.
         if framing != .chunked || observer?.isStream != true { filter = nil }
+    }
+
+    private func observe(_ bytes: UnsafeRawBufferPointer) {
+        guard observer != nil else { return }
+        guard let decoder else { return bytes.withMemoryRebound(to: UInt8.self) { observer?.observe($0.span) } }
+        let outcome = decoder.decode(bytes) { piece in
+            piece.withMemoryRebound(to: UInt8.self) { observer?.observe($0.span) }
+        }
+        // What can't be read says nothing, about its end neither.
+        if outcome == .corrupt || outcome == .tooMuch { observer = nil }
     }
 
     func transferWantsBody(_ transfer: Transfer) { connection.resumeReading() }
@@ -113,7 +132,7 @@ extension Exchange: TransferReceiver {
         if framing == nil { return fail(failure) }
         let problem = Self.problem(failure, provider: providerName)
         problemCode = problem.code.rawValue
-        if framing == .chunked, let event = observer?.closingEvent(problem) {
+        if framing == .chunked, decoder == nil, let event = observer?.closingEvent(problem) {
             event.withUnsafeBytes { relay(transfer, $0) }
         }
         end(failure.isTimeout ? .timeout : .truncated, .breakOff(needsReset: framing == .untilClose))

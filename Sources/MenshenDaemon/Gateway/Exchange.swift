@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Compression
 internal import HTTP
 internal import Linux
 internal import MenshenCore
@@ -66,6 +67,8 @@ final class Exchange {
     var firstByteAt: UInt64?
     /// Reads what the answer says of itself; nil if it says nothing that is understood.
     var observer: AnswerObserver?
+    /// Decodes a side copy of an encoded answer for the observer; the relay passes it as it is.
+    var decoder: Decoder?
     /// Takes the usage chunk out that menshen alone has asked for.
     var filter: UsageChunkFilter?
     var status: Int?
@@ -206,11 +209,16 @@ final class Exchange {
     /// Part of a streamed body that is read for facts before the provider is dialled.
     private static let factsPrefix = 64 << 10
 
+    private var wholeLimit: Int {
+        let signing = providerIndex.flatMap { runtime.snapshot.routes.providers[$0].signing }
+        return signing == nil ? Self.wholeBodyLimit : Self.signedBodyLimit
+    }
+
     private var isStreamed: Bool {
         switch head.framing {
         case .none: false
-        case .fixed(let length): length > Self.wholeBodyLimit
-        case .chunked: body.count > Self.wholeBodyLimit
+        case .fixed(let length): length > wholeLimit
+        case .chunked: body.count > wholeLimit
         }
     }
 
@@ -236,7 +244,7 @@ final class Exchange {
             do throws(Problem) { try attempt() } catch { fail(error) }
         }
         // A key command is still running.
-        return transfer != nil || body.count < Self.wholeBodyLimit + Connection.highWater
+        return transfer != nil || body.count < wholeLimit + Connection.highWater
     }
 
     func bodyEnded() {

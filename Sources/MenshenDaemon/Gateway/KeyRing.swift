@@ -54,7 +54,10 @@ final class KeyRing {
     /// Every key in memory; bodies are searched for them before they are stored.
     func known(_ providers: [Provider]) -> [Secret] {
         var secrets = files.values.map(\.secret) + commands.values.compactMap(\.secret)
-        for provider in providers { if case .inline(let secret) = provider.key { secrets.append(secret) } }
+        for provider in providers {
+            if case .inline(let secret) = provider.key { secrets.append(secret) }
+            if let token = provider.signing?.sessionToken { secrets.append(token) }
+        }
         return secrets
     }
 

@@ -10,6 +10,7 @@ struct CredentialTests {
         "Authorization: Bearer caller-secret", "Proxy-Authorization: Basic caller-secret", "x-api-key: caller-secret",
         "api-key: caller-secret", "x-goog-api-key: caller-secret", "X-Auth-Token: caller-secret",
         "X-Access-Token: caller-secret", "Cookie: a=caller-secret", "X-Amz-Security-Token: caller-secret",
+        "X-Amz-Date: caller-secret", "X-Amz-Content-Sha256: caller-secret",
         "Ocp-Apim-Subscription-Key: caller-secret", "cf-aig-authorization: Bearer caller-secret",
         "OpenAI-Organization: caller-secret", "OpenAI-Project: caller-secret", "X-Menshen-Anything: caller-secret",
     ]
@@ -32,6 +33,7 @@ struct CredentialTests {
         ("openai", "/v1", "/v1/models", "Authorization", "Bearer \(Stage.key)"),
         ("anthropic", "", "/v1/messages", "x-api-key", Stage.key),
         ("gemini", "", "/v1beta/models/g:generateContent", "x-goog-api-key", Stage.key),
+        ("bedrock", "", "/model/a.b-v1%3A0/converse", "Authorization", "Bearer \(Stage.key)"),
         ("azure", "", "/openai/deployments/d/chat/completions?api-version=1", "api-key", Stage.key),
     ])
     func `each kind gets the key where it looks for it`(

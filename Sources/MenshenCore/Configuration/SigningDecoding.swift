@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import TOML
+
+extension ConfigurationDecoder {
+    /// nil without `aws_access_key_id`, and if something about it is wrong.
+    static func signing(_ section: ConfigurationSection, _ kind: Provider.Kind, _ address: BaseURL?) -> SigV4? {
+        let reading = section.reading
+        let identifier = section.text("aws_access_key_id")
+        let token = section.text("aws_session_token").flatMap { sessionToken($0, reading) }
+        let region = section.text("region").flatMap { regionName($0, reading) }
+        guard section.has("aws_access_key_id") else {
+            for name in ["aws_session_token", "region"] {
+                guard let span = section.keySpan(name) else { continue }
+                reading.warning(at: span, "providers[].\(name) has no effect without aws_access_key_id")
+            }
+            return nil
+        }
+        if kind != .bedrock {
+            reading.error(
+                at: section.keySpan("aws_access_key_id"), "providers[].aws_access_key_id is for kind \"bedrock\" only")
+        }
+        let sources = ["api_key", "api_key_file", "api_key_credential", "api_key_command"]
+        if !sources.contains(where: section.has) {
+            reading.error(
+                at: section.keySpan("aws_access_key_id"),
+                "providers[].aws_access_key_id needs the secret access key that belongs to it",
+                hint: "put it into a file of its own (mode 0600) and name that with api_key_file")
+        }
+        if !section.has("region"), let address, Bedrock.region(of: address) == nil {
+            reading.error(
+                at: section.keySpan("aws_access_key_id"),
+                "providers[].region is needed, because base_url does not name one",
+                hint: "write region = \"us-east-1\"")
+        }
+        guard let identifier, let region = region ?? address.flatMap(Bedrock.region) else { return nil }
+        guard Bedrock.isName(identifier.text, "_") else {
+            reading.error(
+                at: identifier.span, "providers[].aws_access_key_id is not the id of an access key",
+                hint: "it looks like \"AKIAIOSFODNN7EXAMPLE\"; the secret belongs to api_key_file")
+            return nil
+        }
+        return SigV4(accessKeyID: identifier.text, region: region, sessionToken: token)
+    }
+
+    /// An empty one is none: permanent credentials have no token.
+    private static func sessionToken(_ token: ExpandedText, _ reading: ConfigurationReading) -> Secret? {
+        if token.text.isEmpty { return nil }
+        if token.isVisibleASCII { return Secret(token.text) }
+        reading.error(
+            at: token.span,
+            "providers[].aws_session_token holds a space, a line break or a character outside ASCII",
+            hint: token.isExpanded ? "look for a line break at the end of the variable's value" : nil)
+        return nil
+    }
+
+    private static func regionName(_ region: ExpandedText, _ reading: ConfigurationReading) -> String? {
+        if Bedrock.isName(region.text, "-") { return region.text }
+        reading.error(
+            at: region.span, "providers[].region is not the name of a region", hint: "write region = \"us-east-1\"")
+        return nil
+    }
+}
+
+/// What Bedrock's addresses tell.
+enum Bedrock {
+    /// "bedrock-runtime.REGION.amazonaws.com", and the same behind the name of a VPC endpoint.
+    private static let services: Set<Substring> = ["bedrock-runtime", "bedrock-runtime-fips"]
+
+    static func isHost(_ host: some StringProtocol) -> Bool {
+        let labels = String(host).split(separator: ".")
+        guard let place = labels.firstIndex(where: services.contains) else { return false }
+        return labels[(place + 1)...].contains { $0 == "amazonaws" || $0 == "aws" }
+    }
+
+    static func region(of address: BaseURL) -> String? {
+        guard address.socketPath == nil, isHost(address.host) else { return nil }
+        let labels = address.host.split(separator: ".")
+        guard let place = labels.firstIndex(where: services.contains), place + 1 < labels.count else { return nil }
+        let name = String(labels[place + 1])
+        return isName(name, "-") ? name : nil
+    }
+
+    /// Letters, digits and one further character; it becomes part of a signature's scope.
+    static func isName(_ text: String, _ further: Unicode.Scalar) -> Bool {
+        (1...128).contains(text.utf8.count)
+            && text.unicodeScalars.allSatisfy {
+                switch $0 {
+                case "0"..."9", "A"..."Z", "a"..."z", further: true
+                default: false
+                }
+            }
+    }
+}
