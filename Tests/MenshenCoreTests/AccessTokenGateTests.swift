@@ -15,6 +15,7 @@ import Testing
         "Authorization: Bearer tok-1", "authorization: bearer tok-1", "Authorization: BEARER   tok-1",
         "x-api-key: tok-1", "X-API-KEY:tok-1",
         "api-key: tok-1", "x-goog-api-key: tok-1",
+        "Authorization: AWS4-HMAC-SHA256 Credential=tok-1/20261123/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0",
     ])
     func `a token is found wherever an SDK puts its key`(_ line: String) throws {
         #expect(gate.judge(try wireHead(line), queryKey: nil) == .valid(name: "laptop"))
@@ -41,6 +42,8 @@ import Testing
     @Test(arguments: [
         "Authorization: Bearer tok-3", "Authorization: Bearer tok-1x", "Authorization: Bearer tok-",
         "Authorization: Bearer TOK-1",
+        "Authorization: AWS4-HMAC-SHA256 Credential=tok-1/x/20261123/us-east-1/bedrock/aws4_request, SignedHeaders=host",
+        "Authorization: AWS4-HMAC-SHA256 Credential=a/b/c/d/tok-1", "Authorization: AWS4-HMAC-SHA256 Credential=////",
         "x-api-key: Bearer tok-1", "api-key:", "x-api-key: tok-1 tok-2",
     ])
     func `anything else that is shown is invalid`(_ line: String) throws {
@@ -48,6 +51,7 @@ import Testing
     }
 
     @Test(arguments: [
+        "Authorization: AWS4-HMAC-SHA256 Credential=tok-1/us-east-1", "Authorization: AWS4-HMAC-SHA256 tok-1",
         "Authorization: Basic dG9rLTE=", "Authorization: tok-1", "Authorization: Bearertok-1", "Authorization: Bearer",
         "Authorization:",
         "Cookie: token=tok-1", "Proxy-Authorization: Bearer tok-1", "X-Auth-Token: tok-1", "Accept: tok-1",

@@ -30,7 +30,8 @@ package struct TokenGate: Sendable {
         for field in head.fields {
             switch field.known {
             case .authorization:
-                if let bearer = Self.credential(head.bytes[field.value], scheme: Self.bearer) { present(bearer) }
+                let value = head.bytes[field.value]
+                if let token = Self.credential(value, scheme: Self.bearer) ?? Self.accessKeyID(value) { present(token) }
             case .xAPIKey, .apiKey, .xGoogAPIKey: present(head.bytes[field.value])
             default: break
             }
@@ -52,6 +53,24 @@ package struct TokenGate: Sendable {
             }
         }
         return found.map { head.bytes[$0] }
+    }
+
+    private static let signature = Array("aws4-hmac-sha256".utf8)
+    private static let credentialName = Array("Credential=".utf8)
+
+    /// Where AWS's SDKs can put a token: as the access key id of a signature, which is not looked at. They send no bearer
+    /// token over plain HTTP.
+    private static func accessKeyID(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard let parameters = credential(value, scheme: signature), parameters.starts(with: credentialName) else {
+            return nil
+        }
+        // Date, region, service and "aws4_request" follow; the token itself may hold slashes.
+        var rest = parameters.dropFirst(credentialName.count).prefix { $0 != UInt8(ascii: ",") }
+        for _ in 0..<4 {
+            guard let slash = rest.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+            rest = rest[..<slash]
+        }
+        return rest
     }
 
     private static let bearer = Array("bearer".utf8)
