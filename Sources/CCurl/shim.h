@@ -3,6 +3,9 @@
 #ifndef MENSHEN_CCURL_SHIM_H
 #define MENSHEN_CCURL_SHIM_H
 #include <curl/curl.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* curl_easy_setopt and its kin are variadic, which Swift cannot call: one inline wrapper per argument type. */
 static inline CURLcode ccurl_set_long(CURL *h, CURLoption o, long v) { return curl_easy_setopt(h, o, v); }
@@ -17,7 +20,27 @@ static inline CURLcode ccurl_set_sockopt_callback(CURL *h, ccurl_sockopt_callbac
 typedef int (*ccurl_close_callback)(void *, curl_socket_t);
 static inline CURLcode ccurl_set_close_callback(CURL *h, ccurl_close_callback v) { return curl_easy_setopt(h, CURLOPT_CLOSESOCKETFUNCTION, v); }
 
+/* libcurl makes each request's head, with the key in it, in memory that it frees as it is: wiped first, here. */
+static inline void ccurl_wipe_and_free(void *memory) {
+    if (!memory) return;
+    explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+static inline void *ccurl_wipe_and_resize(void *memory, size_t size) {
+    size_t room = memory ? malloc_usable_size(memory) : 0;
+    if (memory && size <= room) return memory;
+    void *larger = malloc(size);
+    if (!larger) return NULL;
+    if (memory) memcpy(larger, memory, room);
+    ccurl_wipe_and_free(memory);
+    return larger;
+}
+static inline CURLcode ccurl_global_init(void) {
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, ccurl_wipe_and_free, ccurl_wipe_and_resize, strdup, calloc);
+}
+
 static inline CURLcode ccurl_get_pointer(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }
+static inline CURLcode ccurl_get_long(CURL *h, CURLINFO i, long *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode ccurl_get_off(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }
 
 static inline CURLMcode ccurl_multi_set_long(CURLM *h, CURLMoption o, long v) { return curl_multi_setopt(h, o, v); }
@@ -34,6 +57,6 @@ static inline CURLcode ccurl_message_result(const CURLMsg *m) { return m->data.r
 static inline size_t ccurl_writefunc_pause(void) { return CURL_WRITEFUNC_PAUSE; }
 static inline size_t ccurl_readfunc_pause(void) { return CURL_READFUNC_PAUSE; }
 static inline size_t ccurl_readfunc_abort(void) { return CURL_READFUNC_ABORT; }
-static inline long ccurl_global_default(void) { return CURL_GLOBAL_DEFAULT; }
 static inline int ccurl_pause_continue(void) { return CURLPAUSE_CONT; }
+static inline int ccurl_pause_send(void) { return CURLPAUSE_SEND; }
 #endif

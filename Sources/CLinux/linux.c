@@ -327,6 +327,16 @@ int64_t clinux_raise_open_files(void) {
     return limit.rlim_cur == RLIM_INFINITY ? INT64_MAX : (int64_t)limit.rlim_cur;
 }
 
+int clinux_reserve_descriptors(int count) {
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, count - 1);
+    int code = high < 0 ? -errno : 0;
+    if (high >= 0) close(high);
+    close(fd);
+    return code;
+}
+
 void clinux_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 static uint64_t microseconds(clockid_t clock) {

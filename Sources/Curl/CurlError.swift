@@ -45,7 +45,7 @@ package struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
 /// libcurl's process-wide state.
 package enum CurlGlobal {
     /// Once, before any thread uses libcurl.
-    package static func start() throws(CurlError) { try CurlError.check(curl_global_init(Int(ccurl_global_default()))) }
+    package static func start() throws(CurlError) { try CurlError.check(ccurl_global_init()) }
 
     package static var version: String { String(cString: curl_version()) }
 }

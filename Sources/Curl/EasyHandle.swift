@@ -105,9 +105,8 @@ package final class EasyHandle {
 
     // MARK: Options of one transfer
 
-    package func connect(timeoutMilliseconds: Int, totalMilliseconds: Int?) throws(CurlError) {
+    package func connect(timeoutMilliseconds: Int) throws(CurlError) {
         try set(CURLOPT_CONNECTTIMEOUT_MS, timeoutMilliseconds)
-        try set(CURLOPT_TIMEOUT_MS, totalMilliseconds ?? 0)
     }
 
     /// Sends `target` as it is. With a proxy for plain HTTP the target must be a whole URL, which only CURLOPT_URL makes.
@@ -125,9 +124,11 @@ package final class EasyHandle {
         }
     }
 
-    /// Where connections go and what secures them. An empty proxy also keeps the environment's proxy variables out.
+    /// Where connections go and what secures them. An empty proxy keeps the environment's proxy variables out, and the
+    /// empty list of exceptions its no_proxy.
     package func route(proxy: String, socketPath: String?, caFile: String?, version: HTTPVersion) throws(CurlError) {
         try set(string: CURLOPT_PROXY, proxy)
+        try set(string: CURLOPT_NOPROXY, "")
         if let socketPath {
             try set(string: CURLOPT_UNIX_SOCKET_PATH, socketPath)
         } else {
@@ -174,6 +175,23 @@ package final class EasyHandle {
 
     /// Goes on after a pause, in both directions. Paused bytes are delivered from inside this call.
     package func resume() { _ = curl_easy_pause(handle, ccurl_pause_continue()) }
+
+    /// Before a transfer is given up: its connection is closed with it, unless other transfers use it. libcurl (7.88)
+    /// only queues RST_STREAM, and nothing would send it on a connection that nobody uses.
+    package func closeUnsharedConnection(_ closes: Bool) { try? set(CURLOPT_FORBID_REUSE, closes ? 1 : 0) }
+
+    /// Sends what is queued on the HTTP/2 connection, RST_STREAM of a transfer given up above all: a side effect that
+    /// any change of a pause has, where receiving is not paused.
+    package func flushConnection() {
+        _ = curl_easy_pause(handle, ccurl_pause_send())
+        resume()
+    }
+
+    /// Tells connections apart; 0 without one. That of the last transfer stays until the next.
+    package var localPort: Int {
+        var port = 0
+        return ccurl_get_long(handle, CURLINFO_LOCAL_PORT, &port) == CURLE_OK ? port : 0
+    }
 
     /// Whether a connection to the upstream was ever there.
     package var hasConnected: Bool {

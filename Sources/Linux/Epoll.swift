@@ -7,7 +7,11 @@ internal import Glibc
 /// What a descriptor is ready for, or what is wanted of it.
 package struct Readiness: OptionSet, Sendable {
     package let rawValue: UInt32
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// OptionSet's own goes through a generic sequence, 500 instructions for `[]`.
+    @inlinable package init(arrayLiteral elements: Readiness...) {
+        rawValue = elements.reduce(0) { $0 | $1.rawValue }
+    }
 
     package static let readable = Readiness(rawValue: 1)
     package static let writable = Readiness(rawValue: 2)

@@ -23,6 +23,13 @@ package enum ProcessHardening {
         return Int(limit)
     }
 
+    /// Makes the kernel's table of descriptors so large at once, 8 bytes each. It grows by doubling, and in a process with
+    /// threads each growth waits for an RCU grace period: 5 to 18 ms in which the thread that opens a descriptor, the
+    /// reactor, stands still. Call before the first thread starts.
+    package static func reserveDescriptors(_ count: Int) throws(SystemError) {
+        try SystemError.check(clinux_reserve_descriptors(Int32(clamping: count)), "fcntl", "F_DUPFD_CLOEXEC")
+    }
+
     /// A caller that leaves must show as EPIPE on its connection, not as a signal to everybody.
     package static func ignoreBrokenPipes() { clinux_ignore_sigpipe() }
 }

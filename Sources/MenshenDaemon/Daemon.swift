@@ -39,6 +39,22 @@ package final class Daemon {
             return Self.systemFault
         }
         ProcessMemory.shareHeap()
+        switch start() {
+        case .failed(let exitCode): return exitCode
+        case .ready(let supervisor, let store, let events):
+            defer { store.close() }
+            do { return try supervisor.run() } catch { return Self.failed(error, events) }
+        }
+    }
+
+    private enum Start {
+        case ready(Supervisor, AuditStore, Events)
+        case failed(exitCode: Int32)
+    }
+
+    /// Its own function, so that nothing holds the first configuration once a reload has replaced it, keys and all.
+    @inline(never)
+    private func start() -> Start {
         let loaded = ConfigurationFile.load(configurationPath)
         let events = Events(
             EventLog(
@@ -50,28 +66,34 @@ package final class Daemon {
             snapshot = Snapshot(configuration)
         } else if activation.sockets.isEmpty {
             // Somebody is there to read it.
-            return Self.configurationFault
+            return .failed(exitCode: Self.configurationFault)
         } else {
             events.configurationBroken(loaded.firstFault, configurationPath)
             snapshot = Snapshot(fault: loaded.firstFault)
         }
         do {
-            return try serve(snapshot, events)
-        } catch let error as StartFault {
-            events.diagnostic(
-                Diagnostic(.error, file: "menshen", line: 0, column: 0, message: error.message, hint: error.hint))
-            return error.exitCode
+            let (supervisor, store) = try build(snapshot, events)
+            return .ready(supervisor, store, events)
         } catch {
-            events.diagnostic(Diagnostic(.error, file: "menshen", line: 0, column: 0, message: "\(error)"))
-            return Self.systemFault
+            return .failed(exitCode: Self.failed(error, events))
         }
     }
 
-    private func serve(_ snapshot: Snapshot, _ events: Events) throws -> Int32 {
+    private static func failed(_ error: any Error, _ events: Events) -> Int32 {
+        let fault = error as? StartFault
+        events.diagnostic(
+            Diagnostic(
+                .error, file: "menshen", line: 0, column: 0, message: fault?.message ?? "\(error)", hint: fault?.hint))
+        return fault?.exitCode ?? systemFault
+    }
+
+    private func build(_ snapshot: Snapshot, _ events: Events) throws -> (Supervisor, AuditStore) {
         ProcessHardening.ignoreBrokenPipes()
-        _ = try ProcessHardening.raiseOpenFiles()
         try TransferEngine.prepareProcess()
         let configuration = snapshot.configuration
+        let openFiles = try ProcessHardening.raiseOpenFiles()
+        // A connection and its upstream each have one.
+        try ProcessHardening.reserveDescriptors(min(openFiles, 2 * configuration.server.maxConnections, 1 << 16))
         let addresses = options.replacesListen ? options.listen : configuration.listen + options.listen
         let listening: Listening
         do {
@@ -98,7 +120,6 @@ package final class Daemon {
             settings: StoreSettings(
                 databasePath: databasePath, retentionDays: configuration.storage.retentionDays, journal: journal)
         ) { events.store($0) }
-        defer { store.close() }
         let board = StatusBoard(
             version: Version.text, pid: ProcessIdentity.pid, configuration: configurationPath, database: databasePath,
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
@@ -109,7 +130,7 @@ package final class Daemon {
             events: events,
             gate: gate, board: board, notifier: notifier)
         ProcessMemory.releaseStartUpCode()
-        return try supervisor.run()
+        return (supervisor, store)
     }
 
     /// The rules of the configuration's `listen` hold for inherited and command-line addresses too.

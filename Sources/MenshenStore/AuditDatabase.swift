@@ -13,6 +13,8 @@ final class AuditDatabase {
     private let identity: [UInt64]?
     private let insertIntent: Statement
     private let insertWhole: Statement
+    /// Parameters of `insertWhole` for the answer hold something.
+    private var hasAnswerBound = false
     private let insertAttempt: Statement
     private let insertBody: Statement
     private let insertSummary: Statement
@@ -54,15 +56,15 @@ final class AuditDatabase {
             insertIntent = try connection.prepare(
                 """
                 INSERT OR REPLACE INTO requests (id, caller_uid, caller_pid, caller_exe, caller_unit, token_name,
-                peer_address, method, path, dialect, provider, model, stream, end_state)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'open')
+                peer_address, method, path, dialect, operation, provider, model, stream, end_state)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'open')
                 """)
             insertWhole = try connection.prepare(
                 """
                 INSERT OR REPLACE INTO requests (id, caller_uid, caller_pid, caller_exe, caller_unit, token_name,
-                peer_address, method, path, dialect, provider, model, stream, status, end_state, problem, attempts,
-                ttfb_us, total_us, bytes_in, bytes_out)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+                peer_address, method, path, dialect, operation, provider, model, stream, status, end_state, problem,
+                attempts, ttfb_us, total_us, bytes_in, bytes_out, usage_state, \(Self.answerColumns.joined(separator: ", ")))
+                VALUES (\((1...23 + Self.answerColumns.count).map { "?\($0)" }.joined(separator: ", ")))
                 """)
             insertAttempt = try connection.prepare(
                 "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
@@ -103,14 +105,16 @@ final class AuditDatabase {
         try bind(
             intent, provider: end.attempts.last?.provider ?? intent.provider, model: end.model ?? intent.model,
             isStream: end.isStream ?? intent.isStream, insertWhole)
-        try insertWhole.bind(14, end.status.map(Int64.init))
-        try insertWhole.bind(15, end.endState.rawValue)
-        try insertWhole.bind(16, end.problem)
-        try insertWhole.bind(17, Int64(end.attempts.count))
-        try insertWhole.bind(18, end.firstByteMicroseconds)
-        try insertWhole.bind(19, end.totalMicroseconds)
-        try insertWhole.bind(20, end.bytesIn)
-        try insertWhole.bind(21, end.bytesOut)
+        try insertWhole.bind(15, end.status.map(Int64.init))
+        try insertWhole.bind(16, end.endState.rawValue)
+        try insertWhole.bind(17, end.problem)
+        try insertWhole.bind(18, Int64(end.attempts.count))
+        try insertWhole.bind(19, end.firstByteMicroseconds)
+        try insertWhole.bind(20, end.totalMicroseconds)
+        try insertWhole.bind(21, end.bytesIn)
+        try insertWhole.bind(22, end.bytesOut)
+        try insertWhole.bind(23, end.usageState.rawValue)
+        try bindAnswer(of: end)
         try insertWhole.run()
         for index in end.attempts.indices { try write(end.attempts[index], number: index + 1, of: id) }
         if let body = end.requestBody { try write(body, kind: "request", of: id) }
@@ -140,10 +144,52 @@ final class AuditDatabase {
         try statement.bind(7, caller.address)
         try statement.bind(8, intent.method)
         try statement.bind(9, intent.path)
-        try statement.bind(10, intent.dialect)
-        try statement.bind(11, provider)
-        try statement.bind(12, model)
-        try statement.bind(13, isStream.map { $0 ? 1 : 0 })
+        try statement.bind(10, intent.dialect.rawValue)
+        try statement.bind(11, intent.operation.rawValue)
+        try statement.bind(12, provider)
+        try statement.bind(13, model)
+        try statement.bind(14, isStream.map { $0 ? 1 : 0 })
+    }
+
+    /// In the order of `bindAnswer`.
+    private static let answerColumns = [
+        "messages_in", "messages_out", "answer_model", "finish_reason", "service_tier", "end_user", "input_total",
+        "input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output_total", "reasoning", "audio_in",
+        "audio_out", "image_in", "image_out", "seconds", "usage_other", "usage_raw",
+    ]
+
+    private func bindAnswer(of end: AuditSettlement) throws(SQLiteError) {
+        guard end.answer != nil || end.messagesIn != nil else {
+            // Most of what has no answer comes after its like: the parameters are NULL already.
+            if hasAnswerBound {
+                for index in Self.answerColumns.indices { try insertWhole.bindNull(Int32(24 + index)) }
+                hasAnswerBound = false
+            }
+            return
+        }
+        hasAnswerBound = true
+        let answer = end.answer
+        let usage = answer?.usage
+        try insertWhole.bind(24, end.messagesIn)
+        try insertWhole.bind(25, end.messagesOut)
+        try insertWhole.bind(26, answer?.model)
+        try insertWhole.bind(27, answer?.finishReason)
+        try insertWhole.bind(28, answer?.serviceTier)
+        try insertWhole.bind(29, answer?.endUser)
+        try insertWhole.bind(30, usage?.inputTotal)
+        try insertWhole.bind(31, usage?.inputUncached)
+        try insertWhole.bind(32, usage?.cacheRead)
+        try insertWhole.bind(33, usage?.cacheWrite5m)
+        try insertWhole.bind(34, usage?.cacheWrite1h)
+        try insertWhole.bind(35, usage?.outputTotal)
+        try insertWhole.bind(36, usage?.reasoning)
+        try insertWhole.bind(37, usage?.audioIn)
+        try insertWhole.bind(38, usage?.audioOut)
+        try insertWhole.bind(39, usage?.imageIn)
+        try insertWhole.bind(40, usage?.imageOut)
+        if let seconds = usage?.seconds { try insertWhole.bind(41, seconds) } else { try insertWhole.bindNull(41) }
+        try insertWhole.bind(42, usage?.otherJSON)
+        try insertWhole.bind(43, usage.map { String(decoding: $0.raw, as: UTF8.self) })
     }
 
     private func write(_ attempt: AttemptRecord, number: Int, of id: Int64) throws(SQLiteError) {

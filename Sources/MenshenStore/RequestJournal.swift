@@ -144,6 +144,10 @@ struct RequestJournal {
         entry.append("MENSHEN_TOTAL_US", String(end.totalMicroseconds))
         entry.append("MENSHEN_BYTES_IN", String(end.bytesIn))
         entry.append("MENSHEN_BYTES_OUT", String(end.bytesOut))
+        entry.append("MENSHEN_USAGE_STATE", end.usageState.rawValue)
+        entry.append("MENSHEN_TOKENS_IN", ifKnown: end.answer?.usage?.inputTotal.map { String($0) })
+        entry.append("MENSHEN_TOKENS_OUT", ifKnown: end.answer?.usage?.outputTotal.map { String($0) })
+        entry.append("MENSHEN_FINISH_REASON", ifKnown: end.answer?.finishReason)
         return entry
     }
 
@@ -151,7 +155,8 @@ struct RequestJournal {
         entry.append("MENSHEN_REQUEST_ID", intent.id.description)
         entry.append("MENSHEN_METHOD", intent.method)
         entry.append("MENSHEN_PATH", intent.path)
-        entry.append("MENSHEN_DIALECT", intent.dialect)
+        entry.append("MENSHEN_DIALECT", intent.dialect.rawValue)
+        entry.append("MENSHEN_OPERATION", intent.operation.rawValue)
         entry.append("MENSHEN_PROVIDER", ifKnown: provider)
         entry.append("MENSHEN_MODEL", ifKnown: model)
         entry.append("MENSHEN_PEER", intent.caller.address)
@@ -166,7 +171,7 @@ struct RequestJournal {
         switch state {
         case .complete, .clientGone: 6
         case .refused: 5
-        case .upstreamError, .truncated, .timeout, .aborted, .lost: 4
+        case .upstreamError, .truncated, .streamError, .timeout, .aborted, .lost: 4
         }
     }
 }

@@ -10,7 +10,8 @@ enum Schema {
 
     static let migrator = Migrator([
         .init("1 requests, attempts, bodies", tables),
-        .init("2 request_log", log),
+        .init("2 request_log", log(usage: "")),
+        .init("3 usage", usage),
     ])
 
     private static let tables = """
@@ -61,15 +62,46 @@ enum Schema {
         INSERT INTO bookmarks VALUES ('settled_below', 0);
         """
 
-    private static let log = """
+    /// What the answer says of itself, and of what it cost.
+    private static let usage = """
+        ALTER TABLE requests ADD COLUMN operation TEXT;
+        ALTER TABLE requests ADD COLUMN end_user TEXT;
+        ALTER TABLE requests ADD COLUMN answer_model TEXT;
+        ALTER TABLE requests ADD COLUMN service_tier TEXT;
+        ALTER TABLE requests ADD COLUMN finish_reason TEXT;
+        ALTER TABLE requests ADD COLUMN messages_in INTEGER;
+        ALTER TABLE requests ADD COLUMN messages_out INTEGER;
+        ALTER TABLE requests ADD COLUMN usage_state TEXT;
+        ALTER TABLE requests ADD COLUMN input_total INTEGER;
+        ALTER TABLE requests ADD COLUMN input_uncached INTEGER;
+        ALTER TABLE requests ADD COLUMN cache_read INTEGER;
+        ALTER TABLE requests ADD COLUMN cache_write_5m INTEGER;
+        ALTER TABLE requests ADD COLUMN cache_write_1h INTEGER;
+        ALTER TABLE requests ADD COLUMN output_total INTEGER;
+        ALTER TABLE requests ADD COLUMN reasoning INTEGER;
+        ALTER TABLE requests ADD COLUMN audio_in INTEGER;
+        ALTER TABLE requests ADD COLUMN audio_out INTEGER;
+        ALTER TABLE requests ADD COLUMN image_in INTEGER;
+        ALTER TABLE requests ADD COLUMN image_out INTEGER;
+        ALTER TABLE requests ADD COLUMN seconds REAL;
+        ALTER TABLE requests ADD COLUMN usage_other TEXT;
+        ALTER TABLE requests ADD COLUMN usage_raw TEXT;
+        DROP VIEW request_log;
+        \(log(usage: "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"))
+        """
+
+    private static func log(usage: String) -> String {
+        """
         CREATE VIEW request_log AS SELECT
             strftime('%Y-%m-%d %H:%M:%f', (id >> 12) / 1e6, 'unixepoch', 'localtime') AS started,
             \(textID) AS request_id,
             coalesce(token_name, caller_unit, caller_exe, 'uid ' || caller_uid, peer_address) AS caller,
             method, path, provider, model, status, end_state, problem, attempts,
+            \(usage)
             round(ttfb_us / 1e3, 1) AS ttfb_ms, round(total_us / 1e3, 1) AS total_ms, bytes_in, bytes_out, count, id
         FROM requests;
         """
+    }
 
     /// The 13 characters that callers see as `x-menshen-request-id`.
     private static var textID: String {

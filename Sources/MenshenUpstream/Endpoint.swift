@@ -14,15 +14,14 @@ package final class Endpoint {
         package var caFile: String?
         package var http2: Bool
         package var connectTimeoutMilliseconds: Int
-        package var totalTimeoutMilliseconds: Int?
         /// Microseconds.
         package var firstByteTimeout: UInt64
         package var gapTimeout: UInt64
+        package var totalTimeout: UInt64?
 
         package init(
             url: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
-            connectTimeoutMilliseconds: Int, totalTimeoutMilliseconds: Int?, firstByteTimeout: UInt64,
-            gapTimeout: UInt64
+            connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?
         ) {
             self.url = url
             self.isTLS = isTLS
@@ -31,9 +30,9 @@ package final class Endpoint {
             self.caFile = caFile
             self.http2 = http2
             self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
-            self.totalTimeoutMilliseconds = totalTimeoutMilliseconds
             self.firstByteTimeout = firstByteTimeout
             self.gapTimeout = gapTimeout
+            self.totalTimeout = totalTimeout
         }
     }
 
@@ -43,6 +42,8 @@ package final class Endpoint {
     package let settings: Settings
     let origin: Origin
     private var pool: [Transfer] = []
+    /// Where connections are shared: the transfers under way, in no order.
+    private var active: [Transfer] = []
 
     package init(_ settings: Settings) throws(CurlError) {
         self.settings = settings
@@ -50,6 +51,29 @@ package final class Endpoint {
     }
 
     var isPlainProxy: Bool { !settings.proxy.isEmpty && !settings.isTLS && !settings.proxy.hasPrefix("socks") }
+
+    /// Several transfers may use one connection.
+    var isShared: Bool { settings.isTLS && settings.http2 }
+
+    func entered(_ transfer: Transfer) {
+        guard isShared else { return }
+        transfer.place = active.count
+        active.append(transfer)
+    }
+
+    /// A transfer is over. One that was given up has queued its RST_STREAM; another on its connection sends it.
+    func left(_ transfer: Transfer, isGivenUp: Bool) {
+        if isShared, isGivenUp { transfer.easyHandle.closeUnsharedConnection(false) }
+        guard let place = transfer.place else { return }
+        active[active.count - 1].place = place
+        active.swapAt(place, active.count - 1)
+        active.removeLast()
+        transfer.place = nil
+        guard isGivenUp else { return }
+        let port = transfer.easyHandle.localPort
+        guard port != 0 else { return }
+        active.first { !$0.isPaused && $0.easyHandle.localPort == port }?.easyHandle.flushConnection()
+    }
 
     func take(for engine: TransferEngine) throws(CurlError) -> Transfer {
         if let transfer = pool.popLast() { return transfer }

@@ -39,12 +39,16 @@ package final class Transfer: EasyDelegate, TimerHandler {
     private unowned let endpoint: Endpoint
     private var handle: EasyHandle?
     private lazy var timer = Timer(self)
+    /// Ours, because a transfer that libcurl ends while it is paused keeps what the pause holds back (see `remove`).
+    private lazy var totalTimer = Timer(self)
     /// From start to the last call; who receives holds the transfer too.
     private var receiver: (any TransferReceiver)?
     /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
     private var verdict: UpstreamFailure?
     private var isAbandoned = false
-    private var isPaused = false
+    private(set) var isPaused = false
+    /// Its place among the endpoint's transfers at work.
+    var place: Int?
     private var hasFinalHead = false
 
     private var body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -61,9 +65,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
         try easy.route(
             proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
             version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
-        try easy.connect(
-            timeoutMilliseconds: settings.connectTimeoutMilliseconds,
-            totalMilliseconds: settings.totalTimeoutMilliseconds)
+        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
         handle = easy
     }
 
@@ -146,6 +148,8 @@ package final class Transfer: EasyDelegate, TimerHandler {
         }
         let settings = endpoint.settings
         setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
+        if let total = settings.totalTimeout { engine.reactor.timers.set(totalTimer, at: engine.reactor.now + total) }
+        endpoint.entered(self)
         engine.start(easy)
     }
 
@@ -175,9 +179,23 @@ package final class Transfer: EasyDelegate, TimerHandler {
     /// Ends the transfer without a further call to the receiver.
     package func cancel() {
         guard !isAbandoned, receiver != nil else { return }
-        isAbandoned = true
+        giveUp()
         receiver = nil
         engine.abandon(self, of: endpoint)
+    }
+
+    /// Whatever libcurl brings from here on is refused.
+    private func giveUp() {
+        isAbandoned = true
+        if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
+    }
+
+    /// Takes it out of libcurl. What a pause holds back goes first: libcurl (7.88) frees that only with the last stream
+    /// of a connection, and the handle's next transfer would deliver it.
+    func remove(from multi: MultiHandle?) {
+        if isPaused { easyHandle.resume() }
+        isPaused = false
+        multi?.remove(easyHandle)
     }
 
     /// The provider has refused before the body was whole, and the caller may send no more of it. libcurl stops sending
@@ -244,6 +262,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
                     return !isAbandoned
                 } catch {
                     verdict = UpstreamFailure(.malformed, "the answer's head is not safe to relay: \(error)")
+                    if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
                     return false
                 }
             }
@@ -274,8 +293,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
             verdict
             ?? error.map {
                 UpstreamFailure(
-                    $0, hadHead: hasFinalHead, hadConnection: easyHandle.hasConnected,
-                    hasTotalLimit: endpoint.settings.totalTimeoutMilliseconds != nil)
+                    $0, hadHead: hasFinalHead, hadConnection: easyHandle.hasConnected)
             }
         finish(hasFinalHead || failure != nil ? failure : UpstreamFailure(.reset, "no answer came"))
     }
@@ -283,7 +301,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     private func finish(_ failure: UpstreamFailure?) {
         let receiver = receiver
         self.receiver = nil
-        engine.reactor.timers.cancel(timer)
+        cancelTimers()
         receiver?.transferFinished(self, failure)
         recycle()
     }
@@ -296,16 +314,18 @@ package final class Transfer: EasyDelegate, TimerHandler {
 
     package func timerFired(_ timer: Timer) {
         guard !isAbandoned, let receiver else { return }
-        isAbandoned = true
+        giveUp()
         self.receiver = nil
-        let failure = UpstreamFailure(hasFinalHead ? .gapTimeout : .firstByteTimeout)
+        let isTotal = timer === totalTimer
+        let failure = UpstreamFailure(isTotal ? .totalTimeout : hasFinalHead ? .gapTimeout : .firstByteTimeout)
         receiver.transferFinished(self, failure)
         engine.abandon(self, of: endpoint)
     }
 
     /// Forgets the request, the key above all, and goes back to the endpoint.
     func recycle() {
-        engine.reactor.timers.cancel(timer)
+        cancelTimers()
+        endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
         headers.clear()
         head.reset()
         body.deallocate()
@@ -314,11 +334,16 @@ package final class Transfer: EasyDelegate, TimerHandler {
         uploadStart = 0
         isUploadComplete = true
         isUploadPaused = false
-        isPaused = false
         isAbandoned = false
         hasFinalHead = false
         verdict = nil
         receiver = nil
-        endpoint.give(back: self)
+        // One that libcurl ended while it was paused holds bytes that nobody may get.
+        if !isPaused { endpoint.give(back: self) }
+    }
+
+    private func cancelTimers() {
+        engine.reactor.timers.cancel(timer)
+        if endpoint.settings.totalTimeout != nil { engine.reactor.timers.cancel(totalTimer) }
     }
 }

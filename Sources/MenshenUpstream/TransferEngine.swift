@@ -45,7 +45,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
             doomed.append((transfer, endpoint))
             reactor.timers.set(choreTimer, at: reactor.now)
         } else {
-            multi?.remove(transfer.easyHandle)
+            transfer.remove(from: multi)
             transfer.recycle()
         }
     }
@@ -82,7 +82,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         while let transfer = sleeping.popLast() { transfer.wakeUpload() }
         while let (transfer, endpoint) = doomed.popLast() {
             defer { withExtendedLifetime(endpoint) {} }
-            multi?.remove(transfer.easyHandle)
+            transfer.remove(from: multi)
             transfer.recycle()
         }
     }

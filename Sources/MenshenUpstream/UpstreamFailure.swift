@@ -21,6 +21,14 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         /// The answer broke off after its head.
         case truncated
         case unavailable
+
+        /// The provider has seen nothing of the request.
+        package var isBeforeRequest: Bool {
+            switch self {
+            case .resolve, .connect, .connectTimeout, .tls, .proxy, .unavailable: true
+            case .reset, .firstByteTimeout, .gapTimeout, .totalTimeout, .malformed, .truncated: false
+            }
+        }
     }
 
     package let reason: Reason
@@ -40,11 +48,10 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
     }
 
     /// Reads a result of libcurl. `hadHead`: the answer's head was complete. `hadConnection`: the request was on its way.
-    init(_ error: CurlError, hadHead: Bool, hadConnection: Bool, hasTotalLimit: Bool) {
+    init(_ error: CurlError, hadHead: Bool, hadConnection: Bool) {
         let reason: Reason =
             switch error.kind {
             case .timeout where !hadConnection: .connectTimeout
-            case .timeout where hasTotalLimit: .totalTimeout
             case _ where hadHead: .truncated
             case .resolve: .resolve
             case .connect: .connect

@@ -2,23 +2,26 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 package import Linux
-internal import Synchronization
+package import Synchronization
 
 /// The one way into a reactor's thread: messages from any thread, taken out by the loop that owns the other end.
+/// Inlinable, so that the code for a message is made where its type is known: unspecialised it costs three times as much.
 package final class Mailbox<Message: Sendable>: Sendable {
-    private struct State {
-        var messages: [Message] = []
+    @usableFromInline struct State {
+        @usableFromInline var messages: [Message] = []
         /// The loop waits, or is about to: it must be woken. A busy loop looks by itself before it waits.
-        var isLoopAsleep = true
+        @usableFromInline var isLoopAsleep = true
+
+        @inlinable init() {}
     }
 
-    private let state = Mutex(State())
-    private let wake: Wake
+    @usableFromInline let state = Mutex(State())
+    @usableFromInline let wake: Wake
 
-    package init() throws(SystemError) { wake = try Wake() }
+    @inlinable package init() throws(SystemError) { wake = try Wake() }
 
     /// Any thread.
-    package func post(_ message: Message) {
+    @inlinable package func post(_ message: Message) {
         let mustWake = state.withLock { state in
             state.messages.append(message)
             defer { state.isLoopAsleep = false }
@@ -28,7 +31,7 @@ package final class Mailbox<Message: Sendable>: Sendable {
     }
 
     /// The loop's thread: everything that has arrived; if that is nothing, the loop may sleep.
-    fileprivate func take() -> [Message] {
+    @inlinable func take() -> [Message] {
         state.withLock { state in
             state.isLoopAsleep = state.messages.isEmpty
             defer { state.messages = [] }
@@ -36,17 +39,17 @@ package final class Mailbox<Message: Sendable>: Sendable {
         }
     }
 
-    fileprivate func clear() { wake.clear() }
+    @inlinable func clear() { wake.clear() }
 
-    fileprivate var descriptor: Int32 { wake.descriptor }
+    @inlinable var descriptor: Int32 { wake.descriptor }
 }
 
 /// The reading end of a mailbox on its reactor.
 package final class MailboxReader<Message: Sendable>: ReadinessHandler, BeforeWait {
-    private let mailbox: Mailbox<Message>
-    private let receive: (Message) -> Void
+    @usableFromInline let mailbox: Mailbox<Message>
+    @usableFromInline let receive: (Message) -> Void
 
-    package init(_ mailbox: Mailbox<Message>, on reactor: Reactor, _ receive: @escaping (Message) -> Void)
+    @inlinable package init(_ mailbox: Mailbox<Message>, on reactor: Reactor, _ receive: @escaping (Message) -> Void)
         throws(SystemError)
     {
         self.mailbox = mailbox
@@ -56,9 +59,9 @@ package final class MailboxReader<Message: Sendable>: ReadinessHandler, BeforeWa
     }
 
     /// The wake itself; the messages are taken before the next wait.
-    package func ready(_ descriptor: Int32, _ readiness: Readiness) { mailbox.clear() }
+    @inlinable package func ready(_ descriptor: Int32, _ readiness: Readiness) { mailbox.clear() }
 
-    package func isReadyToWait() -> Bool {
+    @inlinable package func isReadyToWait() -> Bool {
         let messages = mailbox.take()
         for message in messages { receive(message) }
         return messages.isEmpty

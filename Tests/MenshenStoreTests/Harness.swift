@@ -184,8 +184,8 @@ func id(_ number: Int64, second: Int64 = 1_800_000_000) -> RequestID {
 
 func intent(_ id: RequestID, model: String? = "gpt-4o") -> AuditIntent {
     AuditIntent(
-        id: id, caller: caller, tokenName: nil, method: "POST", path: "/v1/chat/completions", dialect: "openai",
-        provider: "openai", model: model, isStream: true)
+        id: id, caller: caller, tokenName: nil, method: "POST", path: "/v1/chat/completions", dialect: .openai,
+        operation: .chat, provider: "openai", model: model, isStream: true)
 }
 
 func settlement(_ intent: AuditIntent, _ state: EndState = .complete) -> AuditSettlement {
@@ -202,7 +202,9 @@ func settlement(_ intent: AuditIntent, _ state: EndState = .complete) -> AuditSe
 func refusal(_ number: Int64) -> AuditSettlement {
     let intent = AuditIntent(
         id: id(number), caller: CallerRecord(uid: nil, pid: nil, executable: nil, unit: nil, address: "127.0.0.1:5000"),
-        tokenName: nil, method: "POST", path: "/v1/models", dialect: "openai", provider: nil, model: nil, isStream: nil)
+        tokenName: nil, method: "POST", path: "/v1/models", dialect: .openai, operation: .models, provider: nil,
+        model: nil,
+        isStream: nil)
     var end = AuditSettlement(intent: intent, endState: .refused, totalMicroseconds: 90, bytesIn: 0, bytesOut: 120)
     end.status = 401
     end.problem = "unauthenticated"

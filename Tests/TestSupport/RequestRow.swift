@@ -21,6 +21,14 @@ package struct RequestRow: Sendable {
     package let bytesIn: Int?
     package let bytesOut: Int?
     package let count: Int
+    package let operation: String?
+    package let usageState: String?
+    package let inputTotal: Int?
+    package let cacheRead: Int?
+    package let outputTotal: Int?
+    package let finishReason: String?
+    package let endUser: String?
+    package let answerModel: String?
     /// "provider status reason" of each try.
     package let attempts: [String]
 
@@ -28,7 +36,8 @@ package struct RequestRow: Sendable {
         SELECT (SELECT request_id FROM request_log WHERE request_log.id = requests.id), method, path, dialect, provider,
             model, stream, status, end_state, problem, token_name, peer_address, caller_uid, bytes_in, bytes_out, count,
             (SELECT group_concat(provider || ' ' || coalesce(status, '-') || ' ' || reason, ',')
-                FROM attempts WHERE request_id = requests.id)
+                FROM attempts WHERE request_id = requests.id),
+            operation, usage_state, input_total, cache_read, output_total, finish_reason, end_user, answer_model
         FROM requests ORDER BY id
         """
 
@@ -57,6 +66,14 @@ package struct RequestRow: Sendable {
         bytesIn = integer(13)
         bytesOut = integer(14)
         count = integer(15) ?? 0
+        operation = row.text(17)
+        usageState = row.text(18)
+        inputTotal = integer(19)
+        cacheRead = integer(20)
+        outputTotal = integer(21)
+        finishReason = row.text(22)
+        endUser = row.text(23)
+        answerModel = row.text(24)
         attempts = (row.text(16) ?? "").split(separator: ",").map(String.init)
     }
 }

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from harness import (BINARY, JSON, KEY, TOKEN, ask, check, done, environment, equal, free_port, own, place, skipped, spawn,
+from harness import (BINARY, JSON, KEY, TOKEN, Caller, ask, check, done, environment, equal, free_port, own, place, skipped, spawn,
                      wait, write)
 from upstream import Upstream
 
@@ -80,7 +80,7 @@ class Manager:
         own(path)
         tcp = socket.create_server(("127.0.0.1", port), backlog=128)
         self.sockets = [unix, tcp]
-        self.starts, self.codes, self.process = 0, [], None
+        self.starts, self.codes, self.process, self.program = 0, [], None, BINARY
 
     def run(self, stop):
         poll = select.poll()
@@ -95,7 +95,7 @@ class Manager:
     def start(self):
         # Descriptors 3 and 4, and the process id that only the child knows.
         script = (f'exec 3<&{self.sockets[0].fileno()} 4<&{self.sockets[1].fileno()}; LISTEN_PID=$$ LISTEN_FDS=2 '
-                  f'LISTEN_FDNAMES=http:tcp exec "{BINARY}" serve --config "{config}"')
+                  f'LISTEN_FDNAMES=http:tcp exec "{self.program}" serve --config "{config}"')
         with open(f"{home}/stderr2", "ab") as log:
             self.process = spawn(["bash", "-c", script], home, environment(home), log,
                                  prepare=None, pass_fds=[end.fileno() for end in self.sockets])
@@ -131,6 +131,38 @@ def again_and_again():
     equal((len(results), set(results)), (30, {200}), "no caller around an idle exit is lost")
 
 
+def replaced():
+    """A package manager puts a newer program in its place: menshen leaves at the next quiet moment."""
+    os.unlink(path)
+    manager = Manager()
+    manager.program = f"{home}/menshen"
+    shutil.copy(BINARY, manager.program)
+    write(config, text("config.toml").replace('"1s"', '"6s"'))
+    process = manager.start()
+    caller = Caller(path)
+    caller.request("POST", "/v1/chat/completions", b'{"model": "long", "stream": true, "messages": []}', JSON)
+    answer = caller.getresponse()
+    shutil.copy(BINARY, manager.program + ".new")
+    os.rename(manager.program + ".new", manager.program)
+    # It looks at a quarter of idle_exit.
+    time.sleep(2)
+    check(process.poll() is None and answer.read(64), "with a stream under way it stays, although its program was replaced")
+    answer.close()
+    caller.close()
+    check(wait(lambda: process.poll() is not None, 3), "without one it leaves, before idle_exit")
+    equal(process.poll(), 0, "with 0")
+    wait(lambda: "Stopped (" in text("stderr2"))
+    check("Stopped (replaced)" in text("stderr2"), "and says why", text("stderr2")[-300:])
+    process = manager.start()
+    equal(ask(path).status, 200, "the next caller gets the new one")
+    time.sleep(2)
+    check(process.poll() is None, "which stays")
+    process.terminate()
+    equal(process.wait(10), 0, "until SIGTERM")
+
+
 by_systemd()
 again_and_again()
+with open(f"{home}/stderr2", "wb"):
+    replaced()
 done()

@@ -1,72 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The menshen authors
-"""The two audit devices: the database on a disk that fills up, and a journal that comes and goes.
+"""The two audit devices: the database on a disk that fills up, and a journal that comes and goes."""
 
-Runs in a mount namespace of its own, where /run and the disk are small file systems in memory.
-"""
-
-import atexit
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import threading
 import time
 
-from harness import CHAT, Daemon, check, done, equal, note, own, place, skipped, wait
+from harness import CHAT, Daemon, check, done, equal, note, own, place, wait
+from namespace import Journal, enter, mount
 from upstream import Upstream
-
-INSIDE = "MENSHEN_E2E_NAMESPACE"
-
-
-def mount(path, size):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "menshen-e2e", path], check=True)
-    atexit.register(subprocess.run, ["umount", "-l", path])
-
-
-def enter():
-    """Runs this file again in a mount namespace; False if there can be none."""
-    if not shutil.which("unshare"):
-        return skipped("audit devices", "there is no unshare")
-    command = ["unshare", "--mount", "--propagation", "private"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
-    probe = subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/run"], capture_output=True, text=True)
-    if probe.returncode != 0:
-        return skipped("audit devices", f"no mount namespace here: {probe.stderr.strip()}")
-    os.environ[INSIDE] = "1"
-    os.execvp(command[0], [*command, sys.executable, "-B", __file__, *sys.argv[1:]])
-
-
-class Journal:
-    """Stands in for journald at its own place."""
-
-    PATH = "/run/systemd/journal/socket"
-
-    def __init__(self):
-        os.makedirs(os.path.dirname(self.PATH), exist_ok=True)
-        self.end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.end.bind(self.PATH)
-        os.chmod(self.PATH, 0o666)
-        self.entries = []
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        while True:
-            try:
-                data = self.end.recv(1 << 20)
-            except OSError:
-                return
-            lines = (line.partition("=") for line in data.decode(errors="replace").splitlines())
-            self.entries.append({name: value for name, _, value in lines})
-
-    def of(self, request_id):
-        return [entry for entry in self.entries if entry.get("MENSHEN_REQUEST_ID") == request_id]
-
-    def close(self):
-        os.unlink(self.PATH)
-        self.end.shutdown(socket.SHUT_RDWR)
-        self.end.close()
-
 
 def main():
     upstream = Upstream()
@@ -156,8 +97,5 @@ api_key = "sk-real"
     equal(daemon.stop(), 0, "SIGTERM ends it with 0")
 
 
-if os.environ.get(INSIDE):
-    main()
-else:
-    enter()
+enter(main)
 done()

@@ -97,6 +97,24 @@ def own(path):
         os.chown(path, NOBODY, NOBODY)
 
 
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+def certificate(home):
+    """cert.pem and key.pem for localhost; the certificate is its own authority."""
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-keyout", f"{home}/key.pem", "-out", f"{home}/cert.pem", "-subj", "/CN=localhost",
+            "-addext", "subjectAltName=DNS:localhost")
+    for name in ("key.pem", "cert.pem"):
+        own(f"{home}/{name}")
+
+
+def provider(name, port, ca_file=None, more=""):
+    return (f'[[providers]]\nname = "{name}"\nbase_url = "https://localhost:{port}/v1"\napi_key = "{KEY}"\n'
+            + (f'ca_file = "{ca_file}"\n' if ca_file else "") + more + "\n")
+
+
 def write(path, text, mode=0o600):
     with open(path + ".new", "w") as file:
         file.write(text)

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The menshen authors
-"""A slow reader slows the provider down instead of filling memory, and a large upload is not kept."""
+"""A slow reader slows the provider down instead of filling memory, and a large upload is not kept.
+
+MENSHEN_E2E_SLOW_READER="MIB MIB_PER_SECOND" sets size and pace of the slow reader: "60 6" unless told.
+"""
 
 import hashlib
+import os
 import time
 
 from harness import Caller, Daemon, check, done, equal, note, place, wait
 from upstream import Upstream
 
 MIB = 1 << 20
+SLOW_SIZE, SLOW_RATE = (int(float(number) * MIB) for number in os.environ.get("MENSHEN_E2E_SLOW_READER", "60 6").split())
 upstream = Upstream()
 daemon = Daemon(place(), f"""\
 [[providers]]
@@ -18,7 +23,7 @@ api_key = "sk-real"
 """)
 
 
-def slow_reader(size=60 * MIB, rate=6 * MIB):
+def slow_reader(size=SLOW_SIZE, rate=SLOW_RATE):
     caller = Caller(daemon.socket)
     caller.request("GET", f"/v1/bytes/{size}")
     response = caller.getresponse()

@@ -3,6 +3,7 @@
 """What only a real network stack shows: TLS and HTTP/2 to Debian's nginx, and a name server that never answers."""
 
 import concurrent.futures
+import http.client
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ import threading
 import time
 
 from harness import *
+from upstream import Upstream
 import harness
 
 NGINX = """
@@ -26,25 +28,13 @@ http {{
     ssl_certificate {home}/cert.pem; ssl_certificate_key {home}/key.pem;
     location / {{ client_max_body_size 8m; default_type application/json; return 200 '{{"ok":true}}'; }}
   }}
+  server {{
+    listen 127.0.0.1:{front} ssl http2; server_name localhost; keepalive_requests 10;
+    ssl_certificate {home}/cert.pem; ssl_certificate_key {home}/key.pem;
+    location / {{ proxy_pass {behind}; proxy_http_version 1.1; proxy_buffering off; }}
+  }}
 }}
 """
-
-
-def openssl(*arguments):
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
-
-def certificate(home):
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-keyout", f"{home}/key.pem", "-out", f"{home}/cert.pem", "-subj", "/CN=localhost",
-            "-addext", "subjectAltName=DNS:localhost")
-    for name in ("key.pem", "cert.pem"):
-        own(f"{home}/{name}")
-
-
-def provider(name, port, ca_file=None, more=""):
-    return (f'[[providers]]\nname = "{name}"\nbase_url = "https://localhost:{port}/v1"\napi_key = "{KEY}"\n'
-            + (f'ca_file = "{ca_file}"\n' if ca_file else "") + more + "\n")
 
 
 def served(home, since=0):
@@ -56,16 +46,16 @@ def served(home, since=0):
 def tls():
     if not shutil.which("nginx") or not shutil.which("openssl"):
         return skipped("TLS and HTTP/2", "nginx or openssl is not installed")
-    home, port = place(), free_port()
+    home, port, front, behind = place(), free_port(), free_port(), Upstream()
     certificate(home)
-    write(f"{home}/nginx.conf", NGINX.format(home=home, port=port))
+    write(f"{home}/nginx.conf", NGINX.format(home=home, port=port, front=front, behind=behind.url))
     with open(f"{home}/nginx.out", "wb") as log:
         spawn(["nginx", "-c", f"{home}/nginx.conf", "-p", home], home, environment(home), log)
     check(wait(lambda: reachable(port)), "nginx answers on its TLS port")
     proxy, proxy_saw = socket.create_server(("127.0.0.1", 0)), bytearray()
     threading.Thread(target=tunnel_all, args=(proxy, port, proxy_saw), daemon=True).start()
     config = (provider("two", port, f"{home}/cert.pem") + provider("one", port, f"{home}/cert.pem", "http2 = false")
-              + provider("stranger", port)
+              + provider("stranger", port) + provider("front", front, f"{home}/cert.pem")
               + provider("behind", port, f"{home}/cert.pem", f'proxy = "http://127.0.0.1:{proxy.getsockname()[1]}"'))
     daemon = Daemon(home, config)
 
@@ -96,7 +86,40 @@ def tls():
     equal(served(home, before), [], "and it never saw a request, nor the key")
     row = daemon.row(answer.id)
     equal((row["end_state"], row["problem"]), ("upstream_error", "upstream_unreachable"), "and the row says so")
+    streams(daemon, behind)
     equal(daemon.stop(), 0, "menshen stops in order")
+
+
+def streams(daemon, behind):
+    """Answers that nginx passes on from a provider behind it, with a GOAWAY after each tenth request."""
+    def stream(model):
+        return b'{"model":"%s","stream":true,"messages":[]}' % model
+
+    def whole(_):
+        answer = daemon.ask("/front/v1/chat/completions", stream(b"burst"))
+        return answer.body.count(b"data: {"), answer.body.endswith(b"data: [DONE]\n\n")
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        equal(set(pool.map(whole, range(100))), {(6, True)}, "100 streams through nginx, which ends connections, are whole")
+    caller = Caller(daemon.socket)
+    caller.request("POST", "/front/v1/chat/completions", stream(b"long"), JSON)
+    answer = caller.getresponse()
+    answer.read(64)
+    call = behind.calls[-1]
+    answer.close()
+    caller.close()
+    check(call.left.wait(3), "a caller that leaves takes the work of the provider behind nginx with it")
+    for _ in range(3):
+        caller = Caller(daemon.socket)
+        caller.request("POST", "/front/v1/chat/completions", stream(b"broken"), JSON)
+        answer = caller.getresponse()
+        try:
+            outcome = answer.read()
+        except http.client.IncompleteRead as error:
+            outcome = "broken off" if b"data:" in error.partial else error
+        caller.close()
+        equal(outcome, "broken off", "the provider behind nginx dies in the middle: the caller's transfer breaks")
+        equal(daemon.row(answer.headers["x-menshen-request-id"])["end_state"], "truncated", "and its row says truncated")
 
 
 def tunnel_all(server, port, saw):

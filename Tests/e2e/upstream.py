@@ -5,6 +5,7 @@
 The model's name asks for a behaviour:
   tools   a tool call               hang    no answer at all         long    SSE for about ten seconds
   bad-key 401                       echo    the request's own body   burst   five events, 10 ms apart
+  broken  SSE whose connection breaks off
 """
 
 import hashlib
@@ -97,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
             pieces, gap = [chunk({"content": "."})] * 200, 0.05
         elif request["model"] == "burst":
             pieces, gap = [chunk({"content": "."})] * 5, 0.01
+        elif request["model"] == "broken":
+            return self.stream(pieces, 0, call, ends=False)
         self.stream(pieces + [chunk({}, "stop"), "data: [DONE]\n\n"], gap, call)
 
     def messages(self, request):
@@ -163,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
         self.wfile.flush()
 
-    def stream(self, pieces, gap, call=None):
+    def stream(self, pieces, gap, call=None, ends=True):
         self.head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
         try:
             for piece in pieces:
@@ -171,8 +174,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
                 self.wfile.flush()
                 time.sleep(gap)
-            self.wfile.write(b"0\r\n\r\n")
-            self.wfile.flush()
+            if ends:
+                self.wfile.write(b"0\r\n\r\n")
+                self.wfile.flush()
+            self.close_connection = not ends
         except OSError:
             if call:
                 call.left.set()

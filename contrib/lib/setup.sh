@@ -5,9 +5,11 @@
 
 PATH=$PATH:/usr/sbin:/sbin
 
-# What a build links to and what finds it. The compiler itself comes with Swift; g++ brings the C++ headers.
+# What a build links to and what finds it. The compiler itself comes with Swift; g++ brings the C++ headers. The second
+# line is what Swift itself needs to run and to fetch packages.
 build_packages=(
     libcurl4-openssl-dev libsqlite3-dev libssl-dev libtomlplusplus-dev pkg-config g++ binutils
+    git ca-certificates libncurses6 libxml2
 )
 # What the tests use beyond that.
 test_packages=(curl sqlite3 procps python3 python3-venv nginx-light)
@@ -28,10 +30,13 @@ die() {
 
 # Swift 6.2 is the first that reads Package.swift.
 need_swift() {
-    local version
+    local version answer
     command -v swift >/dev/null ||
         die "There is no swift in \$PATH. menshen needs Swift 6.2 or later: https://www.swift.org/install/linux/"
-    version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' | head -n 1)
+    # On a bare system Swift may lack libraries of its own.
+    answer=$(swift --version 2>&1) || { need_packages "${build_packages[@]}" && answer=$(swift --version 2>&1); } ||
+        die "Swift does not run here: $answer"
+    version=$(sed -n 's/.*Swift version \([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' <<<"$answer" | head -n 1)
     [[ -n $version ]] || die "'swift --version' does not say which Swift this is; menshen needs 6.2 or later."
     local major=${version%%.*} minor=${version#*.}
     ((major > 6 || (major == 6 && minor >= 2))) ||

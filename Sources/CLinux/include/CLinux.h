@@ -64,6 +64,7 @@ int clinux_get_dumpable(void);
 int clinux_no_core(void);
 /* Raises the soft limit of open files to the hard one and returns it. */
 int64_t clinux_raise_open_files(void);
+int clinux_reserve_descriptors(int count);
 void clinux_set_thread_name(const char *name);
 uint64_t clinux_monotonic_us(void);
 uint64_t clinux_realtime_us(void);

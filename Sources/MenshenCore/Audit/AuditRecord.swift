@@ -11,7 +11,8 @@ package final class AuditIntent: Sendable {
     package let method: String
     /// Path without the query: a query may hold a key.
     package let path: String
-    package let dialect: String
+    package let dialect: Dialect
+    package let operation: Operation
     /// nil when the request was refused before a provider was chosen.
     package let provider: String?
     package let model: String?
@@ -19,8 +20,8 @@ package final class AuditIntent: Sendable {
     package let isStream: Bool?
 
     package init(
-        id: RequestID, caller: CallerRecord, tokenName: String?, method: String, path: String, dialect: String,
-        provider: String?, model: String?, isStream: Bool?
+        id: RequestID, caller: CallerRecord, tokenName: String?, method: String, path: String, dialect: Dialect,
+        operation: Operation, provider: String?, model: String?, isStream: Bool?
     ) {
         self.id = id
         self.caller = caller
@@ -28,6 +29,7 @@ package final class AuditIntent: Sendable {
         self.method = method
         self.path = path
         self.dialect = dialect
+        self.operation = operation
         self.provider = provider
         self.model = model
         self.isStream = isStream
@@ -62,8 +64,10 @@ package enum EndState: String, Sendable, CaseIterable {
     case refused
     /// No usable answer came from the provider.
     case upstreamError = "upstream_error"
-    /// The provider's answer broke off; so did the caller's.
+    /// The provider's answer broke off, or ended without its dialect's completion marker; the caller's broke off too.
     case truncated
+    /// The provider ended a stream that had begun well with an error event; `problem` is its type or code.
+    case streamError = "stream_error"
     /// The caller left first.
     case clientGone = "client_gone"
     /// One of the upstream timers ran out.
@@ -94,6 +98,27 @@ package struct AttemptRecord: Sendable, Equatable {
     }
 }
 
+/// What the request and its answer say of themselves, as the provider wrote it. A class so that a settlement, which is
+/// copied from queue to queue, carries one reference.
+package final class AnswerRecord: Sendable {
+    package let usage: Usage?
+    /// The model the answer names.
+    package let model: String?
+    package let finishReason: String?
+    /// Of the answer, else of the request.
+    package let serviceTier: String?
+    /// Whom the caller says it asks for: OpenAI's `user`, Anthropic's `metadata.user_id`.
+    package let endUser: String?
+
+    package init(usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, endUser: String?) {
+        self.usage = usage
+        self.model = model
+        self.finishReason = finishReason
+        self.serviceTier = serviceTier
+        self.endUser = endUser
+    }
+}
+
 /// The end of a request: completes its row.
 package struct AuditSettlement: Sendable {
     package var intent: AuditIntent
@@ -112,6 +137,12 @@ package struct AuditSettlement: Sendable {
     /// Set when the whole body was seen only after the intent was written.
     package var model: String?
     package var isStream: Bool?
+    package var usageState = UsageState.none
+    /// nil when nothing was understood of the answer, or asked of it.
+    package var answer: AnswerRecord?
+    /// WebSocket messages from the caller, and to it; nil for other requests.
+    package var messagesIn: Int64?
+    package var messagesOut: Int64?
     /// Stored bodies, already cut to the limit and with keys masked; nil unless `[logging]` asks for them.
     package var requestBody: [UInt8]?
     package var responseBody: [UInt8]?

@@ -112,6 +112,12 @@ extension ConfigurationKey {
             "providers[].http2", .boolean, default: "\(Provider.defaults.http2)",
             "Use HTTP/2 where the provider offers it."),
         ConfigurationKey(
+            "providers[].include_usage", .boolean, default: "\(Provider.defaults.includeUsage)",
+            "Add `stream_options.include_usage` to chat streams, so that their usage is known."),
+        ConfigurationKey(
+            "providers[].strip_added_usage", .boolean, default: "\(Provider.defaults.stripAddedUsage)",
+            "Take the usage chunk that this adds out of the answer again."),
+        ConfigurationKey(
             "providers[].model", .text, sample: "\"gpt-4.1\"", standing: .inert,
             "Model to ask for in place of the caller's; has no effect in this version."),
     ]

@@ -90,5 +90,7 @@ package enum ConfigurationRendering {
         if provider.proxy != nil { output.set("proxy", hidden) }
         if let file = provider.caFile { output.set("ca_file", TOMLText.quoted(file)) }
         output.set("http2", "\(provider.http2)")
+        output.set("include_usage", "\(provider.includeUsage)")
+        output.set("strip_added_usage", "\(provider.stripAddedUsage)")
     }
 }

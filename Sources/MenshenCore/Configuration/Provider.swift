@@ -18,6 +18,10 @@ package struct Provider: Sendable {
     package var caFile: String?
     /// HTTP/2 where the provider offers it over TLS: one connection for many streams, at about twice the CPU a request.
     package var http2 = true
+    /// Adds `stream_options.include_usage` to chat streams, without which OpenAI's say nothing of their cost.
+    package var includeUsage = true
+    /// Takes the chunk that this adds out of the answer again.
+    package var stripAddedUsage = false
 
     package init(name: String, kind: Kind, baseURL: BaseURL, key: KeySource) {
         self.name = name

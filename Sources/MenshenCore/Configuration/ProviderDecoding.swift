@@ -45,6 +45,8 @@ extension ConfigurationDecoder {
         let proxy = proxy(section)
         let caFile = section.text("ca_file").flatMap { FilePath.resolve($0, "providers[].ca_file", reading) }
         let http2 = section.boolean("http2")
+        let includeUsage = section.boolean("include_usage")
+        let stripAddedUsage = section.boolean("strip_added_usage")
         if let model = section.text("model"), !model.text.isEmpty {
             reading.warning(at: section.keySpan("model"), "providers[].model has no effect in this version")
         }
@@ -53,6 +55,8 @@ extension ConfigurationDecoder {
         provider?.caFile = caFile
         if let weight { provider?.weight = weight }
         if let http2 { provider?.http2 = http2 }
+        if let includeUsage { provider?.includeUsage = includeUsage }
+        if let stripAddedUsage { provider?.stripAddedUsage = stripAddedUsage }
         if let address, !address.isTLS, !isLocal(address), isKey(key) {
             reading.warning(
                 at: section.valueSpan("base_url"), "providers[].base_url is plain http, so the key travels unencrypted",

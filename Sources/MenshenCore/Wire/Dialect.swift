@@ -3,12 +3,14 @@
 
 /// Whose habits a request follows: decides the shape of errors and which providers fit. Read from the path alone.
 package enum Dialect: String, Sendable, CaseIterable {
-    case openai, anthropic, gemini, azure
+    case openai, anthropic, gemini, azure, bedrock
 
     /// `path` without the query and without a leading `/NAME` of a provider.
     package init(path: String) {
         if path.hasPrefix("/openai/deployments/") || path.hasPrefix("/openai/v1/") {
             self = .azure
+        } else if Self.isBedrock(path) {
+            self = .bedrock
         } else if Self.isAnthropic(path) {
             self = .anthropic
         } else if Self.isGemini(path) {
@@ -18,7 +20,18 @@ package enum Dialect: String, Sendable, CaseIterable {
         }
     }
 
+    /// /model/ID/converse and its like, of the runtime.
+    private static func isBedrock(_ path: String) -> Bool {
+        guard path.hasPrefix("/model/") else { return false }
+        switch path.split(separator: "/").dropFirst(2).last {
+        case "converse", "converse-stream", "invoke", "invoke-with-response-stream": return true
+        default: return false
+        }
+    }
+
     private static func isAnthropic(_ path: String) -> Bool {
+        // Vertex's form; the answers are Anthropic's.
+        if path.hasSuffix(":rawPredict") || path.hasSuffix(":streamRawPredict") { return true }
         let segments = path.split(separator: "/")
         guard let messages = segments.lastIndex(of: "messages") else { return false }
         // OpenAI's threads have messages too: /v1/threads/ID/messages.

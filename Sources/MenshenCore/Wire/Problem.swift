@@ -57,6 +57,10 @@ extension Problem {
             output.append(contentsOf: #"{"error":{"code":\#(status),"message":"#.utf8)
             output.append(json: message)
             output.append(contentsOf: #","status":"\#(geminiStatus)"}}"#.utf8)
+        case .bedrock:
+            output.append(contentsOf: #"{"message":"#.utf8)
+            output.append(json: message)
+            output.append(contentsOf: "}".utf8)
         }
         output.append(10)
         return output

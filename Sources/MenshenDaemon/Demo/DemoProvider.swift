@@ -50,7 +50,9 @@ final class DemoProvider: ReadinessHandler {
 
     /// Remembers a request and says how to answer it.
     func judge(_ head: RequestHead, _ body: [UInt8]) -> DemoAnswer {
-        let facts = RequestFacts(json: body)
+        var scan = RequestScan()
+        scan.feed(body.span)
+        let facts = scan.facts
         let sighting = DemoSighting(head, body, isStream: facts.isStream ?? false)
         sightings.append(sighting)
         onRequest?(sighting)

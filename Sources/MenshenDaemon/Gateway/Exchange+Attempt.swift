@@ -25,11 +25,7 @@ extension Exchange {
             worker.events.keyUnavailable(provider.name, reason)
             throw Problem(.keyUnavailable, status: 503, "Provider '\(provider.name)' has no key. \(reason)")
         }
-        if !body.isEmpty, isJSON {
-            let scanned = RequestFacts(json: body)
-            facts.model = facts.model ?? scanned.model
-            facts.isStream = facts.isStream ?? scanned.isStream
-        }
+        understandBody(provider)
         recordIntent(provider.name)
         do {
             try dial(index, provider, secret, resolved)
@@ -38,6 +34,27 @@ extension Exchange {
             finishAttempt(failure, status: nil)
             fail(failure)
         }
+    }
+
+    /// Reads the body's facts, and has a chat stream report its usage. A body that is streamed goes on being read as it
+    /// passes, and stays as it is: its length is announced before its end is known.
+    private func understandBody(_ provider: Provider) {
+        guard !body.isEmpty, isJSON else { return }
+        guard isBodyComplete else {
+            var scan = RequestScan()
+            body.withUnsafeBufferPointer { scan.feed($0.span) }
+            facts.add(scan.facts)
+            self.scan = scan
+            return
+        }
+        worker.scan.reset()
+        body.withUnsafeBufferPointer { worker.scan.feed($0.span) }
+        facts.add(worker.scan.facts)
+        guard provider.includeUsage, operation == .chat || operation == .completions,
+            let splice = worker.scan.usageSplice(in: body)
+        else { return }
+        splice.apply(to: &body)
+        if provider.stripAddedUsage { filter = UsageChunkFilter() }
     }
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {

@@ -23,6 +23,7 @@ extension Exchange: TransferReceiver {
         framing = transfer.head.append(
             to: &connection.output, method: head.method, isHTTP11: head.isHTTP11, keepAlive: &keepAlive,
             requestID: id.ascii, allowedOrigin: allowedOrigin)
+        observe(transfer.head)
         connection.mark()
         if framing == ResponseHead.Framing.none || framing == .fixed(0) { answerIsWhole(transfer) }
     }
@@ -39,6 +40,18 @@ extension Exchange: TransferReceiver {
     func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
         if connection.pendingOutput >= Connection.highWater { return false }
         worker.prepare(&connection.output)
+        bytes.withMemoryRebound(to: UInt8.self) { observer?.observe($0.span) }
+        if filter == nil {
+            relay(transfer, bytes)
+        } else {
+            let kept = bytes.withMemoryRebound(to: UInt8.self) { filter?.pass($0.span) ?? [] }
+            kept.withUnsafeBytes { relay(transfer, $0) }
+        }
+        return true
+    }
+
+    private func relay(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) {
+        if bytes.isEmpty { return }
         switch framing {
         case .fixed(let length):
             // More than was announced would be read as the next answer.
@@ -53,26 +66,21 @@ extension Exchange: TransferReceiver {
         case .untilClose: deliver(bytes)
         case nil, .some(.none): break
         }
-        return true
     }
 
     private func deliver(_ bytes: UnsafeRawBufferPointer) {
         connection.output.append(contentsOf: bytes)
         bytesOut += Int64(bytes.count)
-        hasSeenDone = Self.endsWithDone(bytes)
         responseCapture?.append(bytes)
         connection.mark()
     }
 
-    private static let done = Array("data: [DONE]".utf8)
-
-    /// OpenAI's SDKs close the connection as soon as they have read this, before the body's own end can reach them. Such
-    /// a caller has had the whole answer. Looked for only where a piece ends with it, as the providers write it.
-    private static func endsWithDone(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var end = bytes.count
-        while end > 0, bytes[end - 1] == 10 || bytes[end - 1] == 13 { end -= 1 }
-        guard end >= done.count, bytes[end - 1] == UInt8(ascii: "]") else { return false }
-        return bytes[end - done.count..<end].elementsEqual(done)
+    /// What is to be read of the answer beside the relay.
+    private func observe(_ head: ResponseHead) {
+        if framing == ResponseHead.Framing.none || head.first(.contentEncoding) != nil { return }
+        observer = AnswerObserver(operation, contentType: head.first(.contentType) ?? "")
+        // A filtered answer has another length than was announced.
+        if framing != .chunked || observer?.isStream != true { filter = nil }
     }
 
     func transferWantsBody(_ transfer: Transfer) { connection.resumeReading() }
@@ -86,18 +94,36 @@ extension Exchange: TransferReceiver {
         if failure == nil, case .fixed(let length) = framing, Int(bytesOut) < length {
             failure = UpstreamFailure(.truncated, "the answer is shorter than its Content-Length")
         }
+        if failure == nil {
+            observer?.end()
+            if let observer, observer.needsMarker, observer.ending == .open, status == 200 {
+                failure = UpstreamFailure(.truncated, "the stream ended without its completion marker")
+            }
+        }
         finishAttempt(failure, status: status)
+        if let rest = filter?.end(), !rest.isEmpty { rest.withUnsafeBytes { relay(transfer, $0) } }
         guard let failure else {
             if framing == .chunked {
                 connection.output.append(ascii: "0\r\n")
                 transfer.head.appendTrailers(to: &connection.output)
                 connection.output.append(ascii: "\r\n")
             }
-            return end(.complete, .keepAlive(keepAlive))
+            return end(answerState, .keepAlive(keepAlive))
         }
         if framing == nil { return fail(failure) }
-        problem = Self.problem(failure, provider: providerName)
+        let problem = Self.problem(failure, provider: providerName)
+        problemCode = problem.code.rawValue
+        if framing == .chunked, let event = observer?.closingEvent(problem) {
+            event.withUnsafeBytes { relay(transfer, $0) }
+        }
         end(failure.isTimeout ? .timeout : .truncated, .breakOff(needsReset: framing == .untilClose))
+    }
+
+    /// How an answer that came whole has ended.
+    var answerState: EndState {
+        guard status == 200, case .failed(let code) = observer?.ending else { return .complete }
+        problemCode = code
+        return .streamError
     }
 
     var providerName: String {

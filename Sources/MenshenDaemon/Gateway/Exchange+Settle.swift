@@ -22,7 +22,8 @@ extension Exchange {
     private func makeIntent(provider: String?) -> AuditIntent {
         AuditIntent(
             id: id, caller: connection.caller, tokenName: tokenName, method: head.method.rawValue,
-            path: resolved?.target.path ?? "-", dialect: dialect.rawValue, provider: provider, model: facts.model,
+            path: resolved?.target.path ?? "-", dialect: dialect, operation: operation, provider: provider,
+            model: facts.model,
             isStream: facts.isStream)
     }
 
@@ -59,7 +60,7 @@ extension Exchange {
         connection.isHeld = false
         framing = nil
         keepAlive = false
-        self.problem = problem
+        problemCode = problem.code.rawValue
         status = problem.status
         let answer = LocalAnswer(problem, dialect, id)
         bytesOut = Int64(answer.body.count)
@@ -75,7 +76,7 @@ extension Exchange {
     /// Answers with a problem, or breaks off if the provider's head went down already.
     func fail(_ problem: Problem, _ state: EndState = .refused) {
         if isSettled || ending != nil { return }
-        self.problem = problem
+        problemCode = problem.code.rawValue
         transfer?.cancel()
         transfer = nil
         if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
@@ -128,7 +129,9 @@ extension Exchange {
     }
 
     /// The caller is gone; so is, at once, the provider's work for it.
-    func callerLeft() { stop(hasSeenDone ? .complete : .clientGone) }
+    /// SDKs close a connection as soon as they have read the end of a stream, before the body's own end can reach them:
+    /// such a caller has had its whole answer.
+    func callerLeft() { stop(observer?.ending == .open || observer == nil ? .clientGone : answerState) }
 
     /// menshen stops before the answer ends.
     func abort() { stop(.aborted) }
@@ -138,16 +141,42 @@ extension Exchange {
             transfer.cancel()
             self.transfer = nil
             finishAttempt(nil, status: status)
-            if state != .complete { attempts[attempts.count - 1].reason = state.rawValue }
+            if state != .complete, state != .streamError { attempts[attempts.count - 1].reason = state.rawValue }
         }
         settle(state)
         // The connection is gone: no receipt may come back to this exchange, that of its own end included.
         worker.forget(self)
     }
 
+    /// What the answer says of itself and of its cost.
+    private func describeAnswer(_ settlement: inout AuditSettlement) {
+        if let scan { facts.add(scan.facts) }
+        settlement.model = facts.model
+        settlement.isStream = facts.isStream
+        let usage = observer?.usage
+        let serviceTier = observer?.serviceTier ?? facts.serviceTier
+        if usage != nil || observer != nil || serviceTier != nil || facts.endUser != nil {
+            settlement.answer = AnswerRecord(
+                usage: usage, model: observer?.model, finishReason: observer?.finishReason, serviceTier: serviceTier,
+                endUser: facts.endUser)
+        }
+        settlement.usageState = usageState(usage, settlement.endState)
+    }
+
+    private func usageState(_ usage: Usage?, _ state: EndState) -> UsageState {
+        if usage != nil { return state == .complete ? .reported : .partial }
+        guard intent != nil, operation.hasUsage(isGet: head.method == .get || head.method == .head) else {
+            return .none
+        }
+        // A provider that refuses charges nothing; one that never answered may have worked.
+        if let status, status >= 400, framing != nil { return .none }
+        let wasSent = attempts.contains { UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true }
+        return wasSent ? .unknown : .none
+    }
+
     /// A health check or a browser's pre-flight that was answered.
     private var isUnrecorded: Bool {
-        problem == nil && intent == nil
+        problemCode == nil && intent == nil
             && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
     }
 
@@ -163,8 +192,9 @@ extension Exchange {
             intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn,
             bytesOut: bytesOut)
         settlement.status = status
-        settlement.problem = problem?.code.rawValue
+        settlement.problem = problemCode
         settlement.attempts = attempts
+        describeAnswer(&settlement)
         settlement.firstByteMicroseconds = firstByteAt.map { Int64($0 - startedAt) }
         if requestCapture != nil || responseCapture != nil {
             let keys = runtime.keys.known(runtime.snapshot.routes.providers)

@@ -43,6 +43,8 @@ final class Exchange {
 
     // understand
     var facts = RequestFacts()
+    /// Reads a streamed body as it passes.
+    var scan: RequestScan?
     var body: [UInt8] = []
     var isBodyComplete = false
     var bytesIn: Int64 = 0
@@ -62,15 +64,18 @@ final class Exchange {
     var keepAlive: Bool
     var bytesOut: Int64 = 0
     var firstByteAt: UInt64?
-    /// The last piece ended with OpenAI's end of a stream.
-    var hasSeenDone = false
+    /// Reads what the answer says of itself; nil if it says nothing that is understood.
+    var observer: AnswerObserver?
+    /// Takes the usage chunk out that menshen alone has asked for.
+    var filter: UsageChunkFilter?
     var status: Int?
     var responseCapture: BodyCapture?
 
     // settle
     var record = Record.none
     var intent: AuditIntent?
-    var problem: Problem?
+    /// Of the problem menshen answered with, or what the provider called its own.
+    var problemCode: String?
     var isSettled = false
     var ending: Ending?
 
@@ -117,6 +122,7 @@ final class Exchange {
 
     /// Without a target, and for paths of no dialect, errors have OpenAI's shape.
     var dialect: Dialect { resolved?.dialect ?? .openai }
+    var operation: Operation { resolved?.operation ?? .other }
 
     // MARK: Authorise
 
@@ -221,7 +227,10 @@ final class Exchange {
         bytesIn += Int64(bytes.count)
         if isSettled || ending != nil { return true }
         requestCapture?.append(bytes)
-        if let transfer { return transfer.send(bytes) }
+        if let transfer {
+            bytes.withMemoryRebound(to: UInt8.self) { scan?.feed($0.span) }
+            return transfer.send(bytes)
+        }
         body.append(contentsOf: bytes)
         if record == .none, isStreamed, body.count >= Self.factsPrefix {
             do throws(Problem) { try attempt() } catch { fail(error) }

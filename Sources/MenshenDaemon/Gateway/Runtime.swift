@@ -61,8 +61,8 @@ final class Runtime {
             url: provider.baseURL.origin, isTLS: provider.baseURL.isTLS, socketPath: provider.baseURL.socketPath,
             proxy: String(decoding: proxy, as: UTF8.self), caFile: provider.caFile, http2: provider.http2,
             connectTimeoutMilliseconds: Int(upstream.connectTimeout.microseconds / 1000),
-            totalTimeoutMilliseconds: upstream.totalTimeout.map { Int($0.microseconds / 1000) },
-            firstByteTimeout: upstream.firstByteTimeout.microseconds, gapTimeout: upstream.gapTimeout.microseconds)
+            firstByteTimeout: upstream.firstByteTimeout.microseconds, gapTimeout: upstream.gapTimeout.microseconds,
+            totalTimeout: upstream.totalTimeout?.microseconds)
     }
 }
 

@@ -8,6 +8,7 @@ internal import MenshenCore
 final class ResolvedTarget {
     let target: RequestTarget
     let dialect: Dialect
+    let operation: Operation
     /// Set for menshen's own pages.
     let surface: Surface?
     /// Model and stream flag, where the dialect carries them in the path.
@@ -17,11 +18,17 @@ final class ResolvedTarget {
     init(_ target: RequestTarget) {
         self.target = target
         dialect = Dialect(path: target.path)
+        operation = Operation(dialect, path: target.path)
         surface = Surface(target)
-        var facts = RequestFacts()
-        if dialect == .gemini { facts = RequestFacts(geminiPath: target.path) }
-        if dialect == .azure { facts.model = RequestFacts.azureDeployment(target.path) }
-        self.facts = facts
+        switch dialect {
+        case .gemini: facts = RequestFacts(geminiPath: target.path)
+        case .bedrock: facts = RequestFacts(bedrockPath: target.path)
+        case .azure:
+            var facts = RequestFacts()
+            facts.model = RequestFacts.azureDeployment(target.path)
+            self.facts = facts
+        case .openai, .anthropic: facts = RequestFacts()
+        }
     }
 
     /// The target as the provider gets it, with the zero byte that ends it for libcurl.

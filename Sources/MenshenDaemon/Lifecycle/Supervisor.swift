@@ -5,6 +5,7 @@ internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import Reactor
+internal import Synchronization
 internal import Systemd
 
 /// Starts the workers and looks after them from the main thread: signals, reload, drain, idle exit, watchdog.
@@ -69,11 +70,11 @@ final class Supervisor: TimerHandler {
     func run() throws -> Int32 {
         let sockets = listening.sockets
         for context in contexts {
-            let snapshot = snapshot
+            let first = FirstSnapshot(snapshot)
             threads.append(
                 try NamedThread(contexts.count == 1 ? "reactor" : "reactor-\(context.index)") {
                     do {
-                        try Worker(context, snapshot).run(sockets)
+                        try Worker(context, first.take()).run(sockets)
                         context.control.post(.ended(worker: context.index, failure: nil))
                     } catch {
                         context.control.post(.ended(worker: context.index, failure: "\(error)"))
@@ -227,4 +228,17 @@ final class Supervisor: TimerHandler {
     }
 
     private var lastStatusLine = ""
+}
+
+/// Hands a worker its first configuration. The thread's closure lives as long as the thread and must not hold one.
+private final class FirstSnapshot: Sendable {
+    private let held: Mutex<Snapshot?>
+
+    init(_ snapshot: Snapshot) { held = Mutex(snapshot) }
+
+    func take() -> Snapshot {
+        let taken = held.withLock { $0.take() }
+        guard let taken else { preconditionFailure("a worker starts once") }
+        return taken
+    }
 }

@@ -37,6 +37,8 @@ final class Worker: TimerHandler {
     /// Connections with something to do at the end of the turn.
     var marked: [Connection] = []
     var random = Random()
+    /// For bodies that are there whole.
+    var scan = RequestScan()
 
     private var ids: RequestID.Source
     private var listeners: [Listener] = []

@@ -54,4 +54,13 @@ struct WorkersTests {
             try stage.daemon.waitFor("EXTEND_TIMEOUT_USEC=105000000")
         }
     }
+
+    @Test func `there is room for every descriptor before the first caller comes`() throws {
+        try Stage.run(.with { $0.tables = "[server]\nmax_connections = 400" }) { _ in
+        } _: { stage throws in
+            let status = try #require(TemporaryDirectory.read("/proc/\(stage.daemon.process.pid)/status"))
+            let size = try #require(status.split(separator: "\n").first { $0.hasPrefix("FDSize:") })
+            #expect(Int(size.split(separator: "\t")[1]) ?? 0 >= 800)
+        }
+    }
 }

@@ -18,7 +18,7 @@ struct StreamTests {
         } _: { stage throws in
             let caller = try onTCP ? stage.tcpCaller() : stage.caller()
             try caller.request(
-                "POST", "/v1/chat/completions",
+                "POST", "/v1/echo",
                 ["Authorization: Bearer \(Stage.token)", "Content-Type: application/json"],
                 body: #"{"stream":true,"model":"m"}"#)
             let head = try caller.head()

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+
+/// Takes out of a chat stream the chunk that only menshen asked for: `choices` empty, `usage` an object. Everything else
+/// passes as it came, event by event: the bytes of an event wait until it is whole, or longer than any such chunk.
+package struct UsageChunkFilter: Sendable {
+    /// The chunk has about 600 bytes.
+    private static let heldLimit = 64 << 10
+    private static let paths = JSONPaths(["choices", "choices[]", "usage"])
+
+    private var stream = EventStream()
+    private var scanner = JSONScanner(Self.paths)
+    private var held: [UInt8] = []
+    private var isPassing = false
+
+    package init() {}
+
+    /// What of the stream may go down now.
+    package mutating func pass(_ bytes: Span<UInt8>) -> [UInt8] {
+        var output: [UInt8] = []
+        var index = 0
+        var begin = 0
+        while true {
+            switch stream.next(bytes, &index) {
+            case .data(let range): if !isPassing, !scanner.isFailed { scanner.feed(bytes.extracting(range)) }
+            case .nextLine: break
+            case .dispatch:
+                held.append(contentsOf: bytes.copy(begin..<index))
+                begin = index
+                if isPassing || !isUsageAlone { output.append(contentsOf: held) }
+                held.removeAll(keepingCapacity: true)
+                scanner.reset()
+                isPassing = false
+            case .more:
+                held.append(contentsOf: bytes.copy(begin..<bytes.count))
+                if held.count > Self.heldLimit { isPassing = true }
+                if isPassing {
+                    output.append(contentsOf: held)
+                    held.removeAll(keepingCapacity: true)
+                }
+                return output
+            }
+        }
+    }
+
+    /// What still waits, when the stream has ended.
+    package mutating func end() -> [UInt8] {
+        defer { held = [] }
+        return held
+    }
+
+    private var isUsageAlone: Bool {
+        guard !scanner.isFailed else { return false }
+        var hasUsage = false
+        var isEmpty = false
+        for finding in scanner.found {
+            switch finding.path {
+            case 0: isEmpty = finding.kind == .array
+            case 1: return false
+            default: hasUsage = finding.kind == .object
+            }
+        }
+        return hasUsage && isEmpty
+    }
+}

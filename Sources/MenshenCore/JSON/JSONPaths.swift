@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// The values a scan is after, compiled once into a tree of keys. `model`, `message.usage`, `choices[].finish_reason`;
+/// `[]` is any element of an array, also at the root. Keys are plain ASCII without escapes.
+package struct JSONPaths: Sendable {
+    struct Node: Sendable {
+        var children: [(key: [UInt8], node: Int32)] = []
+        /// The node of an array's elements.
+        var element: Int32 = -1
+        /// Index of the path that ends here, or -1.
+        var path: Int32 = -1
+        /// The length of the longest key; longer ones need not be looked at.
+        var longestKey = 0
+
+        var isLeaf: Bool { children.isEmpty && element < 0 }
+    }
+
+    private(set) var nodes = [Node()]
+
+    /// A path's index in `paths` is what the scanner reports.
+    package init(_ paths: [StaticString]) {
+        for (index, path) in paths.enumerated() {
+            path.withUTF8Buffer { text in
+                let node = unsafe insert(Array(text))
+                nodes[Int(node)].path = Int32(index)
+            }
+        }
+    }
+
+    private mutating func insert(_ path: [UInt8]) -> Int32 {
+        var node: Int32 = 0
+        for part in path.split(separator: UInt8(ascii: ".")) {
+            var key = part
+            var levels = 0
+            while key.count >= 2, key.suffix(2).elementsEqual("[]".utf8) {
+                key = key.dropLast(2)
+                levels += 1
+            }
+            if !key.isEmpty { node = child(of: node, Array(key)) }
+            for _ in 0..<levels { node = element(of: node) }
+        }
+        return node
+    }
+
+    private mutating func child(of parent: Int32, _ key: [UInt8]) -> Int32 {
+        if let known = nodes[Int(parent)].children.first(where: { $0.key == key }) { return known.node }
+        let node = Int32(nodes.count)
+        nodes.append(Node())
+        nodes[Int(parent)].children.append((key, node))
+        nodes[Int(parent)].longestKey = max(nodes[Int(parent)].longestKey, key.count)
+        return node
+    }
+
+    private mutating func element(of parent: Int32) -> Int32 {
+        if nodes[Int(parent)].element >= 0 { return nodes[Int(parent)].element }
+        let node = Int32(nodes.count)
+        nodes.append(Node())
+        nodes[Int(parent)].element = node
+        return node
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// What an answer cost, in the provider's own numbers brought to one form. nil: not reported. Tokens unless said otherwise.
+package struct Usage: Sendable, Equatable {
+    /// All input, cached and written to the cache included.
+    package var inputTotal: Int64?
+    /// Input that was neither read from nor written to a cache.
+    package var inputUncached: Int64?
+    package var cacheRead: Int64?
+    package var cacheWrite5m: Int64?
+    package var cacheWrite1h: Int64?
+    /// All output, reasoning included.
+    package var outputTotal: Int64?
+    package var reasoning: Int64?
+    /// Parts of the totals.
+    package var audioIn: Int64?
+    package var audioOut: Int64?
+    package var imageIn: Int64?
+    package var imageOut: Int64?
+    /// Of audio, where the provider charges by duration.
+    package var seconds: Double?
+    /// Counts of one provider alone, under its own names.
+    package var other: [Extra] = []
+    /// The provider's JSON; an array of two where a stream reports in two parts.
+    package var raw: [UInt8] = []
+
+    package struct Extra: Sendable, Equatable {
+        package let name: String
+        package let count: Int64
+    }
+
+    package init() {}
+
+    /// A JSON object of `other`; nil if it is empty.
+    package var otherJSON: String? {
+        if other.isEmpty { return nil }
+        return "{" + other.map { "\"\($0.name)\":\($0.count)" }.joined(separator: ",") + "}"
+    }
+}
+
+/// How far usage can be trusted. The raw values are what the database and the journal say.
+package enum UsageState: String, Sendable, CaseIterable {
+    /// The provider's numbers of an answer that came to its end.
+    case reported
+    /// The provider's numbers so far; the answer broke off or was left.
+    case partial
+    /// Reserved: numbers of menshen's own. Nothing produces them; usage is never guessed from text.
+    case estimated
+    /// It cost something and the provider did not say what.
+    case unknown
+    /// There is nothing to report: nothing was asked for that costs, or the provider refused.
+    case none
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// What a request asks its provider to do. Read from method and path alone; recorded by its raw value.
+package enum Operation: String, Sendable, CaseIterable {
+    case chat, responses, completions, embeddings, moderations, images, speech, transcription, realtime
+    case messages
+    case countTokens = "count_tokens"
+    case generate
+    case streamGenerate = "stream_generate"
+    case embed, live
+    case converse
+    case converseStream = "converse_stream"
+    case invoke
+    case invokeStream = "invoke_stream"
+    case files, batches, models, other
+
+    /// `path` without the query and without a leading `/NAME` of a provider.
+    package init(_ dialect: Dialect, path: String) {
+        let segments = path.split(separator: "/")
+        switch dialect {
+        case .openai, .azure: self = Self.openAI(segments)
+        case .anthropic: self = Self.anthropic(segments)
+        case .gemini: self = Self.gemini(segments)
+        case .bedrock: self = Self.bedrock(segments)
+        }
+    }
+
+    /// Whether the provider charges for it, so that an answer without usage leaves the cost unknown. What is only looked
+    /// up or stored has none, nor has moderation; whoever asks with GET fetches what was paid for by another request.
+    package func hasUsage(isGet: Bool) -> Bool {
+        switch self {
+        case .moderations, .countTokens, .files, .batches, .models: false
+        case .realtime, .live: true
+        default: !isGet
+        }
+    }
+
+    private static func openAI(_ segments: [Substring]) -> Operation {
+        for (index, segment) in segments.enumerated() {
+            switch segment {
+            case "chat": if segments.dropFirst(index + 1).first == "completions" { return .chat }
+            case "completions": return .completions
+            case "responses": return .responses
+            case "embeddings": return .embeddings
+            case "moderations": return .moderations
+            case "images": return .images
+            case "audio":
+                switch segments.dropFirst(index + 1).first {
+                case "speech": return .speech
+                case "transcriptions", "translations": return .transcription
+                default: break
+                }
+            case "realtime": return .realtime
+            case "files", "uploads": return .files
+            case "batches": return .batches
+            case "models": return .models
+            default: break
+            }
+        }
+        return .other
+    }
+
+    private static func anthropic(_ segments: [Substring]) -> Operation {
+        guard let index = segments.lastIndex(of: "messages") else { return .messages }
+        switch segments.dropFirst(index + 1).first {
+        case nil: return .messages
+        case "count_tokens": return .countTokens
+        case "batches": return .batches
+        default: return .other
+        }
+    }
+
+    private static func gemini(_ segments: [Substring]) -> Operation {
+        let last = segments.last ?? ""
+        if let colon = last.lastIndex(of: ":") {
+            switch last[last.index(after: colon)...] {
+            case "generateContent": return .generate
+            case "streamGenerateContent": return .streamGenerate
+            case "countTokens": return .countTokens
+            case "embedContent", "batchEmbedContents": return .embed
+            default: return .other
+            }
+        }
+        if last.hasSuffix("BidiGenerateContent") { return .live }
+        if segments.contains("files") { return .files }
+        if segments.contains("batches") { return .batches }
+        return segments.contains("models") ? .models : .other
+    }
+
+    private static func bedrock(_ segments: [Substring]) -> Operation {
+        switch segments.last {
+        case "converse": .converse
+        case "converse-stream": .converseStream
+        case "invoke": .invoke
+        case "invoke-with-response-stream": .invokeStream
+        default: .other
+        }
+    }
+}

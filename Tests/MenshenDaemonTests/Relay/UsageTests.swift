@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import TestSupport
+import Testing
+
+/// What is read of an answer beside the relay, and what a stream without its own end does.
+struct UsageTests {
+    private static let json = ["Content-Type: application/json"]
+    private static let chat = #"{"model":"m","stream":true,"user":"ada"}"#
+    private static let begin =
+        "data: {\"model\":\"m-1\",\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n"
+    private static let stop = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+    private static let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n"
+
+    @Test func `a chat stream is asked for its usage and reports it`() throws {
+        try Stage.run { call in
+            #expect(call.request.text.hasSuffix(#","stream_options":{"include_usage":true}}"#))
+            try call.beginStream()
+            for piece in [Self.begin, Self.stop, Self.usage, "data: [DONE]\n\n"] { try call.chunk(piece) }
+            try call.endStream()
+        } _: { stage throws in
+            let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: Self.chat)
+            #expect(answer.text == Self.begin + Self.stop + Self.usage + "data: [DONE]\n\n")
+            let row = try #require(try stage.records().first)
+            #expect((row.endState, row.operation, row.usageState) == ("complete", "chat", "reported"))
+            #expect((row.inputTotal, row.cacheRead, row.outputTotal) == (12, 4, 5))
+            #expect((row.finishReason, row.endUser, row.answerModel) == ("stop", "ada", "m-1"))
+        }
+    }
+
+    @Test func `the chunk that was added goes out again only if configured`() throws {
+        try Stage.run(.with { $0.provider = "strip_added_usage = true" }) { call in
+            try call.beginStream()
+            try call.chunk(Self.begin + Self.stop + Self.usage.prefix(20))
+            try call.chunk(Self.usage.dropFirst(20) + "data: [DONE]\n\n")
+            try call.endStream()
+        } _: { stage throws in
+            let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: Self.chat)
+            #expect(answer.text == Self.begin + Self.stop + "data: [DONE]\n\n")
+            #expect(try stage.records().first?.outputTotal == 5)
+        }
+    }
+
+    @Test func `a stream without its own end breaks off, after an event that says so`() throws {
+        try Stage.run { call in
+            try call.beginStream()
+            try call.chunk(Self.begin)
+            try call.endStream()
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.request("POST", "/v1/chat/completions", Self.json, body: Self.chat)
+            #expect(try caller.head().status == 200)
+            #expect(try caller.chunk().map { String(decoding: $0, as: UTF8.self) } == Self.begin)
+            let last = String(decoding: try #require(try caller.chunk()), as: UTF8.self)
+            #expect(last.hasPrefix("data: {\"error\":{") && last.hasSuffix("}\n\n"))
+            #expect(throws: (any Error).self) { try caller.chunk() }
+            let row = try #require(try stage.records().first)
+            #expect((row.endState, row.usageState, row.problem) == ("truncated", "unknown", "upstream_broken"))
+        }
+    }
+
+    @Test func `an error event in a stream is recorded as such`() throws {
+        let event =
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n\n"
+        try Stage.run(.with { $0.kind = "anthropic" }) { call in
+            try call.beginStream()
+            try call.chunk(event)
+            try call.endStream()
+        } _: { stage throws in
+            #expect(try stage.ask("POST", "/v1/messages", Self.json, body: Self.chat).text == event)
+            let row = try #require(try stage.records().first)
+            #expect((row.endState, row.problem, row.operation) == ("stream_error", "overloaded_error", "messages"))
+        }
+    }
+}

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The menshen authors
+"""Many answers at once on one HTTP/2 connection to a provider: each flows, stops, breaks and is left by itself."""
+
+import hashlib
+import random
+import time
+
+from harness import *
+from h2upstream import INTERNAL_ERROR, H2Upstream
+
+MIB = 1 << 20
+PIECES = 5
+
+
+class Reader:
+    """A caller that reads a streamed answer as it wants to."""
+
+    def __init__(self, daemon, body=CHAT, method="POST", path="/v1/chat/completions"):
+        self.end = daemon.connect()
+        self.end.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self.raw = b""
+
+    def until(self, text):
+        while text not in self.raw:
+            block = self.end.recv(65536)
+            if not block:
+                raise EOFError(self.raw[-200:])
+            self.raw += block
+        before, _, self.raw = self.raw.partition(text)
+        return before
+
+    def head(self):
+        self.fields = self.until(b"\r\n\r\n")
+        line = next(line for line in self.fields.split(b"\r\n") if line.lower().startswith(b"x-menshen-request-id: "))
+        self.id = line.split(b": ")[1].decode()
+        return int(self.fields.split(b" ")[1])
+
+    def piece(self):
+        """One chunk."""
+        size = int(self.until(b"\r\n"), 16)
+        while len(self.raw) < size + 2:
+            block = self.end.recv(65536)
+            if not block:
+                raise EOFError(self.raw[-200:])
+            self.raw += block
+        data, self.raw = self.raw[:size], self.raw[size + 2:]
+        return data
+
+    def rest(self):
+        """What comes until the connection ends."""
+        try:
+            while block := self.end.recv(65536):
+                self.raw += block
+        except ConnectionResetError:
+            pass
+        return self.raw
+
+    def close(self):
+        self.end.close()
+
+
+def begun(count, daemon=None):
+    """That many streams at once, with their heads read; (reader, stream) each."""
+    pairs = []
+    for _ in range(count):
+        before = len(upstream.streams)
+        reader = Reader(daemon or door)
+        wait(lambda: len(upstream.streams) > before)
+        stream = upstream.streams[before]
+        check_quietly(stream.whole.wait(PATIENCE))
+        stream.head()
+        check_quietly(reader.head() == 200)
+        pairs.append((reader, stream))
+    return pairs
+
+
+def check_quietly(good):
+    if not good:
+        check(False, "a stream begins")
+
+
+def exchange(reader, stream, text):
+    """A piece that is sent and read; seconds."""
+    data = b"data: " + text + b"\n\n"
+    begin = time.monotonic()
+    stream.send(data)
+    got = reader.piece()
+    return got == data, time.monotonic() - begin
+
+
+def finish(pairs):
+    """Each answer ends whole; their rows' ends."""
+    wholes = 0
+    for reader, stream in pairs:
+        stream.send(b"data: [DONE]\n\n")
+        stream.end()
+        wholes += reader.piece() == b"data: [DONE]\n\n" and reader.piece() == b""
+        reader.close()
+    return wholes, {door.row(reader.id)["end_state"] for reader, _ in pairs}
+
+
+def streams():
+    pairs = begun(60)
+    equal(len(upstream.links), 1, "60 streams at once share one connection")
+    outcomes = []
+    for turn in range(PIECES):
+        random.shuffle(pairs)
+        outcomes += [exchange(reader, stream, b"%d of %d" % (turn, stream.number)) for reader, stream in pairs]
+    equal([good for good, _ in outcomes], [True] * 60 * PIECES, "each piece arrives before the next is sent")
+    seconds = sorted(seconds for _, seconds in outcomes)
+    note(f"a piece takes {seconds[len(seconds) // 2] * 1000:.1f} ms, {seconds[-1] * 1000:.1f} ms at most")
+    equal(finish(pairs), (60, {"complete"}), "and all of them end whole")
+
+
+def cancel():
+    pairs = begun(9)
+    links = len(upstream.links)
+    leaving, gone = pairs.pop(4)
+    exchange(leaving, gone, b"half")
+    at = time.monotonic()
+    leaving.close()
+    check(gone.gone.wait(PATIENCE), "a caller that leaves takes its stream with it")
+    check(gone.code is not None and gone.link.is_open, "by RST_STREAM", gone.code)
+    check(gone.gone_at and gone.gone_at - at < 0.5, "at once", gone.gone_at and gone.gone_at - at)
+    equal(door.row(leaving.id)["end_state"], "client_gone", "and its row says so")
+    equal([exchange(reader, stream, b"on")[0] for reader, stream in pairs], [True] * 8, "the streams beside it go on")
+    more = begun(1)
+    equal((len(upstream.links), more[0][1].link is gone.link), (links, True), "the next request uses the same connection")
+    equal(finish(pairs + more), (9, {"complete"}), "and all of them end whole")
+
+
+def settled(stream):
+    """Waits until no more of a flood is taken."""
+    last = -1
+    while stream.sent != last:
+        last = stream.sent
+        time.sleep(0.2)
+
+
+def slow():
+    """One caller stops reading in the middle of a large answer."""
+    size = 64 * MIB
+    [(reader, stream)] = begun(1)
+    others = begun(8)
+    check(all(other.link is stream.link for _, other in others), "eight streams beside one that will be large")
+    before = door.memory()
+    block = bytes(range(256)) * 256
+    flood = stream.flood(block, size // len(block))
+    settled(stream)
+    more = door.memory() - before
+    note(f"a caller that stops reading: the provider is {stream.sent / MIB:.1f} MiB ahead, {more / MIB:.1f} MiB more resident")
+    # libcurl 7.88 lets a provider send 32 MiB on a stream before the first pause can tell it to stop, and keeps them.
+    check(stream.sent < 36 * MIB, "a caller that stops reading holds the provider back", stream.sent)
+    check(more < 40 * MIB, "and costs no more memory than that", more)
+    outcomes = []
+    try:
+        for turn in range(PIECES):
+            outcomes += [exchange(other, beside, b"%d" % turn) for other, beside in others]
+    except OSError as error:
+        outcomes.append((repr(error), PATIENCE))
+    equal([good for good, _ in outcomes], [True] * 8 * PIECES, "and does not stop the others")
+    check(max(seconds for _, seconds in outcomes) < 1, "nor slow them", max(seconds for _, seconds in outcomes))
+    got, digest, peak = 0, hashlib.sha256(), 0
+    while piece := reader.piece():
+        got += len(piece)
+        digest.update(piece)
+        peak = max(peak, door.memory() - before)
+    flood.result(PATIENCE)
+    equal((got, digest.hexdigest()), (size, hashlib.sha256(block * (size // len(block))).hexdigest()),
+          "when it reads on, every byte comes, in order")
+    note(f"{peak / MIB:.1f} MiB more at most while it reads on, {(door.memory() - before) / MIB:.1f} MiB afterwards")
+    reader.close()
+    row = door.row(reader.id)
+    equal((row["end_state"], row["bytes_out"]), ("complete", size), "and its row counts them")
+    equal(finish(others), (8, {"complete"}), "the others end whole")
+
+
+def left_while_slow():
+    """What was held back for a caller that leaves must not reach the next one that is slow."""
+    others = begun(2)
+    [(reader, stream)] = begun(1)
+    stream.flood(b"A" * 65536, 64, ends=False)
+    settled(stream)
+    reader.close()
+    check(stream.gone.wait(PATIENCE), "a caller that had stopped reading leaves; its stream ends")
+    equal(door.row(reader.id)["end_state"], "client_gone", "and its row says so")
+    [(reader, stream)] = begun(1)
+    equal(stream.link is others[0][1].link, True, "the next one's answer comes by the same connection")
+    stream.flood(b"B" * 65536, 64)
+    settled(stream)
+    got = b"".join(iter(reader.piece, b""))
+    equal((len(got), set(got)), (64 * 65536, {ord("B")}), "it is slow too, and gets its own answer, nothing else")
+    reader.close()
+    equal(finish(others), (2, {"complete"}), "the others end whole")
+
+
+def timed_out_while_slow():
+    """The same where libcurl itself ends the transfer."""
+    timed = Daemon(place(), configuration("[upstream]\ntotal_timeout = \"1500ms\"\n"))
+    [(reader, stream)] = begun(1, timed)
+    stream.flood(b"A" * 65536, 64, ends=False)
+    settled(stream)
+    others = begun(1, timed)
+    check(others[0][1].link is stream.link, "a second stream on the connection of one whose caller is slow")
+    check(wait(lambda: timed.rows("SELECT 1 FROM requests WHERE end_state = 'timeout'"), 5), "total_timeout ends the first")
+    [(reader, stream)] = begun(1, timed)
+    equal(stream.link is others[0][1].link, True, "the next one's answer comes by the same connection")
+    stream.flood(b"B" * 65536, 64)
+    settled(stream)
+    got = b"".join(iter(reader.piece, b""))
+    equal((len(got), set(got)), (64 * 65536, {ord("B")}), "and holds nothing of the first")
+    equal(timed.stop(), 0, "SIGTERM ends it with 0")
+
+
+def broken(stream, reader, what):
+    """The caller sees that the answer is not whole, and so does the record."""
+    try:
+        rest = reader.rest()
+        check(not rest.endswith(b"0\r\n\r\n"), f"{what}: the caller's transfer breaks", rest[-80:])
+    except TimeoutError:
+        check(False, f"{what}: the caller's transfer breaks", "it goes on")
+    reader.close()
+    row = door.row(reader.id)
+    equal((row["status"], row["end_state"]), (200, "truncated"), f"{what}: truncated, says its row")
+
+
+def truncation():
+    pairs = begun(6)
+    links = len(upstream.links)
+    for reader, stream in pairs:
+        exchange(reader, stream, b"some")
+    reader, stream = pairs.pop()
+    stream.reset(INTERNAL_ERROR)
+    broken(stream, reader, "RST_STREAM in the middle")
+    [(reader, stream)] = begun(1)
+    stream.flood(b"C" * 65536, 64, ends=False)
+    settled(stream)
+    stream.reset(INTERNAL_ERROR)
+    broken(stream, reader, "RST_STREAM while the caller is slow")
+
+    before = len(upstream.streams)
+    reader = Reader(door)
+    wait(lambda: len(upstream.streams) > before)
+    stream = upstream.streams[before]
+    stream.head(kind="application/json", content_length=64)
+    stream.send(b"x" * 32)
+    stream.link.server.loop.call_soon_threadsafe(stream.link.raw_end, stream.number)
+    equal(reader.head(), 200, "a head that promises 64 bytes")
+    body = reader.rest()
+    check(len(body) < 64, "END_STREAM after half of Content-Length: the caller gets no more", body)
+    equal(door.row(reader.id)["end_state"], "truncated", "and its row says truncated")
+
+    before = len(upstream.streams)
+    reader = Reader(door)
+    wait(lambda: len(upstream.streams) > before)
+    upstream.streams[before].reset(INTERNAL_ERROR)
+    equal(reader.head(), 502, "RST_STREAM before the head: 502")
+    equal(door.row(reader.id)["end_state"], "upstream_error", "and its row says so")
+
+    equal([exchange(other, beside, b"on")[0] for other, beside in pairs], [True] * 5, "the streams beside them go on")
+    equal(len(upstream.links), links, "on the same connection")
+    pairs[0][1].link.abort()
+    for reader, stream in pairs:
+        broken(stream, reader, "the connection breaks")
+    more = begun(1)
+    equal((len(upstream.links), finish(more)), (links + 1, (1, {"complete"})), "the next request makes a new one")
+
+
+def alone():
+    """The only stream of a connection is given up: nothing would send RST_STREAM later."""
+    [(reader, stream)] = begun(1)
+    exchange(reader, stream, b"half")
+    at = time.monotonic()
+    reader.close()
+    check(stream.gone.wait(PATIENCE), "a caller that leaves alone ends its stream, or the connection")
+    check(stream.gone_at and stream.gone_at - at < 0.5, "at once", stream.gone_at and stream.gone_at - at)
+    before = len(upstream.streams)
+    reader = Reader(door)
+    wait(lambda: len(upstream.streams) > before)
+    at = time.monotonic()
+    reader.close()
+    stream = upstream.streams[before]
+    check(stream.gone.wait(PATIENCE) and stream.gone_at - at < 0.5, "one that leaves before the head too")
+    equal(finish(begun(1)), (1, {"complete"}), "and the next request is answered")
+
+
+def upload(size=24 * MIB):
+    """Larger than what is read whole, so streamed."""
+    others = begun(2)
+    body = (b"0123456789abcdef" * 65536) * (size // MIB)
+    before, count = door.memory(), len(upstream.streams)
+    reader = Reader(door, body)
+    wait(lambda: len(upstream.streams) > count)
+    stream = upstream.streams[count]
+    check(stream.whole.wait(PATIENCE), "an upload ends")
+    equal((stream.received, stream.digest.hexdigest()), (size, hashlib.sha256(body).hexdigest()),
+          f"{size // MIB} MiB up over HTTP/2 arrive as they are")
+    more = door.memory("VmHWM") - before
+    check(more < size / 2, "and are not kept", f"{more} bytes more")
+    stream.head()
+    equal(reader.head(), 200, "and are answered")
+    equal(finish(others + [(reader, stream)]), (3, {"complete"}), "and all end whole")
+
+
+home = place()
+certificate(home)
+upstream = H2Upstream(f"{home}/cert.pem", f"{home}/key.pem")
+
+
+def configuration(more=""):
+    return more + provider("one", upstream.port, f"{home}/cert.pem")
+
+
+door = Daemon(place(), configuration())
+streams()
+cancel()
+alone()
+upload()
+slow()
+left_while_slow()
+timed_out_while_slow()
+truncation()
+equal(upstream.faults, [], "nothing was against the protocol")
+equal(door.stop(), 0, "SIGTERM ends it with 0")
+done()

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The menshen authors
+"""A key that is no longer in use is no longer in menshen's memory."""
+
+import os
+import signal
+import time
+
+from harness import *
+from upstream import Upstream
+
+OLD, NEW = "sk-old-4be1a9c07d", "sk-new-c3f29d6618"
+upstream = Upstream()
+
+
+def memory(pid, *texts):
+    """Places of each text in the private, writable memory of a process; root reads it where the user may not."""
+    found = {text: [] for text in texts}
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as file:
+        for line in maps:
+            span, mode, *rest = line.split()
+            if not mode.startswith("rw") or "[vvar" in line:
+                continue
+            start, end = (int(part, 16) for part in span.split("-"))
+            try:
+                file.seek(start)
+                data = file.read(end - start)
+            except OSError:
+                continue
+            for text in texts:
+                at = data.find(text.encode())
+                while at >= 0:
+                    found[text].append((hex(start + at), rest[-1] if len(rest) > 3 else "", data[max(0, at - 40):at + 40]))
+                    at = data.find(text.encode(), at + 1)
+    return found
+
+
+def used(daemon, key, count=20):
+    for _ in range(count):
+        equal_quietly(daemon.ask().status, 200)
+    equal_quietly(upstream.calls[-1].field("Authorization"), f"Bearer {key}")
+
+
+def equal_quietly(actual, expected):
+    if actual != expected:
+        equal(actual, expected, "a request is answered with the key in use")
+
+
+def gone(daemon, what):
+    found = memory(daemon.pid, OLD, NEW)
+    check(found[NEW], f"{what}: the new key is in memory, so the search finds what is there")
+    check(not found[OLD], f"{what}: the old key is nowhere", found[OLD][:4])
+
+
+def by_file():
+    home = place()
+    path = write(f"{home}/key", OLD + "\n")
+    daemon = Daemon(home, f'[[providers]]\nbase_url = "{upstream.url}/v1"\nkind = "openai"\napi_key_file = "{path}"\n')
+    used(daemon, OLD)
+    check(memory(daemon.pid, OLD)[OLD], "a key in use is in memory")
+    write(path, NEW + "\n")
+    used(daemon, NEW)
+    gone(daemon, "a rotated key file")
+    equal(daemon.stop(), 0, "SIGTERM ends it with 0")
+
+
+def by_reload():
+    home = place()
+    text = f'[[providers]]\nbase_url = "{upstream.url}/v1"\nkind = "openai"\napi_key = "%s"\nheaders = {{ "x-more" = "%s" }}\n'
+    daemon = Daemon(home, text % (OLD, OLD))
+    used(daemon, OLD)
+    write(daemon.config, text % (NEW, NEW))
+    daemon.signal(signal.SIGHUP)
+    wait(lambda: "reload" in daemon.stderr().lower() or "configuration" in daemon.stderr().lower())
+    used(daemon, NEW)
+    gone(daemon, "a reload")
+    equal(daemon.stop(), 0, "SIGTERM ends it with 0")
+
+
+if IS_ROOT:
+    by_file()
+    by_reload()
+else:
+    skipped("what is left of a key in memory", "needs root: menshen's memory is closed to its own user")
+done()
