@@ -35,6 +35,11 @@ class Case:
     def is_stream(self):
         return self.answer["headers"]["content-type"].startswith("text/event-stream")
 
+    @property
+    def has_length(self):
+        """Providers tell the length of what they do not stream."""
+        return not self.is_stream and not self.record.get("stream")
+
     def events(self):
         """The body in pieces that end where events end; the last may be part of one."""
         if not self.is_stream:
@@ -133,21 +138,20 @@ class Upstream:
         names = fields["x-corpus"].split("|")
         case = self.cases[names[min(int(fields.get("x-stainless-retry-count", 0)), len(names) - 1)]]
         self.calls.append((case.name, line.split()[1], fields, body))
-        how, coding = fields.get("x-corpus-pieces", "event"), fields.get("x-corpus-coding")
+        how, coding = fields.get("x-corpus-pieces", "whole" if case.has_length else "event"), fields.get("x-corpus-coding")
         pieces = pieces_of(case, how, coding)
         head = f"HTTP/1.1 {case.answer['status']} Status\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in case.answer["headers"].items())
         if coding:
             head += f"content-encoding: {coding}\r\n"
-        if how == "whole" and not case.is_stream:
+        if how == "whole" and case.has_length:
             length = sum(map(len, pieces)) + (100 if case.is_broken else 0)
             end.sendall(f"{head}content-length: {length}\r\n\r\n".encode() + b"".join(pieces))
             return not case.is_broken
         end.sendall(f"{head}transfer-encoding: chunked\r\n\r\n".encode())
         chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
-        for group in [[b"".join(chunks)]] if how == "seven" else [chunks]:
-            for chunk in group:
-                end.sendall(chunk)
+        for chunk in [b"".join(chunks)] if how == "seven" else chunks:
+            end.sendall(chunk)
         if how == "hold":
             # Until the other side leaves.
             file.read(1)

@@ -59,8 +59,8 @@ class Play:
         raw = row["usage_raw"]
         if (raw is not None) != (self.record["usage_state"] in ("reported", "partial")):
             yield f"usage_raw is {raw!r}"
-        elif raw is not None and not isinstance(json.loads(raw), dict):
-            yield f"usage_raw is no object: {raw}"
+        elif raw is not None and not isinstance(json.loads(raw), (dict, list)):
+            yield f"usage_raw is neither object nor array: {raw}"
 
     def faults_of_answer(self):
         seen, case = self.seen, self.case

@@ -3,7 +3,7 @@
 """The real SDKs of OpenAI and Anthropic, over TCP with a token and over the Unix socket without one."""
 
 import asyncio
-import importlib
+import functools
 import os
 import subprocess
 import sys
@@ -11,11 +11,12 @@ import sys
 import anthropic
 import openai
 
+import clients
+from clients import OWN, WAYS
 from harness import IS_ROOT, KEY, TOKEN, Daemon, check, done, equal, place, skipped, wait
 from upstream import TEXT, Upstream
 
 ANTHROPIC_KEY = "sk-ant-the-real-key-77b0c2"
-OWN = "sk-what-the-caller-carries-5d2e"
 PROMPT = [{"role": "user", "content": "Good morning!"}]
 
 upstream = Upstream()
@@ -34,25 +35,7 @@ api_key = "${{ANTHROPIC_API_KEY}}"
 """, tcp=True, env={"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": ANTHROPIC_KEY})
 
 
-def transport(sdk):
-    """The HTTP library the SDK is built on; newer ones use httpx2."""
-    name = "httpx2" if hasattr(importlib.import_module(f"{sdk.__name__}._base_client"), "httpx2") else "httpx"
-    return importlib.import_module(name)
-
-
-def over(sdk, name, way, version="/v1", asynchronous=False, key=None):
-    """A client of `sdk`'s class `name`; `way` is "TCP" or "Unix socket"."""
-    extra = {}
-    if way == "Unix socket":
-        library = transport(sdk)
-        if asynchronous:
-            extra["http_client"] = library.AsyncClient(transport=library.AsyncHTTPTransport(uds=daemon.socket))
-        else:
-            extra["http_client"] = library.Client(transport=library.HTTPTransport(uds=daemon.socket))
-        base = "http://localhost" + version
-    else:
-        base = f"http://localhost:{daemon.port}" + version
-    return getattr(sdk, name)(base_url=base, api_key=key or (TOKEN if way == "TCP" else OWN), **extra)
+over = functools.partial(clients.over, daemon)
 
 
 def last_row(what, stream, dialect, model="one", path=None, end="complete", status=200):
@@ -202,7 +185,7 @@ def example():
     equal(out.stdout, f"{TEXT}\n{TEXT}\n", "contrib/examples/chat.py over the Unix socket" + out.stderr[-300:])
 
 
-for way in ("TCP", "Unix socket"):
+for way in WAYS:
     of_openai(way)
     of_anthropic(way)
 refusals()
