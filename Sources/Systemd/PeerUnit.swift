@@ -23,12 +23,14 @@ package struct PeerUnit: Sendable, Equatable {
         user = outer.hasPrefix("user@") && outer.hasSuffix(".service") ? Self.nextUnit(&parts) : nil
     }
 
-    /// The unified hierarchy's path, else that of systemd's own one. Without a blank path: "0::/" in a hybrid set-up.
+    /// The path in systemd's own hierarchy, else in the unified one. A root says nothing: "0::/" in a hybrid set-up, and
+    /// the other way round in a container whose systemd uses the unified hierarchy on such a host.
     private static func path(_ text: String) -> Substring? {
         var fallback: Substring?
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3, fields[2].hasPrefix("/"), !fields[2].hasPrefix("/..") else { continue }
+            guard fields.count == 3, fields[2].hasPrefix("/"), !fields[2].hasPrefix("/.."), fields[2] != "/"
+            else { continue }
             if fields[1] == "name=systemd" { return fields[2] }
             if fields[0] == "0", fields[1].isEmpty { fallback = fields[2] }
         }

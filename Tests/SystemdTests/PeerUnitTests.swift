@@ -40,8 +40,14 @@ import Testing
         #expect(PeerUnit(cgroup: text)?.name == "session-1.scope")
     }
 
+    @Test func `the unified hierarchy counts where systemd's own one is empty`() {
+        let text = "9:name=systemd:/\n1:cpu:/\n0::/user.slice/user-1.slice/user@1.service/app.slice/a.service\n"
+        #expect(PeerUnit(cgroup: text)?.name == "a.service")
+    }
+
     @Test(arguments: [
-        "", "0::/", "0::/docker/0123", "0::/../../x.service", "0::/.service", "x", "0::", "1:cpu:/a.service",
+        "", "0::/", "1:name=systemd:/\n0::/", "0::/docker/0123", "0::/../../x.service", "0::/.service", "x", "0::",
+        "1:cpu:/a.service",
     ])
     func `no unit is made up`(text: String) { #expect(PeerUnit(cgroup: text) == nil) }
 }

@@ -170,9 +170,9 @@ def run(*arguments, cwd=None, env=None):
 class Daemon:
     """`menshen serve` in `home`, with a Unix socket and, if asked, a TCP port."""
 
-    def __init__(self, home, configuration, arguments=None, env={}, tcp=False, prepare=None):
+    def __init__(self, home, configuration, arguments=None, env={}, tcp=False, prepare=None, path=None):
         self.home = home
-        self.socket = f"{home}/run/m.sock"
+        self.socket = path or f"{home}/run/m.sock"
         self.port = free_port() if tcp else None
         self.database = f"{home}/state/menshen/menshen.db"
         self.config = write(f"{home}/config.toml", configuration)

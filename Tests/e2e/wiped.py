@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The menshen authors
-"""A key that is no longer in use is no longer in menshen's memory."""
+"""A key that is no longer in use is no longer in menshen's memory, and a crash hands that memory to nobody."""
 
 import os
+import resource
 import signal
-import time
+import subprocess
 
 from harness import *
+from harness import atexit
 from upstream import Upstream
 
 OLD, NEW = "sk-old-4be1a9c07d", "sk-new-c3f29d6618"
@@ -77,9 +79,63 @@ def by_reload():
     equal(daemon.stop(), 0, "SIGTERM ends it with 0")
 
 
+PATTERN = "/proc/sys/kernel/core_pattern"
+
+
+def set_pattern(text):
+    with open(PATTERN, "w") as file:
+        file.write(text)
+
+
+def allow_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def piped_core():
+    """A program that gets core dumps by a pipe, as systemd-coredump does: no limit of a process keeps it from that."""
+    home = place()
+    daemon = Daemon(home, f'[[providers]]\nbase_url = "{upstream.url}/v1"\nkind = "openai"\napi_key = "{OLD}"\n', prepare=allow_core)
+    used(daemon, OLD, 1)
+    equal(os.stat(f"/proc/{daemon.pid}/environ").st_uid, 0, "the kernel counts menshen as not to be dumped: /proc/PID is root's")
+    with open(PATTERN) as file:
+        before = file.read().strip()
+    os.chmod(os.path.dirname(home), 0o755)
+    os.chmod(home, 0o711)
+    os.mkdir(f"{home}/cores")
+    collector = write(f"{home}/collect", f'#!/bin/sh\ncat > "{home}/cores/$1.part" && mv "{home}/cores/$1.part" "{home}/cores/$1"\n', 0o755)
+    os.chown(collector, 0, 0)
+    atexit.register(set_pattern, before)
+    try:
+        set_pattern(f"|{collector} %P")
+    except OSError as error:
+        return skipped("core dumps by a pipe", f"{PATTERN}: {error.strerror}")
+
+    def crash(process):
+        process.send_signal(signal.SIGABRT)
+        process.wait(PATIENCE)
+
+    def other():
+        """Any other program of the user leaves one."""
+        process = spawn(["sleep", "60"], home, environment(home), subprocess.DEVNULL, allow_core)
+        wait(lambda: open(f"/proc/{process.pid}/comm").read() == "sleep\n")
+        crash(process)
+        return wait(lambda: os.path.exists(f"{home}/cores/{process.pid}"), 5) and str(process.pid)
+
+    first = other()
+    if not first:
+        return skipped("core dumps by a pipe", "the kernel runs no collector here")
+    crash(daemon.process)
+    equal(daemon.process.returncode, -signal.SIGABRT, "SIGABRT ends menshen")
+    # Collectors run in the order of the crashes: when this one is through, menshen's would have begun.
+    last = other()
+    set_pattern(before)
+    equal(sorted(os.listdir(f"{home}/cores")), sorted([first, last]), "other programs' dumps come by the pipe, menshen's does not")
+
+
 if IS_ROOT:
     by_file()
     by_reload()
+    piped_core()
 else:
     skipped("what is left of a key in memory", "needs root: menshen's memory is closed to its own user")
 done()

@@ -153,6 +153,30 @@ def callers():
           "its entry names no program and no unit", entries)
 
 
+def recorded():
+    """rows say who called"""
+    # systemd makes $$ of $$$$, and the shell its own process id, which the program that it becomes keeps.
+    command = ["sh", "-c", f"echo $$$$; exec python3 -B {CLIENT} one {alice.socket}"]
+    scoped = ["sh", "-c", f"echo $$; exec python3 -B {CLIENT} one {alice.socket}"]
+    python = os.path.realpath("/usr/bin/python3")
+    for what, user, unit, program, arguments in (
+            ("a service of alice", alice, "check-caller.service", python,
+             ["--user", "--wait", "--pipe", "--collect", "--unit=check-caller", *command]),
+            ("a scope of alice", alice, "check-caller.scope", python,
+             ["--user", "--scope", "--collect", "--unit=check-caller", *scoped]),
+            # Root's program is not for alice's menshen to see.
+            ("a service of root", None, "check-root.service", None,
+             ["--wait", "--pipe", "--collect", "--unit=check-root", *command])):
+        result = (user.run if user else run)("systemd-run", "--quiet", *arguments)
+        pid = result.stdout.split("\n")[0]
+        check('"status": 200' in result.stdout, f"{what} is answered", result)
+        rows = wait(lambda: run(
+            "sqlite3", "-json", f"{alice.state}/menshen.db",
+            f"SELECT caller_uid, caller_exe, caller_unit FROM requests WHERE caller_pid = {int(pid)}").stdout.strip(), 5)
+        expected = [{"caller_uid": user.uid if user else 0, "caller_exe": program, "caller_unit": unit}]
+        check(rows and json.loads(rows) == expected, f"its row names uid, process, program and unit: {unit}", rows)
+
+
 def broken():
     """a broken configuration takes nothing down"""
     alice.answers()
@@ -330,7 +354,7 @@ def main(pattern):
         user.systemctl("daemon-reload")
         result = user.systemctl("enable", "--now", "menshen.socket")
         check(result.returncode == 0, f"{user.name} enables the socket", result.stderr)
-    for part in (modes, key, strangers, restarts, idle, journal, callers, broken, crash_loop, killed, children,
+    for part in (modes, key, strangers, restarts, idle, journal, callers, recorded, broken, crash_loop, killed, children,
                  tcp, secrets, units):
         if pattern in part.__name__ or pattern in part.__doc__:
             print(f"# {part.__doc__}", flush=True)
