@@ -32,6 +32,10 @@ package struct TokenGate: Sendable {
             case .authorization:
                 if let bearer = Self.credential(head.bytes[field.value], scheme: Self.bearer) { present(bearer) }
             case .xAPIKey, .apiKey, .xGoogAPIKey: present(head.bytes[field.value])
+            case .webSocketProtocol:
+                for entry in WebSocketUpgrade.entries(head.bytes[field.value]) {
+                    if let token = WebSocketUpgrade.token(entry) { present(token) }
+                }
             default: break
             }
         }
@@ -48,6 +52,7 @@ package struct TokenGate: Sendable {
             case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
                 if found != nil { return nil }
                 found = field.value
+            case .webSocketProtocol: return nil
             default: break
             }
         }

@@ -56,7 +56,7 @@ extension Exchange: TransferReceiver {
         return true
     }
 
-    private func deliver(_ bytes: UnsafeRawBufferPointer) {
+    func deliver(_ bytes: UnsafeRawBufferPointer) {
         connection.output.append(contentsOf: bytes)
         bytesOut += Int64(bytes.count)
         hasSeenDone = Self.endsWithDone(bytes)
@@ -78,7 +78,10 @@ extension Exchange: TransferReceiver {
     func transferWantsBody(_ transfer: Transfer) { connection.resumeReading() }
 
     /// The caller took what was waiting.
-    func outputHasRoom() { transfer?.resume() }
+    func outputHasRoom() {
+        transfer?.resume()
+        webSocket?.resume()
+    }
 
     func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?) {
         self.transfer = nil

@@ -55,6 +55,7 @@ extension Exchange {
     private func refuseUnrecorded(_ problem: Problem) {
         transfer?.cancel()
         transfer = nil
+        webSocket?.cancel()
         connection.output.removeAll(keepingCapacity: true)
         connection.isHeld = false
         framing = nil
@@ -78,6 +79,7 @@ extension Exchange {
         self.problem = problem
         transfer?.cancel()
         transfer = nil
+        webSocket?.cancel()
         if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
         keepAlive = keepAlive && isBodyComplete
         let isPage = resolved?.surface != nil
@@ -128,15 +130,19 @@ extension Exchange {
     }
 
     /// The caller is gone; so is, at once, the provider's work for it.
-    func callerLeft() { stop(hasSeenDone ? .complete : .clientGone) }
+    func callerLeft() { stop(hasSeenDone || webSocket?.hasClosed == true ? .complete : .clientGone) }
 
     /// menshen stops before the answer ends.
-    func abort() { stop(.aborted) }
+    func abort() {
+        if let close = webSocket?.goingAway() { connection.writeLast(close) }
+        stop(.aborted)
+    }
 
     private func stop(_ state: EndState) {
-        if let transfer {
-            transfer.cancel()
-            self.transfer = nil
+        if transfer != nil || webSocket?.isUp == true {
+            transfer?.cancel()
+            transfer = nil
+            webSocket?.cancel()
             finishAttempt(nil, status: status)
             if state != .complete { attempts[attempts.count - 1].reason = state.rawValue }
         }
@@ -166,6 +172,8 @@ extension Exchange {
         settlement.problem = problem?.code.rawValue
         settlement.attempts = attempts
         settlement.firstByteMicroseconds = firstByteAt.map { Int64($0 - startedAt) }
+        settlement.messagesIn = webSocket?.messagesIn
+        settlement.messagesOut = webSocket?.messagesOut
         if requestCapture != nil || responseCapture != nil {
             let keys = runtime.keys.known(runtime.snapshot.routes.providers)
             settlement.requestBody = requestCapture?.masked(keys)
