@@ -12,6 +12,8 @@ final class SendBuffer {
     private var block: UnsafeMutableRawBufferPointer
     private var start = 0
     private var end = 0
+    /// Everything from here on was never written to.
+    private var high = 0
     /// Length of the write that would have blocked; 0: none.
     private var attempt = 0
 
@@ -39,6 +41,7 @@ final class SendBuffer {
         }
         if let to = block.baseAddress { memcpy(to + end, from, bytes.count) }
         end += bytes.count
+        high = max(high, end)
     }
 
     func append(_ text: StaticString) {
@@ -56,6 +59,7 @@ final class SendBuffer {
         guard count > 0, let from = bytes.baseAddress, let to = block.baseAddress else { return 0 }
         memcpy(to + end, from, count)
         end += count
+        high = max(high, end)
         return count
     }
 
@@ -79,7 +83,8 @@ final class SendBuffer {
 
     /// Forgets everything, and overwrites it.
     func wipe() {
-        if let base = block.baseAddress { explicit_bzero(base, block.count) }
+        if let base = block.baseAddress { explicit_bzero(base, high) }
+        high = 0
         start = 0
         end = 0
         attempt = 0

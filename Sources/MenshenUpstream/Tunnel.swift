@@ -160,6 +160,8 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
                 outgoing.wipe()
             }
         }
+        // The request is gone; so should be the key.
+        if case .head = state { outgoing.wipe() }
         if isBlocked {
             isBlocked = false
             updateInterest()
