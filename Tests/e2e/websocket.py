@@ -108,6 +108,8 @@ threading.Thread(target=tunnel_all, args=(proxy, proxy_saw), daemon=True).start(
 configuration = f"""\
 [server]
 drain_timeout = "2s"
+[upstream]
+max_idle_connections = 1
 [auth]
 token = "{TOKEN}"
 [[providers]]
@@ -249,8 +251,11 @@ def of_many():
     before = len(os.listdir(descriptors))
     name = "secure" if secure else "plain"
     connections = [caller(f"/{name}/v1/realtime") for _ in range(100)]
-    for index, connection in enumerate(connections):
+    for connection in connections:
         connection.recv()
+    # libcurl tidies up its connections when it makes or gives up others: not these, though they look idle to it.
+    equal({daemon.ask("/plain/v1/bad", None, {}, method="GET").status for _ in range(5)}, {401}, "others are asked")
+    for index, connection in enumerate(connections):
         connection.send(bytes([index]))
     answers = [connection.recv() for connection in connections]
     equal(answers, [bytes([index]) for index in range(100)], "a hundred at once are kept apart")
