@@ -25,8 +25,8 @@ package protocol EasyDelegate: AnyObject {
     func received(headerLine: UnsafeRawBufferPointer) -> Bool
     func received(body: UnsafeRawBufferPointer) -> DataVerdict
     func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict
-    /// The transfer is over and taken out of the multi handle. Not called from inside libcurl; it may start or remove
-    /// other transfers.
+    /// The transfer is over and, unless it keeps its connection, out of the multi handle. Not called from inside
+    /// libcurl; it may start or remove other transfers.
     func finished(_ result: CurlError?)
 }
 
@@ -50,6 +50,8 @@ package final class EasyHandle {
 
     let handle: UnsafeMutableRawPointer
     private unowned let delegate: any EasyDelegate
+    /// See `connectOnly`.
+    var keepsConnection = false
 
     /// Connections it opens are reported to `multi`, which outlives it.
     package init(_ delegate: any EasyDelegate, on multi: MultiHandle) throws(CurlError) {
@@ -226,11 +228,11 @@ package final class EasyHandle {
         context.map { Unmanaged<EasyHandle>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    private func set(_ option: CURLoption, _ value: Int) throws(CurlError) {
+    func set(_ option: CURLoption, _ value: Int) throws(CurlError) {
         try CurlError.check(ccurl_set_long(handle, option, value))
     }
 
-    private func set(pointer option: CURLoption, _ value: UnsafeRawPointer?) throws(CurlError) {
+    func set(pointer option: CURLoption, _ value: UnsafeRawPointer?) throws(CurlError) {
         try CurlError.check(ccurl_set_pointer(handle, option, value))
     }
 

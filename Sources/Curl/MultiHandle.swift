@@ -89,7 +89,7 @@ package final class MultiHandle {
             guard ccurl_get_pointer(message.pointee.easy_handle, CURLINFO_PRIVATE, &context) == CURLE_OK,
                 let easy = EasyHandle.from(context)
             else { continue }
-            curl_multi_remove_handle(handle, easy.handle)
+            if code != CURLE_OK || !easy.keepsConnection { curl_multi_remove_handle(handle, easy.handle) }
             easy.finished(code == CURLE_OK ? nil : CurlError(code: code.rawValue))
         }
     }

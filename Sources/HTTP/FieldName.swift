@@ -33,6 +33,12 @@ package enum FieldName: String, Sendable, CaseIterable {
     case openAIProject = "openai-project"
     case googleUserProject = "x-goog-user-project"
     case anthropicVersion = "anthropic-version"
+    // Of a change to WebSocket (RFC 6455 §11.3).
+    case webSocketAccept = "sec-websocket-accept"
+    case webSocketExtensions = "sec-websocket-extensions"
+    case webSocketKey = "sec-websocket-key"
+    case webSocketProtocol = "sec-websocket-protocol"
+    case webSocketVersion = "sec-websocket-version"
     // Ours; an upstream that is a menshen too says its own.
     case menshenRequestID = "x-menshen-request-id"
 

@@ -33,6 +33,8 @@ package struct ResponseHead: Sendable {
     package static let maxBytes = 128 << 10
 
     private static let protocolName = Array("http/".utf8)
+    private static let chunked = Array("chunked".utf8)
+    private static let webSocket = Array("websocket".utf8)
 
     package private(set) var status = 0
     package private(set) var contentLength: Int?
@@ -42,8 +44,10 @@ package struct ResponseHead: Sendable {
     private var fields: [RequestHead.Field] = []
     private var hasTransferEncoding = false
     private var trailers: [Range<Int>] = []
+    /// Whether the request asked for another protocol, which 101 then grants.
+    private let mayUpgrade: Bool
 
-    package init() {}
+    package init(mayUpgrade: Bool = false) { self.mayUpgrade = mayUpgrade }
 
     /// Forgets everything but the memory.
     package mutating func reset() {
@@ -82,7 +86,13 @@ package struct ResponseHead: Sendable {
         return .more
     }
 
-    private var isInterim: Bool { (100...199).contains(status) }
+    private var isInterim: Bool { (100...199).contains(status) && status != 101 }
+    /// The coding of the body as it came; nil without one, and for codings other than plain "chunked".
+    package var isChunked: Bool? {
+        guard hasTransferEncoding else { return false }
+        let codings = fields.filter { $0.known == .transferEncoding }
+        return codings.count == 1 && bytes.span.equals(Self.chunked, in: codings[0].value) ? true : nil
+    }
 
     private mutating func readStatusLine(_ line: borrowing Span<UInt8>) throws(Fault) {
         guard let space = line.firstIndex(of: 0x20), space + 4 <= line.count else { throw .malformed }
@@ -92,7 +102,7 @@ package struct ResponseHead: Sendable {
             code = code * 10 + Int(line[index] - 48)
         }
         // 101 would hand over a connection that was never asked to change its protocol.
-        guard code >= 100, code != 101 else { throw .malformed }
+        guard code >= 100, code != 101 || mayUpgrade else { throw .malformed }
         status = code
         var start = space + 4
         // "2000" is no status, and neither is "200OK".
@@ -175,6 +185,23 @@ package struct ResponseHead: Sendable {
         Self.append(connection: keepAlive, isHTTP11: isHTTP11, to: &output)
         output += [13, 10]
         return framing
+    }
+
+    /// Whether a 101 hands the connection over to WebSocket as it was asked for: without extensions, and with a proof
+    /// that the caller will check.
+    package var opensWebSocket: Bool {
+        guard status == 101, let upgrade = fields.first(where: { $0.known == .upgrade }) else { return false }
+        return bytes.span.equals(Self.webSocket, in: upgrade.value) && connectionOptions.contains("upgrade")
+            && fields.contains { $0.known == .webSocketAccept && !$0.value.isEmpty }
+            && !fields.contains { $0.known == .webSocketExtensions }
+    }
+
+    /// Appends the head of a 101 that `opensWebSocket`.
+    package func appendWebSocket(to output: inout [UInt8], requestID: [UInt8], allowedOrigin: String?) {
+        appendStatusAndFields(to: &output, dropsCORS: allowedOrigin != nil)
+        output.append(ascii: "Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        Self.append(requestID: requestID, allowedOrigin: allowedOrigin, to: &output)
+        output += [13, 10]
     }
 
     /// Appends the trailer lines, without the blank line after them.

@@ -33,6 +33,18 @@ package enum SocketIO {
 
     package static func setNoDelay(_ fd: Int32) { _ = clinux_set_nodelay(fd) }
 
+    /// Has the kernel ask a silent peer whether it is still there: after a minute, every half minute, nine times.
+    package static func setKeepAlive(_ fd: Int32) {
+        func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+            var value = value
+            setsockopt(fd, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, 60)
+        set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, 30)
+        set(Int32(IPPROTO_TCP), TCP_KEEPCNT, 9)
+    }
+
     /// Says that no more is coming, and keeps reading.
     package static func finishWriting(_ fd: Int32) { _ = shutdown(fd, Int32(SHUT_WR)) }
 

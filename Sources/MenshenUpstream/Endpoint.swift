@@ -41,6 +41,13 @@ package final class Endpoint {
 
     package let settings: Settings
     let origin: Origin
+    /// Host and port as they go into Host, the scheme's own port left out.
+    private(set) lazy var authority: [UInt8] = {
+        var text = settings.url.dropFirst(settings.isTLS ? 8 : 7)
+        let port = settings.isTLS ? ":443" : ":80"
+        if text.hasSuffix(port) { text = text.dropLast(port.count) }
+        return Array(text.utf8)
+    }()
     private var pool: [Transfer] = []
     /// Where connections are shared: the transfers under way, in no order.
     private var active: [Transfer] = []

@@ -101,10 +101,6 @@ package final class Transfer: EasyDelegate, TimerHandler {
         headers.endLine()
     }
 
-    package func addHeader(_ start: StaticString, _ value: StaticString) {
-        addHeader(start, UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
-    }
-
     package func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
         var name = name
         name.withUTF8 { bytes in

@@ -19,12 +19,16 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private var depth = 0
     /// Their upload is over, which libcurl is to be told when it is not on the stack.
     private var sleeping: [Transfer] = []
+    /// Where tunnels are read into.
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
     private var doomed: [(transfer: Transfer, endpoint: Endpoint)] = []
 
     package init(on reactor: Reactor, maxIdleConnections: Int) throws(CurlError) {
         self.reactor = reactor
         multi = try MultiHandle(self, maxIdle: maxIdleConnections)
     }
+
+    deinit { scratch.deallocate() }
 
     /// Once per process, before the first engine.
     package static func prepareProcess() throws { try CurlGlobal.start() }
@@ -38,6 +42,15 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     }
 
     func start(_ easy: EasyHandle) { multi?.add(easy) }
+
+    /// Takes a handle out, and closes the connection that it kept. Not from inside libcurl.
+    func drop(_ easy: EasyHandle) { multi?.remove(easy) }
+
+    /// Gives a connection that libcurl has made, and wants nothing of any more, to somebody else to poll.
+    func hand(_ socket: Int32, to handler: any ReadinessHandler) throws(SystemError) {
+        reactor.deregister(socket)
+        try reactor.register(socket, .readable, handler)
+    }
 
     /// Removes a transfer now, or as soon as libcurl is not on the stack.
     func abandon(_ transfer: Transfer, of endpoint: Endpoint) {

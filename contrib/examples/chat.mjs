@@ -21,7 +21,10 @@ const call = request(
             rest = lines.pop();
             for (const line of lines) {
                 if (!line.startsWith("data: ") || line === "data: [DONE]") continue;
-                process.stdout.write(JSON.parse(line.slice(6)).choices[0]?.delta.content ?? "");
+                const event = JSON.parse(line.slice(6));
+                // Said before an answer breaks off.
+                if (event.error) console.error(event.error.message);
+                process.stdout.write(event.choices?.[0]?.delta.content ?? "");
             }
         });
         answer.on("end", () => process.stdout.write(answer.statusCode === 200 ? "\n" : `${rest}\n`));

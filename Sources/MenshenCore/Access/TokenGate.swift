@@ -33,6 +33,10 @@ package struct TokenGate: Sendable {
                 let value = head.bytes[field.value]
                 if let token = Self.credential(value, scheme: Self.bearer) ?? Self.accessKeyID(value) { present(token) }
             case .xAPIKey, .apiKey, .xGoogAPIKey: present(head.bytes[field.value])
+            case .webSocketProtocol:
+                for entry in WebSocketUpgrade.entries(head.bytes[field.value]) {
+                    if let token = WebSocketUpgrade.token(entry) { present(token) }
+                }
             default: break
             }
         }
@@ -49,6 +53,7 @@ package struct TokenGate: Sendable {
             case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
                 if found != nil { return nil }
                 found = field.value
+            case .webSocketProtocol: return nil
             default: break
             }
         }

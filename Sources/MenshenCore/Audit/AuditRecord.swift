@@ -134,15 +134,15 @@ package struct AuditSettlement: Sendable {
     /// Body bytes received from the caller, and sent to it.
     package var bytesIn: Int64
     package var bytesOut: Int64
+    /// Whole WebSocket messages from the caller, and to it; nil for a request that did not become a WebSocket.
+    package var messagesIn: Int64?
+    package var messagesOut: Int64?
     /// Set when the whole body was seen only after the intent was written.
     package var model: String?
     package var isStream: Bool?
     package var usageState = UsageState.none
     /// nil when nothing was understood of the answer, or asked of it.
     package var answer: AnswerRecord?
-    /// WebSocket messages from the caller, and to it; nil for other requests.
-    package var messagesIn: Int64?
-    package var messagesOut: Int64?
     /// Stored bodies, already cut to the limit and with keys masked; nil unless `[logging]` asks for them.
     package var requestBody: [UInt8]?
     package var responseBody: [UInt8]?

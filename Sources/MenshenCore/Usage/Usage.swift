@@ -27,7 +27,7 @@ package struct Usage: Sendable, Equatable {
 
     package struct Extra: Sendable, Equatable {
         package let name: String
-        package let count: Int64
+        package var count: Int64
     }
 
     package init() {}
@@ -36,6 +36,36 @@ package struct Usage: Sendable, Equatable {
     package var otherJSON: String? {
         if other.isEmpty { return nil }
         return "{" + other.map { "\"\($0.name)\":\($0.count)" }.joined(separator: ",") + "}"
+    }
+
+    private static let counts: [any WritableKeyPath<Usage, Int64?> & Sendable] = [
+        \.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite5m, \.cacheWrite1h, \.outputTotal, \.reasoning,
+        \.audioIn, \.audioOut, \.imageIn, \.imageOut,
+    ]
+
+    /// Something was reported.
+    package var isCounted: Bool {
+        seconds != nil || !other.isEmpty || Self.counts.contains { self[keyPath: $0] != nil }
+    }
+
+    /// Adds what another response used, number by number; what neither reported stays unreported, and what is too large
+    /// stops at the largest number. `raw` stays.
+    package mutating func add(_ part: Usage) {
+        func sum(_ count: Int64, _ more: Int64) -> Int64 {
+            let (sum, isOver) = count.addingReportingOverflow(more)
+            return isOver ? .max : sum
+        }
+        for field in Self.counts {
+            if let count = part[keyPath: field] { self[keyPath: field] = sum(self[keyPath: field] ?? 0, count) }
+        }
+        if let more = part.seconds { seconds = (seconds ?? 0) + more }
+        for extra in part.other {
+            if let index = other.firstIndex(where: { $0.name == extra.name }) {
+                other[index].count = sum(other[index].count, extra.count)
+            } else {
+                other.append(extra)
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ package enum Dialect: String, Sendable, CaseIterable {
 
     /// `path` without the query and without a leading `/NAME` of a provider.
     package init(path: String) {
-        if path.hasPrefix("/openai/deployments/") || path.hasPrefix("/openai/v1/") {
+        if path.hasPrefix("/openai/deployments/") || path.hasPrefix("/openai/v1/") || path == "/openai/realtime" {
             self = .azure
         } else if Self.isBedrock(path) {
             self = .bedrock
@@ -39,6 +39,8 @@ package enum Dialect: String, Sendable, CaseIterable {
     }
 
     private static func isGemini(_ path: String) -> Bool {
+        // The Live API's WebSocket.
+        if path.hasPrefix("/ws/google.ai.generativelanguage.") { return true }
         if path.hasPrefix("/v1beta/") || path.hasPrefix("/v1alpha/") { return !path.contains("/openai/") }
         guard let last = path.split(separator: "/").last, let colon = last.firstIndex(of: ":") else { return false }
         switch last[last.index(after: colon)...] {

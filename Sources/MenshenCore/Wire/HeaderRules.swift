@@ -12,7 +12,9 @@ package enum HeaderRules {
     ) -> Bool {
         if let known = field.known, isDropped(known) { return false }
         // The address of a request whose key stood in its query.
-        if field.known == .referer, head.contains(queryKey, in: field.value) { return false }
+        if field.known == .referer, head.contains(queryKey, in: field.value) || head.contains(token, in: field.value) {
+            return false
+        }
         if connectionOptions.isEmpty, replaced.isEmpty, field.known != nil { return true }
         // "X-Menshen-…" is how menshen talks to its own callers.
         if field.name.count >= 10,
@@ -26,14 +28,17 @@ package enum HeaderRules {
     }
 
     private static let queryKey = Array("key=".utf8)
+    private static let token = Array("access_token=".utf8)
     private static let prefix = Array("x-menshen-".utf8)
 
     package static func isDropped(_ name: FieldName) -> Bool { isHopByHop(name) || isCredential(name) || isOurs(name) }
 
-    /// RFC 9110 §7.6.1.
+    /// RFC 9110 §7.6.1, and what belongs to an upgrade (`WebSocketUpgrade` writes that anew).
     private static func isHopByHop(_ name: FieldName) -> Bool {
         switch name {
-        case .connection, .keepAlive, .proxyConnection, .te, .trailer, .transferEncoding, .upgrade: true
+        case .connection, .keepAlive, .proxyConnection, .te, .trailer, .transferEncoding, .upgrade, .webSocketKey,
+            .webSocketVersion, .webSocketProtocol, .webSocketExtensions:
+            true
         default: false
         }
     }

@@ -10,7 +10,7 @@ package struct RequestTarget: Sendable, Equatable {
     package let path: String
     /// Without credentials; nil if nothing is left.
     package let query: String?
-    /// A credential of the caller's in the query (`?key=`), decoded.
+    /// A credential of the caller's in the query, decoded; the last one, if there are several.
     package let queryKey: String?
 
     /// nil if the path holds a dot segment, plain or encoded: libcurl would send it as it is and the provider would
@@ -32,7 +32,7 @@ package struct RequestTarget: Sendable, Equatable {
         var key: String?
         for pair in (query ?? "").split(separator: "&", omittingEmptySubsequences: false) {
             let name = pair.prefix { $0 != "=" }
-            if PercentEncoding.decode(name) == "key" {
+            if Self.isCredential(PercentEncoding.decode(name)) {
                 key = PercentEncoding.decode(pair.dropFirst(name.count + 1))
             } else {
                 kept.append(pair)
@@ -41,6 +41,23 @@ package struct RequestTarget: Sendable, Equatable {
         queryKey = key
         let rest = kept.joined(separator: "&")
         self.query = rest.isEmpty ? nil : rest
+    }
+
+    /// Google's (`key`, and `access_token` of its Live API) and Azure's, which browsers use for WebSockets.
+    private static func isCredential(_ name: String) -> Bool {
+        switch name {
+        case "key", "access_token", "api-key": true
+        default: false
+        }
+    }
+
+    /// The first value of that name in the query, decoded.
+    package func queryValue(_ name: String) -> String? {
+        for pair in (query ?? "").split(separator: "&") {
+            let found = pair.prefix { $0 != "=" }
+            if PercentEncoding.decode(found) == name { return PercentEncoding.decode(pair.dropFirst(found.count + 1)) }
+        }
+        return nil
     }
 
     private static func isAzurePath(_ path: String) -> Bool { path.hasPrefix("/openai/deployments/") }
@@ -85,6 +102,10 @@ package struct RequestTarget: Sendable, Equatable {
         // The caller may have taken over the provider's whole base path.
         while !base.isEmpty, rest.hasPrefix(base), rest.dropFirst(base.count).first == "/" || rest.count == base.count {
             rest = rest.dropFirst(base.count)
+        }
+        // Google's WebSockets carry the version in their own way: /ws/google.ai.generativelanguage.v1beta.…
+        if kind == .gemini, rest.hasPrefix("/ws/"), let tail = base.split(separator: "/").last, isVersion(tail) {
+            return String(base.dropLast(tail.count + 1)) + rest
         }
         let baseHasVersion = base.split(separator: "/").contains { isVersion($0) }
         if let version = leadingVersion(rest) {

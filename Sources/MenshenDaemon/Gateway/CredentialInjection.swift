@@ -6,20 +6,20 @@ internal import MenshenUpstream
 
 /// Puts the real key where a provider of each kind looks for it.
 enum CredentialInjection {
-    static func add(_ secret: Secret, as kind: Provider.Kind, to transfer: Transfer) {
+    static func add(_ secret: Secret, as kind: Provider.Kind, to request: some HeaderSink) {
         switch kind {
-        case .openai, .bedrock: transfer.addHeader("Authorization: Bearer ", secret)
+        case .openai, .bedrock: request.addHeader("Authorization: Bearer ", secret)
         case .anthropic:
             // An OAuth token of Anthropic's says so in its own prefix; it is refused as an x-api-key.
             let isToken = secret.hasPrefix("sk-ant-oat")
-            transfer.addHeader(isToken ? "Authorization: Bearer " : "x-api-key: ", secret)
-        case .gemini: transfer.addHeader("x-goog-api-key: ", secret)
-        case .azure: transfer.addHeader("api-key: ", secret)
+            request.addHeader(isToken ? "Authorization: Bearer " : "x-api-key: ", secret)
+        case .gemini: request.addHeader("x-goog-api-key: ", secret)
+        case .azure: request.addHeader("api-key: ", secret)
         }
     }
 }
 
-extension Transfer {
+extension HeaderSink {
     /// `start` ends with the separator: "Name: ".
     func addHeader(_ start: StaticString, _ secret: Secret) { secret.withBytes { addHeader(start, $0) } }
 

@@ -61,6 +61,7 @@ extension Exchange {
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {
         attemptStartedAt = Clock.monotonic()
+        if let upgrade { return try tunnel(upgrade, index, provider, secret, resolved) }
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
         let mode: Transfer.Body
         switch head.framing {
@@ -89,8 +90,10 @@ extension Exchange {
         }
     }
 
-    private func writeHeaders(
-        _ transfer: Transfer, _ provider: Provider, _ secret: Secret?, _ replaced: Set<String>, _ mode: Transfer.Body
+    /// The caller's header fields as they go upstream, and those that are added.
+    func writeHeaders(
+        _ request: some HeaderSink, _ provider: Provider, _ secret: Secret?, _ replaced: Set<String>,
+        _ mode: Transfer.Body
     ) {
         let options = HeaderRules.connectionOptions(of: head)
         var hasAccept = false
@@ -106,24 +109,24 @@ extension Exchange {
                 default: break
                 }
                 if field.value.isEmpty {
-                    transfer.addHeader(empty: UnsafeRawBufferPointer(rebasing: bytes[field.name]))
+                    request.addHeader(empty: UnsafeRawBufferPointer(rebasing: bytes[field.name]))
                 } else {
                     // The line as it came, name to value, in one move.
-                    transfer.addHeader(
+                    request.addHeader(
                         line: UnsafeRawBufferPointer(rebasing: bytes[field.name.lowerBound..<field.value.upperBound]))
                 }
             }
         }
-        if !hasAccept { transfer.suppressHeader("Accept:") }
+        if !hasAccept { request.suppressHeader("Accept:") }
         switch mode {
         case .none: break
         case .whole, .streamed:
-            transfer.suppressHeader("Expect:")
-            if !hasContentType { transfer.suppressHeader("Content-Type:") }
+            request.suppressHeader("Expect:")
+            if !hasContentType { request.suppressHeader("Content-Type:") }
         }
-        if provider.kind == .anthropic, !hasVersion { transfer.addHeader("anthropic-version: ", "2023-06-01") }
-        for header in provider.headers { transfer.addHeader(name: header.name, header.value) }
-        if let secret, provider.signing == nil { CredentialInjection.add(secret, as: provider.kind, to: transfer) }
+        if provider.kind == .anthropic, !hasVersion { request.addHeader("anthropic-version: ", "2023-06-01") }
+        for header in provider.headers { request.addHeader(name: header.name, header.value) }
+        if let secret, provider.signing == nil { CredentialInjection.add(secret, as: provider.kind, to: request) }
     }
 
     /// Tells how the try ended, for the record.

@@ -69,7 +69,7 @@ extension Exchange: TransferReceiver {
         }
     }
 
-    private func deliver(_ bytes: UnsafeRawBufferPointer) {
+    func deliver(_ bytes: UnsafeRawBufferPointer) {
         connection.output.append(contentsOf: bytes)
         bytesOut += Int64(bytes.count)
         responseCapture?.append(bytes)
@@ -105,7 +105,10 @@ extension Exchange: TransferReceiver {
     func transferWantsBody(_ transfer: Transfer) { connection.resumeReading() }
 
     /// The caller took what was waiting.
-    func outputHasRoom() { transfer?.resume() }
+    func outputHasRoom() {
+        transfer?.resume()
+        webSocket?.resume()
+    }
 
     func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?) {
         self.transfer = nil

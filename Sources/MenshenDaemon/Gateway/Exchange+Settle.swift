@@ -56,6 +56,7 @@ extension Exchange {
     private func refuseUnrecorded(_ problem: Problem) {
         transfer?.cancel()
         transfer = nil
+        webSocket?.cancel()
         connection.output.removeAll(keepingCapacity: true)
         connection.isHeld = false
         framing = nil
@@ -79,6 +80,7 @@ extension Exchange {
         problemCode = problem.code.rawValue
         transfer?.cancel()
         transfer = nil
+        webSocket?.cancel()
         if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
         keepAlive = keepAlive && isBodyComplete
         let isPage = resolved?.surface != nil
@@ -131,15 +133,23 @@ extension Exchange {
     /// The caller is gone; so is, at once, the provider's work for it.
     /// SDKs close a connection as soon as they have read the end of a stream, before the body's own end can reach them:
     /// such a caller has had its whole answer.
-    func callerLeft() { stop(observer?.ending == .open || observer == nil ? .clientGone : answerState) }
+    /// So has one after either side's close frame.
+    func callerLeft() {
+        let hasAll = webSocket?.hasClosed ?? observer.map { $0.ending != .open } ?? false
+        stop(hasAll ? answerState : .clientGone)
+    }
 
     /// menshen stops before the answer ends.
-    func abort() { stop(.aborted) }
+    func abort() {
+        if let close = webSocket?.goingAway() { connection.writeLast(close) }
+        stop(.aborted)
+    }
 
     private func stop(_ state: EndState) {
-        if let transfer {
-            transfer.cancel()
-            self.transfer = nil
+        if transfer != nil || webSocket?.isUp == true {
+            transfer?.cancel()
+            transfer = nil
+            webSocket?.cancel()
             finishAttempt(nil, status: status)
             if state != .complete, state != .streamError { attempts[attempts.count - 1].reason = state.rawValue }
         }
@@ -153,17 +163,23 @@ extension Exchange {
         if let scan { facts.add(scan.facts) }
         settlement.model = facts.model
         settlement.isStream = facts.isStream
-        let usage = observer?.usage
-        let serviceTier = observer?.serviceTier ?? facts.serviceTier
-        if usage != nil || observer != nil || serviceTier != nil || facts.endUser != nil {
+        let messages = webSocket?.observer
+        let usage = messages?.usage ?? observer?.usage
+        let serviceTier = messages?.serviceTier ?? observer?.serviceTier ?? facts.serviceTier
+        if usage != nil || observer != nil || serviceTier != nil || facts.endUser != nil || messages?.model != nil {
             settlement.answer = AnswerRecord(
-                usage: usage, model: observer?.model, finishReason: observer?.finishReason, serviceTier: serviceTier,
-                endUser: facts.endUser)
+                usage: usage, model: messages?.model ?? observer?.model, finishReason: observer?.finishReason,
+                serviceTier: serviceTier, endUser: facts.endUser)
         }
         settlement.usageState = usageState(usage, settlement.endState)
     }
 
     private func usageState(_ usage: Usage?, _ state: EndState) -> UsageState {
+        if let messages = webSocket?.observer, webSocket?.isOpen == true, operation != .live {
+            // Each response was reported for itself; one that was cut off was not.
+            if messages.hasOpenResponse { return usage == nil ? .unknown : .partial }
+            return usage != nil ? .reported : messages.hasWorked ? .unknown : .none
+        }
         if usage != nil { return state == .complete ? .reported : .partial }
         guard intent != nil, operation.hasUsage(isGet: head.method == .get || head.method == .head) else {
             return .none
@@ -196,6 +212,8 @@ extension Exchange {
         settlement.attempts = attempts
         describeAnswer(&settlement)
         settlement.firstByteMicroseconds = firstByteAt.map { Int64($0 - startedAt) }
+        settlement.messagesIn = webSocket?.messagesIn
+        settlement.messagesOut = webSocket?.messagesOut
         if requestCapture != nil || responseCapture != nil {
             let keys = runtime.keys.known(runtime.snapshot.routes.providers)
             settlement.requestBody = requestCapture?.masked(keys)

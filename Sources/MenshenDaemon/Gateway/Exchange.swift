@@ -56,6 +56,9 @@ final class Exchange {
     /// A key command runs; `keyArrived` or `keySourceChanged` follows.
     var isAwaitingKey = false
     var transfer: Transfer?
+    /// Set for a request that asks for a WebSocket; it has a relay in place of a transfer.
+    var upgrade: WebSocketUpgrade?
+    var webSocket: WebSocketRelay?
     var attemptStartedAt: UInt64 = 0
     var attempts: [AttemptRecord] = []
 
@@ -224,6 +227,7 @@ final class Exchange {
 
     private func understandHead(_ resolved: ResolvedTarget) {
         facts = resolved.facts
+        understandUpgrade(resolved)
         if case .fixed(let length) = head.framing, length <= Self.wholeBodyLimit { body.reserveCapacity(length) }
         let logging = runtime.snapshot.configuration.logging
         if logging.logRequestBody { requestCapture = BodyCapture(limit: logging.maxBodyBytes) }

@@ -27,6 +27,15 @@ extension Connection {
         }
     }
 
+    /// A 101 is in `output`: what the caller sends from here on, or has sent already, is not HTTP.
+    func becomeTunnel() {
+        phase = .tunnel
+        if !isBlocked { cancelTimer() }
+        if case .tcp = listener.socket.kind { SocketIO.setKeepAlive(fd) }
+        isReadingPaused = true
+        resumeReading()
+    }
+
     /// The answer broke off: the caller must see that.
     func breakOff(needsReset: Bool) {
         exchange = nil
@@ -37,7 +46,10 @@ extension Connection {
 
     func closeWhenWritten() {
         closesAfterOutput = true
-        if case .head = phase { phase = .answering }
+        switch phase {
+        case .head, .tunnel: phase = .answering
+        default: break
+        }
         mark()
     }
 
@@ -75,6 +87,12 @@ extension Connection {
         close()
     }
 
+    /// A few bytes before `abort` closes; they are lost unless all that came before has been written.
+    func writeLast(_ bytes: [UInt8]) {
+        if isHeld || pendingOutput > 0 { return }
+        _ = bytes.withUnsafeBytes { SocketIO.write(fd, $0) }
+    }
+
     func callerLeft() {
         let leaving = exchange
         exchange = nil
@@ -110,7 +128,7 @@ extension Connection {
         case .body where pendingOutput == 0:
             timeOut("The request body stopped arriving for server.idle_timeout.")
         case .head, .lingering, .closed: close()
-        case .body, .answering: callerLeft()
+        case .body, .answering, .tunnel: callerLeft()
         }
     }
 

@@ -23,6 +23,8 @@ final class Connection: ReadinessHandler, TimerHandler {
         case body(BodyDecoder)
         /// The request is whole; its answer is under way.
         case answering
+        /// A WebSocket: all input goes to the exchange as it is.
+        case tunnel
         /// The answer is written; input is thrown away until the caller closes.
         case lingering(heard: Int)
         case closed
@@ -87,9 +89,12 @@ final class Connection: ReadinessHandler, TimerHandler {
         if readiness.contains(.error) { return callerLeft() }
         // A Unix peer that closed, rather than half-closed, is gone for good; what it sent is still to be read if no
         // request is under way.
-        if readiness.contains(.hangup), isInputEnded || exchange != nil { return callerLeft() }
+        if readiness.contains(.hangup), isInputEnded || exchange != nil, !mayRead { return callerLeft() }
         if readiness.contains(.readable) || readiness.contains(.hangup) { read() }
     }
+
+    /// What a WebSocket's caller said before it left still goes to the provider.
+    private var mayRead: Bool { if case .tunnel = phase { !isReadingPaused && !isInputEnded } else { false } }
 
     func read() {
         switch SocketIO.read(fd, into: worker.scratch) {
@@ -154,6 +159,10 @@ final class Connection: ReadinessHandler, TimerHandler {
                             used = consumed
                             bodyEnded()
                         }
+                    case .tunnel:
+                        let rest = UnsafeBufferPointer(rebasing: buffer[used...])
+                        used += exchange?.receiveTunnelled(UnsafeRawBufferPointer(rest)) ?? rest.count
+                        if used < buffer.count { pauseReading() }
                     case .answering, .lingering, .closed: return used
                     }
                 }
@@ -227,7 +236,7 @@ final class Connection: ReadinessHandler, TimerHandler {
         switch phase {
         case .head: closeWhenWritten()
         case .answering where mayHalfClose: break
-        case .answering, .body: callerLeft()
+        case .answering, .body, .tunnel: callerLeft()
         case .lingering: close()
         case .closed: break
         }
@@ -298,7 +307,10 @@ final class Connection: ReadinessHandler, TimerHandler {
                 isBlocked = false
                 updateInterest()
             }
-            if case .answering = phase { cancelTimer() }
+            switch phase {
+            case .answering, .tunnel: cancelTimer()
+            default: break
+            }
             exchange?.outputHasRoom()
         }
         if closesAfterOutput { finishClosing() }

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import Curl
+package import HTTP
+package import Linux
+package import Reactor
+
+/// Receives what a tunnel brings. Nothing is called from inside libcurl.
+package protocol TunnelReceiver: AnyObject {
+    /// The provider's answer, in `tunnel.head`: after status 101 all that follows is the other protocol's, after any other
+    /// status it is the answer's body.
+    func tunnelReceivedHead(_ tunnel: Tunnel)
+    /// The bytes are taken in any case; false asks for no more until `resume`.
+    func tunnelReceived(_ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) -> Bool
+    /// `send` takes more again.
+    func tunnelHasRoom(_ tunnel: Tunnel)
+    /// The last call. nil: the provider has closed the connection, or the body is whole.
+    func tunnelEnded(_ tunnel: Tunnel, _ failure: UpstreamFailure?)
+}
+
+/// One request that asks a provider to change the protocol: libcurl makes the connection, by whichever way leads there;
+/// the request is written and the answer read here, and after a 101 bytes pass both ways as they are. Used once; its
+/// header lines are added before `start`.
+package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
+    private enum State {
+        case connecting
+        case head
+        case open
+        case body(BodyDecoder)
+        case bodyUntilClose
+        case over
+    }
+
+    package private(set) var head = ResponseHead(mayUpgrade: true)
+    private let engine: TransferEngine
+    private let endpoint: Endpoint
+    private let outgoing = SendBuffer()
+    private var handle: EasyHandle?
+    private var socket: Int32?
+    private lazy var timer = Timer(self)
+    private unowned let receiver: any TunnelReceiver
+    private var state = State.connecting
+    /// A part of a line of the head.
+    private var line: [UInt8] = []
+    private var isPaused = false
+    /// The socket takes no more for now.
+    private var isBlocked = false
+    /// The provider reads no more; what it has still to say is relayed.
+    private var isSendBroken = false
+    /// `send` did not take all.
+    private var isFull = false
+
+    /// The receiver owns the tunnel.
+    package init(
+        _ engine: TransferEngine, to endpoint: Endpoint, target: [UInt8], receiver: any TunnelReceiver
+    ) {
+        self.engine = engine
+        self.endpoint = endpoint
+        self.receiver = receiver
+        outgoing.append("GET ")
+        target.withUnsafeBytes { outgoing.append($0) }
+        outgoing.append(" HTTP/1.1\r\nHost: ")
+        endpoint.authority.withUnsafeBytes { outgoing.append($0) }
+        outgoing.append("\r\nConnection: Upgrade\r\n")
+    }
+
+    // MARK: Head of the request
+
+    package func addHeader(line: UnsafeRawBufferPointer) {
+        outgoing.append(line)
+        outgoing.append("\r\n")
+    }
+
+    package func addHeader(empty name: UnsafeRawBufferPointer) {
+        outgoing.append(name)
+        outgoing.append(":\r\n")
+    }
+
+    package func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {
+        outgoing.append(start)
+        addHeader(line: value)
+    }
+
+    package func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
+        var name = name
+        name.withUTF8 { outgoing.append(UnsafeRawBufferPointer($0)) }
+        outgoing.append(": ")
+        addHeader(line: value)
+    }
+
+    /// Nothing is added here that was not asked for.
+    package func suppressHeader(_ name: StaticString) {}
+
+    // MARK: Towards the provider
+
+    package func start() throws {
+        outgoing.append("\r\n")
+        let easy = try engine.makeHandle(self)
+        let settings = endpoint.settings
+        try easy.route(
+            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile, version: .http1)
+        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
+        try easy.connectOnly(endpoint.origin)
+        handle = easy
+        setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
+        engine.start(easy)
+    }
+
+    /// Passes bytes on after a 101, and says how many were taken: `tunnelHasRoom` tells when to come with the rest.
+    package func send(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var taken = 0
+        while !isSendBroken {
+            taken += outgoing.take(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+            if !isBlocked { flush() }
+            if taken == bytes.count { return taken }
+            if isBlocked {
+                isFull = true
+                return taken
+            }
+        }
+        return bytes.count
+    }
+
+    /// Goes on after `tunnelReceived` said no.
+    package func resume() {
+        guard isPaused, let socket else { return }
+        isPaused = false
+        updateInterest()
+        if case .open = state {} else { setTimer(endpoint.settings.gapTimeout) }
+        // TLS may hold bytes that the socket no longer shows.
+        ready(socket, .readable)
+    }
+
+    /// Ends it without a further call to the receiver.
+    package func cancel() {
+        if case .over = state { return }
+        state = .over
+        engine.reactor.timers.cancel(timer)
+        if let socket { engine.reactor.deregister(socket) }
+        socket = nil
+        if let handle { engine.drop(handle) }
+        outgoing.wipe()
+    }
+
+    private func flush() {
+        guard let handle else { return }
+        while !isSendBroken, let bytes = outgoing.next {
+            switch handle.send(bytes) {
+            case .bytes(let count): outgoing.sent(count)
+            case .wouldBlock:
+                outgoing.wouldBlock()
+                isBlocked = true
+                updateInterest()
+                // A provider that takes nothing any more must not keep its caller for ever.
+                if case .open = state { setTimer(endpoint.settings.gapTimeout) }
+                return
+            case .failed:
+                isSendBroken = true
+                outgoing.wipe()
+            }
+        }
+        // The request is gone; so should be the key.
+        if case .head = state { outgoing.wipe() }
+        if isBlocked {
+            isBlocked = false
+            updateInterest()
+            if case .open = state { engine.reactor.timers.cancel(timer) }
+        }
+        if isFull, outgoing.hasRoom {
+            isFull = false
+            receiver.tunnelHasRoom(self)
+        }
+    }
+
+    // MARK: From the reactor
+
+    package func ready(_ descriptor: Int32, _ readiness: Readiness) {
+        if readiness.contains(.writable) { flush() }
+        if !isPaused, !readiness.isDisjoint(with: .input) { receive() }
+    }
+
+    package func timerFired(_ timer: Timer) {
+        switch state {
+        case .connecting, .head: end(UpstreamFailure(.firstByteTimeout))
+        case .open, .body, .bodyUntilClose: end(UpstreamFailure(.gapTimeout))
+        case .over: break
+        }
+    }
+
+    private func receive() {
+        while !isPaused, let handle {
+            if case .over = state { return }
+            switch handle.receive(into: engine.scratch) {
+            case .wouldBlock: return
+            case .bytes(0): return received(end: nil)
+            case .failed(let error): return received(end: error)
+            case .bytes(let count): received(UnsafeRawBufferPointer(rebasing: engine.scratch[..<count]))
+            }
+        }
+    }
+
+    private func received(_ bytes: UnsafeRawBufferPointer) {
+        bytes.withMemoryRebound(to: UInt8.self) { buffer in
+            do {
+                let used = if case .head = state { try readHead(buffer) } else { 0 }
+                if used < buffer.count { try pass(UnsafeBufferPointer(rebasing: buffer[used...])) }
+            } catch let failure as UpstreamFailure {
+                end(failure)
+            } catch {
+                end(UpstreamFailure(.malformed, "the answer is not safe to relay: \(error)"))
+            }
+        }
+    }
+
+    /// Returns how many bytes belong to the head.
+    private func readHead(_ bytes: UnsafeBufferPointer<UInt8>) throws -> Int {
+        var start = 0
+        while start < bytes.count {
+            guard let lineFeed = bytes[start...].firstIndex(of: 10) else {
+                if line.count + bytes.count - start > ResponseHead.maxBytes { throw ResponseHead.Fault.tooLarge }
+                line += bytes[start...]
+                return bytes.count
+            }
+            let whole = line + bytes[start...lineFeed]
+            line = []
+            start = lineFeed + 1
+            let verdict = try head.add(whole.span)
+            if verdict == .final {
+                try headEnded()
+                return start
+            }
+        }
+        return start
+    }
+
+    private func headEnded() throws {
+        if head.status == 101 {
+            guard head.opensWebSocket else {
+                throw UpstreamFailure(.malformed, "a 101 that does not open a WebSocket as it was asked for")
+            }
+            state = .open
+            engine.reactor.timers.cancel(timer)
+            return receiver.tunnelReceivedHead(self)
+        }
+        setTimer(endpoint.settings.gapTimeout)
+        switch (head.isChunked, head.contentLength) {
+        case _ where head.status == 204 || head.status == 304: state = .body(try BodyDecoder(.none, limit: 0))
+        case (true, _): state = .body(try BodyDecoder(.chunked, limit: 1 << 60))
+        case (false, let length?): state = .body(try BodyDecoder(.fixed(length), limit: 1 << 60))
+        case (false, nil): state = .bodyUntilClose
+        case (nil, _): throw UpstreamFailure(.malformed, "a body that is coded in an unknown way")
+        }
+        receiver.tunnelReceivedHead(self)
+        if case .body(let decoder) = state, decoder.isDone { end(nil) }
+    }
+
+    private func pass(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+        switch state {
+        case .open: deliver(bytes)
+        case .bodyUntilClose:
+            setTimer(endpoint.settings.gapTimeout)
+            deliver(bytes)
+        case .body(var decoder):
+            setTimer(endpoint.settings.gapTimeout)
+            var used = 0
+            while true {
+                switch try decoder.next(bytes.span, from: used) {
+                case .data(let range):
+                    used = range.upperBound
+                    deliver(UnsafeBufferPointer(rebasing: bytes[range]))
+                    if case .over = state { return }
+                    if decoder.isDone { return end(nil) }
+                case .needMore:
+                    state = .body(decoder)
+                    return
+                case .end: return end(nil)
+                }
+            }
+        case .connecting, .head, .over: break
+        }
+    }
+
+    private func deliver(_ bytes: UnsafeBufferPointer<UInt8>) {
+        if receiver.tunnelReceived(self, UnsafeRawBufferPointer(bytes)) { return }
+        if case .over = state { return }
+        isPaused = true
+        // The caller is slow, not the provider.
+        if case .open = state {} else { engine.reactor.timers.cancel(timer) }
+        updateInterest()
+    }
+
+    private func received(end error: CurlError?) {
+        switch state {
+        case .connecting, .head: end(UpstreamFailure(.reset, error?.description ?? "no answer came"))
+        case .open where error == nil, .bodyUntilClose where error == nil: end(nil)
+        case .open, .body, .bodyUntilClose:
+            end(UpstreamFailure(.truncated, error?.description ?? "the answer is shorter than it said"))
+        case .over: break
+        }
+    }
+
+    private func end(_ failure: UpstreamFailure?) {
+        if case .over = state { return }
+        cancel()
+        receiver.tunnelEnded(self, failure)
+    }
+
+    private func updateInterest() {
+        guard let socket else { return }
+        var interest: Readiness = []
+        if !isPaused { interest.insert(.readable) }
+        if isBlocked { interest.insert(.writable) }
+        engine.reactor.want(socket, interest)
+    }
+
+    private func setTimer(_ microseconds: UInt64) {
+        engine.reactor.timers.set(timer, at: engine.reactor.now + microseconds)
+    }
+}
+
+extension Tunnel: EasyDelegate {
+    package func received(headerLine: UnsafeRawBufferPointer) -> Bool { true }
+    package func received(body: UnsafeRawBufferPointer) -> DataVerdict { .proceed }
+    package func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict { .abort }
+
+    /// The connection is there, or will not be.
+    package func finished(_ error: CurlError?) {
+        guard case .connecting = state, let handle else { return }
+        if let error {
+            return end(
+                UpstreamFailure(error, hadHead: false, hadConnection: handle.hasConnected))
+        }
+        do {
+            guard let socket = handle.socket else { throw UpstreamFailure(.connect, "the connection is gone") }
+            try engine.hand(socket, to: self)
+            self.socket = socket
+        } catch {
+            return end(UpstreamFailure(.unavailable, "\(error)"))
+        }
+        state = .head
+        setTimer(endpoint.settings.firstByteTimeout)
+        flush()
+    }
+}
