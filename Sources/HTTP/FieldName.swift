@@ -33,6 +33,7 @@ package enum FieldName: String, Sendable, CaseIterable {
     case openAIProject = "openai-project"
     case googleUserProject = "x-goog-user-project"
     case anthropicVersion = "anthropic-version"
+    case googleAPIClient = "x-goog-api-client"
     // Of a change to WebSocket (RFC 6455 §11.3).
     case webSocketAccept = "sec-websocket-accept"
     case webSocketExtensions = "sec-websocket-extensions"

@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func `many reports and large numbers stay within bounds`() throws {
-        let large = "{\"input_tokens\":\(Int64(1) << 53)}"
+        let large = "{\"input_tokens\":\(Int64(1) << 53 - 1)}"
         let observer = observe(Array(repeating: Self.done(large), count: 1500))
         let usage = try #require(observer.usage)
         #expect(usage.inputTotal == .max)

@@ -24,6 +24,15 @@ import Testing
         #expect(Dialect(path: path) == dialect)
     }
 
+    @Test(arguments: [
+        ("/v1/models", true), ("/models", true), ("/v1/models/claude-5", true), ("/v1/files/f/content", true),
+        ("/files", true), ("/v1/models/a/b", false), ("/v1beta/models", false), ("/v1/chat/completions", false),
+        ("", false),
+    ])
+    func `some paths are several APIs'`(path: String, isShared: Bool) {
+        #expect(Dialect.isShared(path) == isShared)
+    }
+
     @Test func `each provider kind has a dialect of its name`() {
         #expect(Provider.Kind.allCases.allSatisfy { Dialect(rawValue: $0.rawValue) != nil })
     }

@@ -46,13 +46,13 @@ package struct AnswerFormat: Sendable {
     static func of(_ operation: Operation) -> AnswerFormat? {
         switch operation {
         case .chat, .completions: chat
-        case .embeddings, .other: body
+        case .embeddings, .moderations, .other: body
         case .responses, .realtime: responses
         case .images, .transcription, .speech: typedEvents
         case .messages, .invoke: messages
         case .generate, .streamGenerate, .embed, .live: gemini
         case .converse: converse
-        case .moderations, .countTokens, .converseStream, .invokeStream, .files, .batches, .models: nil
+        case .countTokens, .converseStream, .invokeStream, .files, .batches, .models: nil
         }
     }
 

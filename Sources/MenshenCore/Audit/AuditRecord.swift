@@ -110,12 +110,27 @@ package final class AnswerRecord: Sendable {
     /// Whom the caller says it asks for: OpenAI's `user`, Anthropic's `metadata.user_id`.
     package let endUser: String?
 
-    package init(usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, endUser: String?) {
-        self.usage = usage
-        self.model = model
-        self.finishReason = finishReason
-        self.serviceTier = serviceTier
+    /// `keys` are masked in whatever the provider said.
+    package init(
+        usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, endUser: String?,
+        masking keys: [Secret]
+    ) {
+        if var masked = usage {
+            for key in keys { key.mask(in: &masked.raw) }
+            self.usage = masked
+        } else {
+            self.usage = nil
+        }
+        self.model = Self.masked(model, keys)
+        self.finishReason = Self.masked(finishReason, keys)
+        self.serviceTier = Self.masked(serviceTier, keys)
         self.endUser = endUser
+    }
+
+    private static func masked(_ text: String?, _ keys: [Secret]) -> String? {
+        guard var text else { return nil }
+        for key in keys { key.mask(in: &text) }
+        return text
     }
 }
 

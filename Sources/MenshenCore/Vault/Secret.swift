@@ -31,9 +31,12 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
 
     package func hasPrefix(_ text: String) -> Bool { bytes.starts(with: text.utf8) }
 
+    /// What is shorter stands in other words as well.
+    private static let shortestMasked = 4
+
     /// Overwrites every place of the secret in `text` with asterisks.
     package func mask(in text: inout [UInt8]) {
-        guard bytes.count >= 4, text.count >= bytes.count else { return }
+        guard bytes.count >= Self.shortestMasked, text.count >= bytes.count else { return }
         var index = 0
         while index + bytes.count <= text.count {
             if text[index] == bytes[0], text[index..<index + bytes.count].elementsEqual(bytes) {
@@ -45,9 +48,17 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
         }
     }
 
+    /// The same of a text that is seldom long enough to hold it.
+    package func mask(in text: inout String) {
+        guard text.utf8.count >= bytes.count else { return }
+        var masked = Array(text.utf8)
+        mask(in: &masked)
+        if !masked.elementsEqual(text.utf8) { text = String(decoding: masked, as: UTF8.self) }
+    }
+
     /// Overwrites the end of a text that was cut off within the secret.
     package func maskBeginning(atEndOf text: inout [UInt8]) {
-        guard bytes.count >= 4 else { return }
+        guard bytes.count >= Self.shortestMasked else { return }
         for count in stride(from: min(bytes.count, text.count), to: 0, by: -1)
         where text[(text.count - count)...].elementsEqual(bytes[..<count]) {
             for place in text.count - count..<text.count { text[place] = UInt8(ascii: "*") }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Whose habits a request follows: decides the shape of errors and which providers fit. Read from the path alone.
+package import HTTP
+
+/// Whose habits a request follows: decides the shape of errors and which providers fit. Read from the path, and where
+/// several APIs share one, from the headers that their SDKs send.
 package enum Dialect: String, Sendable, CaseIterable {
     case openai, anthropic, gemini, azure, bedrock
 
@@ -14,6 +17,24 @@ package enum Dialect: String, Sendable, CaseIterable {
         } else if Self.isAnthropic(path) {
             self = .anthropic
         } else if Self.isGemini(path) {
+            self = .gemini
+        } else {
+            self = .openai
+        }
+    }
+
+    /// Paths that mean the same to OpenAI, Anthropic and Google: there the head decides.
+    package static func isShared(_ path: String) -> Bool {
+        var segments = path.split(separator: "/")[...]
+        if segments.first == "v1" { segments.removeFirst() }
+        return segments.first == "models" && segments.count <= 2 || segments.first == "files"
+    }
+
+    /// Of a request to a path that is shared.
+    package init(sharedPathOf head: RequestHead) {
+        if head.fields.contains(where: { $0.known == .anthropicVersion }) {
+            self = .anthropic
+        } else if head.fields.contains(where: { $0.known == .googleAPIClient || $0.known == .xGoogAPIKey }) {
             self = .gemini
         } else {
             self = .openai

@@ -62,7 +62,10 @@ package enum Operation: String, Sendable, CaseIterable {
     }
 
     private static func anthropic(_ segments: [Substring]) -> Operation {
-        guard let index = segments.lastIndex(of: "messages") else { return .messages }
+        guard let index = segments.lastIndex(of: "messages") else {
+            if segments.contains("models") { return .models }
+            return segments.contains("files") ? .files : .messages
+        }
         switch segments.dropFirst(index + 1).first {
         case nil: return .messages
         case "count_tokens": return .countTokens

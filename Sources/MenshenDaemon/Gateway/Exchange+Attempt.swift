@@ -41,7 +41,8 @@ extension Exchange {
     /// Reads the body's facts, and has a chat stream report its usage. A body that is streamed goes on being read as it
     /// passes, and stays as it is: its length is announced before its end is known.
     private func understandBody(_ provider: Provider) {
-        guard !body.isEmpty, isJSON else { return }
+        guard !body.isEmpty else { return }
+        guard isJSON else { return understandForm() }
         guard isBodyComplete else {
             var scan = RequestScan()
             body.withUnsafeBufferPointer { scan.feed($0.span) }
@@ -57,6 +58,13 @@ extension Exchange {
         else { return }
         splice.apply(to: &body)
         if provider.stripAddedUsage { filter = UsageChunkFilter() }
+    }
+
+    private func understandForm() {
+        guard let type = head.first(.contentType), var form = FormScan(contentType: head.text(type)) else { return }
+        body.withUnsafeBufferPointer { form.feed($0.span) }
+        facts.add(form.facts)
+        if !isBodyComplete { self.form = form }
     }
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {

@@ -160,7 +160,7 @@ extension Exchange {
 
     /// What the answer says of itself and of its cost.
     private func describeAnswer(_ settlement: inout AuditSettlement) {
-        if let scan { facts.add(scan.facts) }
+        if let streamed = scan?.facts ?? form?.facts { facts.add(streamed) }
         settlement.model = facts.model
         settlement.isStream = facts.isStream
         let messages = webSocket?.observer
@@ -169,7 +169,8 @@ extension Exchange {
         if usage != nil || observer != nil || serviceTier != nil || facts.endUser != nil || messages?.model != nil {
             settlement.answer = AnswerRecord(
                 usage: usage, model: messages?.model ?? observer?.model, finishReason: observer?.finishReason,
-                serviceTier: serviceTier, endUser: facts.endUser)
+                serviceTier: serviceTier, endUser: facts.endUser,
+                masking: runtime.keys.known(runtime.snapshot.routes.providers))
         }
         settlement.usageState = usageState(usage, settlement.endState)
     }

@@ -46,6 +46,8 @@ final class Exchange {
     var facts = RequestFacts()
     /// Reads a streamed body as it passes.
     var scan: RequestScan?
+    /// The same for a form.
+    var form: FormScan?
     var body: [UInt8] = []
     var isBodyComplete = false
     var bytesIn: Int64 = 0
@@ -240,7 +242,10 @@ final class Exchange {
         if isSettled || ending != nil { return true }
         requestCapture?.append(bytes)
         if let transfer {
-            bytes.withMemoryRebound(to: UInt8.self) { scan?.feed($0.span) }
+            bytes.withMemoryRebound(to: UInt8.self) {
+                scan?.feed($0.span)
+                form?.feed($0.span)
+            }
             return transfer.send(bytes)
         }
         body.append(contentsOf: bytes)

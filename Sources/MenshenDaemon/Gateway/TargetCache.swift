@@ -15,9 +15,9 @@ final class ResolvedTarget {
     let facts: RequestFacts
     private var lines: [Int: [UInt8]] = [:]
 
-    init(_ target: RequestTarget) {
+    init(_ target: RequestTarget, _ dialect: Dialect) {
         self.target = target
-        dialect = Dialect(path: target.path)
+        self.dialect = dialect
         operation = Operation(dialect, path: target.path)
         surface = Surface(target)
         switch dialect {
@@ -57,8 +57,13 @@ struct TargetCache {
             let target = RequestTarget(
                 path: head.text(head.path), query: head.query.map(head.text), providerNames: providerNames)
         else { return nil }
-        let resolved = ResolvedTarget(target)
-        // A query may hold a credential, which is not kept.
+        let dialect = Dialect(path: target.path)
+        // What follows from the head as well is not kept.
+        if dialect == .openai, Dialect.isShared(target.path) {
+            return ResolvedTarget(target, Dialect(sharedPathOf: head))
+        }
+        let resolved = ResolvedTarget(target, dialect)
+        // Nor is a query, which may hold a credential.
         guard head.query == nil else { return resolved }
         if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
         known[ArraySlice(Array(key))] = resolved

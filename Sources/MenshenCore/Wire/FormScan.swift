@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// Reads the fields of a form (multipart/form-data, RFC 7578) as it comes: an upload names its model in one. Files are
+/// passed over; what is no form says nothing.
+package struct FormScan: Sendable {
+    private enum Place {
+        case boundary
+        /// After a boundary: the rest of its line, or the "--" that ends the form.
+        case lineEnd
+        case headers
+        case value
+        case done
+    }
+
+    private enum Field: String {
+        case model, stream, user
+        case serviceTier = "service_tier"
+    }
+
+    /// Longest line of a part's head, and longest value that is kept.
+    private static let lineLimit = 1024
+    private static let valueLimit = 256
+
+    /// CR LF, two dashes and the boundary.
+    private let delimiter: [UInt8]
+    /// Bytes of the delimiter that were just read. Its first stands nowhere else in it, so no match begins within another.
+    /// The first boundary stands at the very start, as if a line had ended there.
+    private var matched = 2
+    private var place = Place.boundary
+    private var line: [UInt8] = []
+    private var isLineTooLong = false
+    private var field: Field?
+    private var value: [UInt8] = []
+    package private(set) var facts = RequestFacts()
+
+    /// nil for a content type that is no form's, or has no boundary.
+    package init?(contentType: String) {
+        guard contentType.lowercased().hasPrefix("multipart/form-data"),
+            let boundary = Self.parameter("boundary", of: contentType), 1...70 ~= boundary.utf8.count,
+            boundary.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F })
+        else { return nil }
+        delimiter = [0x0D, 0x0A, 0x2D, 0x2D] + Array(boundary.utf8)
+    }
+
+    package mutating func feed(_ bytes: Span<UInt8>) {
+        var index = 0
+        while index < bytes.count {
+            switch place {
+            case .boundary, .value: passValue(bytes, &index)
+            case .lineEnd:
+                takeLineEnd(bytes[index])
+                index &+= 1
+            case .headers:
+                takeHeader(bytes[index])
+                index &+= 1
+            case .done: return
+            }
+        }
+    }
+
+    private mutating func passValue(_ bytes: Span<UInt8>, _ index: inout Int) {
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte == delimiter[matched] {
+                index &+= 1
+                matched &+= 1
+                if matched == delimiter.count { return boundaryEnded() }
+            } else if matched > 0 {
+                // It was none; this byte may begin the next.
+                for place in 0..<matched { keep(delimiter[place]) }
+                matched = 0
+            } else if field == nil {
+                // Files are long, and have nothing for us up to the next line.
+                repeat { index &+= 1 } while index < bytes.count && bytes[index] != 0x0D
+            } else {
+                keep(byte)
+                index &+= 1
+            }
+        }
+    }
+
+    private mutating func keep(_ byte: UInt8) {
+        guard field != nil else { return }
+        if value.count < Self.valueLimit { value.append(byte) } else { field = nil }
+    }
+
+    private mutating func boundaryEnded() {
+        if let field, let text = String(validating: value, as: UTF8.self) {
+            switch field {
+            case .model: facts.model = text
+            case .stream: facts.isStream = text == "true" || text == "1" ? true : text == "false" ? false : nil
+            case .user: facts.endUser = text
+            case .serviceTier: facts.serviceTier = text
+            }
+        }
+        field = nil
+        value.removeAll(keepingCapacity: true)
+        matched = 0
+        line.removeAll(keepingCapacity: true)
+        isLineTooLong = false
+        place = .lineEnd
+    }
+
+    private mutating func takeLineEnd(_ byte: UInt8) {
+        switch byte {
+        case 0x0A: place = .headers
+        case 0x2D:
+            line.append(byte)
+            if line.count == 2 { place = .done }
+        case 0x0D, 0x20, 0x09: break
+        default: place = .done
+        }
+        if place == .headers { line.removeAll(keepingCapacity: true) }
+    }
+
+    private mutating func takeHeader(_ byte: UInt8) {
+        guard byte == 0x0A else {
+            if line.count < Self.lineLimit { line.append(byte) } else { isLineTooLong = true }
+            return
+        }
+        if line.last == 0x0D { line.removeLast() }
+        if line.isEmpty, !isLineTooLong {
+            place = .value
+            return
+        }
+        if !isLineTooLong { readHeader(String(decoding: line, as: UTF8.self)) }
+        line.removeAll(keepingCapacity: true)
+        isLineTooLong = false
+    }
+
+    private mutating func readHeader(_ line: String) {
+        guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "content-disposition",
+            Self.parameter("filename", of: line) == nil, Self.parameter("filename*", of: line) == nil
+        else { return }
+        field = Self.parameter("name", of: line).flatMap(Field.init)
+    }
+
+    /// A parameter of a header's value, unquoted.
+    private static func parameter(_ name: String, of header: String) -> String? {
+        var rest = Substring(header)
+        while let semicolon = rest.firstIndex(of: ";") {
+            rest = rest[rest.index(after: semicolon)...].drop { $0 == " " || $0 == "\t" }
+            guard let equals = rest.firstIndex(where: { $0 == "=" || $0 == ";" }), rest[equals] == "=" else { continue }
+            let isWanted = rest[..<equals].lowercased() == name
+            rest = rest[rest.index(after: equals)...]
+            var value = ""
+            if rest.first == "\"" {
+                rest.removeFirst()
+                while let character = rest.popFirst(), character != "\"" {
+                    if character == "\\", let escaped = rest.popFirst() {
+                        value.append(escaped)
+                    } else {
+                        value.append(character)
+                    }
+                }
+            } else {
+                value = String(rest.prefix { $0 != ";" && $0 != " " && $0 != "\t" })
+                rest = rest.dropFirst(value.count)
+            }
+            if isWanted { return value }
+        }
+        return nil
+    }
+}

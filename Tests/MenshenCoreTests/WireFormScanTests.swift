@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import MenshenCore
+import Testing
+
+@Suite struct WireFormScanTests {
+    private static let type = "multipart/form-data; boundary=\"--door=7\""
+
+    private static func part(_ head: String, _ value: String) -> String {
+        "----door=7\r\nContent-Disposition: form-data; \(head)\r\n\r\n\(value)\r\n"
+    }
+
+    private static let form =
+        part(#"name="file"; filename="model""#, "\r\n--\r\n----door=\r\n----door\r\r\nname=\"model\"\r\n\r\nx")
+        + part("name=prompt", "say \r\n----door=8 \r\n") + part(#"name="model""#, "whisper-1")
+        + part(#"name="a\"; name=\"user""#, "nobody")
+        + "----door=7 \r\nX-Long: \(String(repeating: "x", count: 2000))\r\ncontent-disposition:form-data; NAME=user\r\n\r\n"
+        + "reader-24\r\n" + part(#"name="stream""#, "true") + part("name=\"empty\"", "")
+        + "----door=7--\r\n" + part("name=model", "after the end")
+
+    private func scan(_ text: String, _ type: String = type, cuts: [Int] = []) -> RequestFacts? {
+        guard var scan = FormScan(contentType: type) else { return nil }
+        let bytes = Array(text.utf8)
+        var start = 0
+        for end in cuts + [bytes.count] {
+            scan.feed(Array(bytes[start..<end]).span)
+            start = end
+        }
+        return scan.facts
+    }
+
+    private static let expected: RequestFacts = {
+        var facts = RequestFacts()
+        facts.model = "whisper-1"
+        facts.endUser = "reader-24"
+        facts.isStream = true
+        return facts
+    }()
+
+    @Test func `the fields are found wherever the form is cut`() {
+        let count = Self.form.utf8.count
+        #expect(scan(Self.form) == Self.expected)
+        #expect((0...count).allSatisfy { scan(Self.form, cuts: [$0]) == Self.expected })
+        #expect(scan(Self.form, cuts: Array(0..<count)) == Self.expected)
+    }
+
+    @Test func `a long file is passed over`() {
+        let file = Self.part(
+            #"name="file"; filename*=utf-8''a"#, String(repeating: "model\r\n\r\r----doo", count: 10_000))
+        #expect(scan(file + Self.part("name=model", "m") + "----door=7--")?.model == "m")
+    }
+
+    @Test func `what is too long, broken off or no text is not taken`() {
+        let long = String(repeating: "m", count: 300)
+        #expect(scan(Self.part("name=model", long)) == RequestFacts())
+        #expect(scan("----door=7\r\nContent-Disposition: form-data; name=model\r\n\r\nwhisper") == RequestFacts())
+        #expect(scan(Self.part("name=stream", "perhaps"))?.isStream == nil)
+        #expect(scan("no form at all") == RequestFacts())
+        var scan = FormScan(contentType: Self.type)
+        let value = Array("----door=7\r\nContent-Disposition: form-data; name=model\r\n\r\n".utf8) + [0xFF]
+        scan?.feed((value + Array("\r\n----door=7--".utf8)).span)
+        #expect(scan?.facts == RequestFacts())
+    }
+
+    @Test(arguments: [
+        "application/json", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a",
+        "multipart/form-data; boundary=\(String(repeating: "b", count: 71))", "multipart/form-data; boundary=é",
+    ])
+    func `what is no form is not read`(type: String) {
+        #expect(scan("", type) == nil)
+    }
+}
