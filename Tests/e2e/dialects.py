@@ -142,7 +142,8 @@ def all_plays():
     yield derived(part, "left/before", part.body), {"how": "hold", "leave_after": part.body[-20:], "expected": gone}
     for name in ("openai-chat/stream", "anthropic-messages/stream", "openai-responses/stream"):
         case = cases[name]
-        yield case, {"how": "hold", "leave_after": case.body[-200:]}
+        last = case.body[case.body.rindex(b"\n\n", 0, -2) + 2:]
+        yield case, {"how": "hold", "leave_after": last}
 
 
 begin = time.monotonic()

@@ -115,22 +115,19 @@ package final class AnswerRecord: Sendable {
         usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, endUser: String?,
         masking keys: [Secret]
     ) {
-        if var masked = usage {
-            for key in keys { key.mask(in: &masked.raw) }
-            self.usage = masked
-        } else {
-            self.usage = nil
+        var (usage, texts) = (usage, [model, finishReason, serviceTier])
+        for key in keys {
+            if var raw = usage?.raw {
+                key.mask(in: &raw)
+                usage?.raw = raw
+            }
+            texts = texts.map(key.masked)
         }
-        self.model = Self.masked(model, keys)
-        self.finishReason = Self.masked(finishReason, keys)
-        self.serviceTier = Self.masked(serviceTier, keys)
+        self.usage = usage
+        self.model = texts[0]
+        self.finishReason = texts[1]
+        self.serviceTier = texts[2]
         self.endUser = endUser
-    }
-
-    private static func masked(_ text: String?, _ keys: [Secret]) -> String? {
-        guard var text else { return nil }
-        for key in keys { key.mask(in: &text) }
-        return text
     }
 }
 

@@ -48,12 +48,12 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
         }
     }
 
-    /// The same of a text that is seldom long enough to hold it.
-    package func mask(in text: inout String) {
-        guard text.utf8.count >= bytes.count else { return }
+    /// The text with every place of the secret overwritten. Most are too short to hold it.
+    package func masked(_ text: String?) -> String? {
+        guard let text, text.utf8.count >= bytes.count else { return text }
         var masked = Array(text.utf8)
         mask(in: &masked)
-        if !masked.elementsEqual(text.utf8) { text = String(decoding: masked, as: UTF8.self) }
+        return String(decoding: masked, as: UTF8.self)
     }
 
     /// Overwrites the end of a text that was cut off within the secret.

@@ -40,6 +40,15 @@ package struct RequestFacts: Sendable, Equatable {
         endUser = endUser ?? other.endUser
         serviceTier = serviceTier ?? other.serviceTier
     }
+
+    /// A caller that got hold of a key shall not bring it into the records.
+    package mutating func mask(_ keys: [Secret]) {
+        for key in keys {
+            model = key.masked(model)
+            endUser = key.masked(endUser)
+            serviceTier = key.masked(serviceTier)
+        }
+    }
 }
 
 /// Reads a JSON request body as it comes. Of duplicate keys the last counts, as it does for the providers.

@@ -28,6 +28,7 @@ extension Exchange {
             throw Problem(.keyUnavailable, status: 503, "Provider '\(provider.name)' has no key. \(reason)")
         }
         understandBody(provider)
+        facts.mask(runtime.keys.known(runtime.snapshot.routes.providers))
         recordIntent(provider.name)
         do {
             try dial(index, provider, secret, resolved)

@@ -160,7 +160,11 @@ extension Exchange {
 
     /// What the answer says of itself and of its cost.
     private func describeAnswer(_ settlement: inout AuditSettlement) {
-        if let streamed = scan?.facts ?? form?.facts { facts.add(streamed) }
+        let keys = runtime.keys.known(runtime.snapshot.routes.providers)
+        if let streamed = scan?.facts ?? form?.facts {
+            facts.add(streamed)
+            facts.mask(keys)
+        }
         settlement.model = facts.model
         settlement.isStream = facts.isStream
         let messages = webSocket?.observer
@@ -170,7 +174,7 @@ extension Exchange {
             settlement.answer = AnswerRecord(
                 usage: usage, model: messages?.model ?? observer?.model, finishReason: observer?.finishReason,
                 serviceTier: serviceTier, endUser: facts.endUser,
-                masking: runtime.keys.known(runtime.snapshot.routes.providers))
+                masking: keys)
         }
         settlement.usageState = usageState(usage, settlement.endState)
     }

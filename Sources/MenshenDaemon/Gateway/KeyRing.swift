@@ -30,8 +30,9 @@ final class KeyRing {
     /// A failed command is not run again for each request.
     private static let failureLifetime: UInt64 = 5_000_000
 
-    private var files: [String: FileKey] = [:]
-    private var commands: [Int: CommandKey] = [:]
+    private var files: [String: FileKey] = [:] { didSet { all = nil } }
+    private var commands: [Int: CommandKey] = [:] { didSet { all = nil } }
+    private var all: [Secret]?
     private let credentialsDirectory: String?
     private let run: (Int, [String], Duration) -> Void
 
@@ -51,13 +52,15 @@ final class KeyRing {
         }
     }
 
-    /// Every key in memory; bodies are searched for them before they are stored.
+    /// Every key in memory; what is recorded is searched for them. `providers`: always the same ones.
     func known(_ providers: [Provider]) -> [Secret] {
+        if let all { return all }
         var secrets = files.values.map(\.secret) + commands.values.compactMap(\.secret)
         for provider in providers {
             if case .inline(let secret) = provider.key { secrets.append(secret) }
             if let token = provider.signing?.sessionToken { secrets.append(token) }
         }
+        all = secrets
         return secrets
     }
 
