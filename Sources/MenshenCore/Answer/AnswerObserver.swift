@@ -99,6 +99,7 @@ package struct AnswerObserver: Sendable {
                 case .data(let range): takeData(bytes.extracting(range))
                 case .nextLine: doneMatch = -1
                 case .dispatch: endEvent()
+                case .passed: break
                 case .more:
                     framing = .events(stream)
                     return

@@ -11,6 +11,8 @@ package struct EventStream: Sendable {
         case nextLine
         /// A blank line ended an event that has data.
         case dispatch
+        /// Up to here the stream holds no part of an event: a comment, a blank line, the mark.
+        case passed
         /// The piece is used up.
         case more
     }
@@ -49,7 +51,10 @@ package struct EventStream: Sendable {
                 if byte == ByteSearch.byte(Self.mark, taken) {
                     index &+= 1
                     taken &+= 1
-                    if taken == 3 { state = .lineStart }
+                    if taken == 3 {
+                        state = .lineStart
+                        return .passed
+                    }
                 } else {
                     // Not a whole mark: its bytes begin a field that nobody knows.
                     state = taken == 0 ? .lineStart : .skipped
@@ -59,7 +64,8 @@ package struct EventStream: Sendable {
                 if byte == 10, endedWithCR {
                     endedWithCR = false
                     index &+= 1
-                    continue
+                    if hasField { continue }
+                    return .passed
                 }
                 endedWithCR = false
                 if byte == 10 || byte == 13 {
@@ -70,7 +76,7 @@ package struct EventStream: Sendable {
                         hasData = false
                         return .dispatch
                     }
-                    continue
+                    return .passed
                 }
                 state = .name
                 taken = 0
@@ -104,6 +110,7 @@ package struct EventStream: Sendable {
                 let isPiece = state == .data && index > start
                 if index < count { endLine(bytes[index], &index) }
                 if isPiece { return .data(start..<(state == .lineStart ? index &- 1 : index)) }
+                if state == .lineStart, !hasField { return .passed }
             }
         }
         return .more

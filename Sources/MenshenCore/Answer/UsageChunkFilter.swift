@@ -4,7 +4,8 @@
 internal import HTTP
 
 /// Takes out of a chat stream the chunk that only menshen asked for: `choices` empty, `usage` an object. Everything else
-/// passes as it came, event by event: the bytes of an event wait until it is whole, or longer than any such chunk.
+/// passes as it came: the bytes of an event wait until it is whole, or longer than any such chunk, a comment's for its
+/// line's end.
 package struct UsageChunkFilter: Sendable {
     /// The chunk has about 600 bytes.
     private static let heldLimit = 64 << 10
@@ -14,6 +15,9 @@ package struct UsageChunkFilter: Sendable {
     private var scanner = JSONScanner(Self.paths)
     private var held: [UInt8] = []
     private var isPassing = false
+    /// The last event ended with CR, and was kept: an LF after it goes the same way.
+    private var endedWithCR = false
+    private var wasKept = true
 
     package init() {}
 
@@ -22,15 +26,24 @@ package struct UsageChunkFilter: Sendable {
         var output: [UInt8] = []
         var index = 0
         var begin = 0
+        if endedWithCR, !bytes.isEmpty { takeLineFeed(bytes, &begin, &output) }
         while true {
             switch stream.next(bytes, &index) {
             case .data(let range): if !isPassing, !scanner.isFailed { scanner.feed(bytes.extracting(range)) }
             case .nextLine: break
+            case .passed:
+                held.append(contentsOf: bytes.copy(begin..<index))
+                begin = index
+                output.append(contentsOf: held)
+                held.removeAll(keepingCapacity: true)
             case .dispatch:
                 held.append(contentsOf: bytes.copy(begin..<index))
                 begin = index
-                if isPassing || !isUsageAlone { output.append(contentsOf: held) }
+                wasKept = isPassing || !isUsageAlone
+                if wasKept { output.append(contentsOf: held) }
                 held.removeAll(keepingCapacity: true)
+                endedWithCR = bytes[index &- 1] == 13
+                if endedWithCR, index < bytes.count { takeLineFeed(bytes, &begin, &output) }
                 scanner.reset()
                 isPassing = false
             case .more:
@@ -43,6 +56,14 @@ package struct UsageChunkFilter: Sendable {
                 return output
             }
         }
+    }
+
+    /// The stream passes over it by itself; here it is kept or dropped with its event.
+    private mutating func takeLineFeed(_ bytes: Span<UInt8>, _ begin: inout Int, _ output: inout [UInt8]) {
+        endedWithCR = false
+        guard bytes[begin] == 10 else { return }
+        begin &+= 1
+        if wasKept { output.append(10) }
     }
 
     /// What still waits, when the stream has ended.

@@ -211,7 +211,7 @@ package struct JSONScanner: Sendable {
         let longest = nodes[Int(frame.node)].longestKey
         var end = index
         let limit = min(bytes.count, index &+ longest &+ 1)
-        while end < limit, bytes[end] != 0x22, bytes[end] != 0x5C { end &+= 1 }
+        while end < limit, bytes[end] != 0x22, bytes[end] != 0x5C, bytes[end] >= 0x20 { end &+= 1 }
         if end < limit, bytes[end] == 0x22 {
             node = child(of: frame.node, bytes.extracting(index..<end))
             index = end &+ 1
@@ -229,12 +229,27 @@ package struct JSONScanner: Sendable {
     }
 
     private mutating func takeKey(_ bytes: Span<UInt8>, _ index: inout Int) {
-        switch text.take(bytes, &index) {
-        case .more: break
-        case .bad: state = .failed
-        case .end:
-            node = text.isTooLong ? -1 : child(of: stack.last?.node ?? 0, text.bytes.span)
-            state = .colon
+        while index < bytes.count {
+            // Byte by byte, so that a key that gets too long is given up at the same place however it is cut.
+            var place = 0
+            switch text.take(bytes.extracting(index..<index &+ 1), &place) {
+            case .more: break
+            case .bad:
+                state = .failed
+                return
+            case .end:
+                index &+= 1
+                node = text.isTooLong ? -1 : child(of: stack.last?.node ?? 0, text.bytes.span)
+                state = .colon
+                return
+            }
+            index &+= 1
+            if text.isTooLong {
+                node = -1
+                isEscaped = false
+                state = .skippedKey
+                return
+            }
         }
     }
 
