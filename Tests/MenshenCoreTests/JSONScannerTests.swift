@@ -82,6 +82,18 @@ import Testing
         #expect(findings > cases / 2)
     }
 
+    @Test(arguments: [
+        "[{\"content2:\n   null}]", "{\"stream_optionsa prompt\u{1}of some length\":1,\"model\":\"m\"}",
+        "{\"abcdefghijklmno\\u00e9pqrstuvwxyz\u{2}\":1,\"model\":\"m\"}",
+    ])
+    func `found inputs are read the same at every cut`(text: String) {
+        var scanner = JSONScanner(JSONPaths(Self.paths))
+        let bytes = Array(text.utf8)
+        let whole = read(bytes, &scanner)
+        for cut in bytes.indices { #expect(read(bytes, &scanner, cuts: [cut]) == whole, "cut at \(cut)") }
+        #expect(read(bytes, &scanner, cuts: Array(bytes.indices)) == whole)
+    }
+
     @Test func `nesting costs no memory, and a long text is passed over`() {
         var scanner = JSONScanner(JSONPaths(["model"]))
         let depth = 200_000
