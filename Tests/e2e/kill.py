@@ -86,6 +86,8 @@ def database(sql):
         connection.close()
 
 
+# The first start makes the database; a kill in the middle of that leaves none to look at.
+equal(daemon.ask().status, 200, "before the first kill it answers")
 bad_rounds, lost_seen = [], 0
 for turn in range(1, ROUNDS + 1):
     stop = threading.Event()
