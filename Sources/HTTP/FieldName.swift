@@ -14,6 +14,8 @@ package enum FieldName: String, Sendable, CaseIterable {
     case proxyAuthorization = "proxy-authorization"
     case proxyConnection = "proxy-connection"
     case transferEncoding = "transfer-encoding"
+    case retryAfter = "retry-after"
+    case retryAfterMilliseconds = "retry-after-ms"
     case userAgent = "user-agent"
     case accessControlAllowOrigin = "access-control-allow-origin"
     case accessControlRequestMethod = "access-control-request-method"

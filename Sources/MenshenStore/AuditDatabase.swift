@@ -67,7 +67,10 @@ final class AuditDatabase {
                 VALUES (\((1...23 + Self.answerColumns.count).map { "?\($0)" }.joined(separator: ", ")))
                 """)
             insertAttempt = try connection.prepare(
-                "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+                """
+                INSERT OR REPLACE INTO attempts (request_id, n, provider, status, reason, started_us, ended_us, key_n,
+                model) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                """)
             insertBody = try connection.prepare("INSERT OR REPLACE INTO bodies VALUES (?1, ?2, ?3)")
             insertSummary = try connection.prepare(
                 """
@@ -98,12 +101,11 @@ final class AuditDatabase {
         settledBelow = id
     }
 
-    /// The provider of the row is the last one tried.
     func write(_ end: AuditSettlement) throws(SQLiteError) {
         let intent = end.intent
         let id = intent.id.rawValue
         try bind(
-            intent, provider: end.attempts.last?.provider ?? intent.provider, model: end.model ?? intent.model,
+            intent, provider: end.answeringProvider, model: end.model ?? intent.model,
             isStream: end.isStream ?? intent.isStream, insertWhole)
         try insertWhole.bind(15, end.status.map(Int64.init))
         try insertWhole.bind(16, end.endState.rawValue)
@@ -155,11 +157,12 @@ final class AuditDatabase {
     private static let answerColumns = [
         "messages_in", "messages_out", "answer_model", "finish_reason", "service_tier", "end_user", "input_total",
         "input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output_total", "reasoning", "audio_in",
-        "audio_out", "image_in", "image_out", "seconds", "usage_other", "usage_raw",
+        "audio_out", "image_in", "image_out", "seconds", "usage_other", "usage_raw", "cache", "cache_source",
+        "saved_input", "saved_output",
     ]
 
     private func bindAnswer(of end: AuditSettlement) throws(SQLiteError) {
-        guard end.answer != nil || end.messagesIn != nil else {
+        guard end.answer != nil || end.messagesIn != nil || end.cache != nil else {
             // Most of what has no answer comes after its like: the parameters are NULL already.
             if hasAnswerBound {
                 for index in Self.answerColumns.indices { try insertWhole.bindNull(Int32(24 + index)) }
@@ -190,6 +193,10 @@ final class AuditDatabase {
         if let seconds = usage?.seconds { try insertWhole.bind(41, seconds) } else { try insertWhole.bindNull(41) }
         try insertWhole.bind(42, usage?.otherJSON)
         try insertWhole.bind(43, usage.map { String(decoding: $0.raw, as: UTF8.self) })
+        try insertWhole.bind(44, end.cache?.outcome.rawValue)
+        try insertWhole.bind(45, end.cache?.source?.rawValue)
+        try insertWhole.bind(46, end.cache?.saved?.inputTotal)
+        try insertWhole.bind(47, end.cache?.saved?.outputTotal)
     }
 
     private func write(_ attempt: AttemptRecord, number: Int, of id: Int64) throws(SQLiteError) {
@@ -200,6 +207,8 @@ final class AuditDatabase {
         try insertAttempt.bind(5, attempt.reason)
         try insertAttempt.bind(6, attempt.startedMicroseconds)
         try insertAttempt.bind(7, attempt.endedMicroseconds)
+        try insertAttempt.bind(8, attempt.key.map(Int64.init))
+        try insertAttempt.bind(9, attempt.model)
         try insertAttempt.run()
     }
 

@@ -125,7 +125,7 @@ struct RequestJournal {
 
     private static func entry(_ end: AuditSettlement) -> JournalEntry {
         let intent = end.intent
-        let provider = end.attempts.last?.provider ?? intent.provider
+        let provider = end.answeringProvider
         let model = end.model ?? intent.model
         let message =
             "\(intent.method) \(intent.path)"
@@ -147,6 +147,7 @@ struct RequestJournal {
         entry.append("MENSHEN_USAGE_STATE", end.usageState.rawValue)
         entry.append("MENSHEN_TOKENS_IN", ifKnown: end.answer?.usage?.inputTotal.map { String($0) })
         entry.append("MENSHEN_TOKENS_OUT", ifKnown: end.answer?.usage?.outputTotal.map { String($0) })
+        entry.append("MENSHEN_CACHE", ifKnown: end.cache?.outcome.rawValue)
         entry.append("MENSHEN_FINISH_REASON", ifKnown: end.answer?.finishReason)
         return entry
     }

@@ -12,6 +12,7 @@ enum Schema {
         .init("1 requests, attempts, bodies", tables),
         .init("2 request_log", log(usage: "")),
         .init("3 usage", usage),
+        .init("4 routing, cache", routing),
     ])
 
     private static let tables = """
@@ -88,6 +89,16 @@ enum Schema {
         ALTER TABLE requests ADD COLUMN usage_raw TEXT;
         DROP VIEW request_log;
         \(log(usage: "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"))
+        """
+
+    /// Which key was used and which model asked for in a try, and what the cache had to do with a request.
+    private static let routing = """
+        ALTER TABLE attempts ADD COLUMN key_n INTEGER;
+        ALTER TABLE attempts ADD COLUMN model TEXT;
+        ALTER TABLE requests ADD COLUMN cache TEXT;
+        ALTER TABLE requests ADD COLUMN cache_source INTEGER;
+        ALTER TABLE requests ADD COLUMN saved_input INTEGER;
+        ALTER TABLE requests ADD COLUMN saved_output INTEGER;
         """
 
     private static func log(usage: String) -> String {

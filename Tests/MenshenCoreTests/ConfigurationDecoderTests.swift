@@ -218,14 +218,14 @@ import Testing
         #expect(
             decoded.diagnostics.map { "\($0.line): \($0.message)" } == [
                 "1: listen: [auth] enable is false: any local user can spend the key",
-                "13: providers[].model has no effect in this version",
                 "18: http_client.timeout is ignored: a newer name of it is given too",
-                "26: [failover] has no effect in this version", "35: [cache] has no effect in this version",
+                "35: [cache] has no effect in this version",
             ])
         #expect(configuration.upstream.firstByteTimeout == .seconds(240))
         #expect(configuration.upstream.maxIdleConnections == 64)
         #expect(configuration.storage.path == "./data/menshen.db")
         #expect(configuration.providers.first?.weight == 2)
+        #expect(configuration.failover.enable)
         #expect(configuration.logging.logRequestBody)
     }
 

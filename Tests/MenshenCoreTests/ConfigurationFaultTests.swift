@@ -20,7 +20,7 @@ let configurationEnvironment: [String: String] = [
     "HOME": "/home/alice", "KEY": "sk-\(canary)-key", "TOKEN": "tok-\(canary)-1", "BROKEN": "sk-\(canary)\n",
     "EMPTY": "",
     "OPENAI_API_KEY": "sk-\(canary)-openai", "PROXY_TOKEN": "tok-\(canary)-proxy",
-    "LAPTOP_TOKEN": "tok-\(canary)-laptop",
+    "OPENAI_KEY_1": "sk-\(canary)-one", "OPENAI_KEY_2": "sk-\(canary)-two", "LAPTOP_TOKEN": "tok-\(canary)-laptop",
 ]
 
 func decodeConfiguration(_ text: String, file: String = "c.toml") -> DecodedConfiguration {

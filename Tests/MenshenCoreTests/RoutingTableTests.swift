@@ -19,7 +19,8 @@ import Testing
         _ table: RouteTable, _ path: String = "/v1/chat/completions", _ dialect: Dialect = .openai, draw: Double = 0
     ) throws -> String {
         let target = try #require(RequestTarget(path: path, query: nil, providerNames: table.names))
-        return table.providers[try table.choose(target, dialect, draw: draw)].name
+        let fitting = try table.fitting(target, dialect, model: nil)
+        return table.providers[table.order(fitting, available: fitting, draw: draw)[0]].name
     }
 
     private struct Generator: RandomNumberGenerator {

@@ -31,6 +31,8 @@ package struct AnswerObserver: Sendable {
     private var hasFinish = false
 
     package private(set) var ending = Ending.open
+    /// An event came that is neither an error nor one that promises nothing yet.
+    package private(set) var hasContent = false
     package private(set) var model: String?
     package private(set) var finishReason: String?
     package private(set) var responseID: String?
@@ -155,9 +157,14 @@ package struct AnswerObserver: Sendable {
     private mutating func endEvent() {
         if doneMatch == 6 {
             // What an error event said stays said.
-            if ending == .open { ending = .complete }
+            if ending == .open {
+                ending = .complete
+                hasContent = true
+            }
         } else if !scanner.isFailed {
             takeEvent()
+        } else {
+            hasContent = true
         }
         event = Event()
         doneMatch = 0
@@ -201,8 +208,9 @@ package struct AnswerObserver: Sendable {
         }
         if let failure {
             if ending == .open { ending = .failed(failure) }
-        } else if ending == .open, isLast {
-            ending = .complete
+        } else {
+            if !isPreamble { hasContent = true }
+            if ending == .open, isLast { ending = .complete }
         }
     }
 
@@ -226,6 +234,16 @@ package struct AnswerObserver: Sendable {
         case .chat: return event.hasError ? event.errorCode ?? event.errorType ?? "error" : nil
         case .gemini: return event.hasError ? event.errorCode ?? "error" : nil
         case .converse: return nil
+        }
+    }
+
+    /// Providers send these before they know whether they will answer.
+    private var isPreamble: Bool {
+        switch (format.family, event.type) {
+        case (.responses, "response.created"), (.responses, "response.in_progress"), (.responses, "response.queued"),
+            (.messages, "message_start"), (.messages, "ping"):
+            true
+        default: false
         }
     }
 

@@ -81,16 +81,25 @@ package enum EndState: String, Sendable, CaseIterable {
 /// One try at one provider.
 package struct AttemptRecord: Sendable, Equatable {
     package var provider: String
+    /// Which of the provider's keys, from 1; nil if it has but one.
+    package var key: Int?
+    /// What it was asked for, if that was not the caller's model.
+    package var model: String?
     /// The upstream's status; nil if no head came.
     package var status: Int?
-    /// "ok", or why it failed: "connect", "first_byte_timeout", …
+    /// "ok", or why it failed: "connect", "first_byte_timeout", "rate_limited", …
     package var reason: String
     /// Microseconds since the request began.
     package var startedMicroseconds: Int64
     package var endedMicroseconds: Int64
 
-    package init(provider: String, status: Int?, reason: String, startedMicroseconds: Int64, endedMicroseconds: Int64) {
+    package init(
+        provider: String, key: Int? = nil, model: String? = nil, status: Int?, reason: String,
+        startedMicroseconds: Int64, endedMicroseconds: Int64
+    ) {
         self.provider = provider
+        self.key = key
+        self.model = model
         self.status = status
         self.reason = reason
         self.startedMicroseconds = startedMicroseconds
@@ -135,6 +144,8 @@ package final class AnswerRecord: Sendable {
 package struct AuditSettlement: Sendable {
     package var intent: AuditIntent
     package var endState: EndState
+    /// Whose answer it was, if not that of the last try.
+    package var provider: String?
     /// Status the caller saw; nil if none went down.
     package var status: Int?
     /// Code of the problem menshen answered with, or of why the stream broke.
@@ -157,6 +168,8 @@ package struct AuditSettlement: Sendable {
     package var answer: AnswerRecord?
     /// Stored bodies, already cut to the limit and with keys masked; nil unless `[logging]` asks for them.
     package var requestBody: [UInt8]?
+    /// nil when no cache is configured, or it has nothing to do with such requests.
+    package var cache: CacheRecord?
     package var responseBody: [UInt8]?
 
     package init(intent: AuditIntent, endState: EndState, totalMicroseconds: Int64, bytesIn: Int64, bytesOut: Int64) {
@@ -165,5 +178,26 @@ package struct AuditSettlement: Sendable {
         self.totalMicroseconds = totalMicroseconds
         self.bytesIn = bytesIn
         self.bytesOut = bytesOut
+    }
+
+    /// The provider that the row names; the intent names the first that was asked.
+    package var answeringProvider: String? { provider ?? attempts.last?.provider ?? intent.provider }
+}
+
+/// What the cache had to do with a request. A class for the same reason as `AnswerRecord`.
+package final class CacheRecord: Sendable {
+    package enum Outcome: String, Sendable {
+        case hit, miss, bypass
+    }
+
+    package let outcome: Outcome
+    /// The request whose answer it was, and what a provider said that one cost.
+    package let source: RequestID?
+    package let saved: Usage?
+
+    package init(_ outcome: Outcome, source: RequestID? = nil, saved: Usage? = nil) {
+        self.outcome = outcome
+        self.source = source
+        self.saved = saved
     }
 }

@@ -13,6 +13,7 @@ package struct Configuration: Sendable {
     package var authentication = Authentication()
     package var providers: [Provider] = []
     package var upstream = Upstream()
+    package var failover = Failover()
     package var storage = Storage()
     package var logging = Logging()
 
@@ -76,6 +77,23 @@ package struct Configuration: Sendable {
         package var totalTimeout: Duration?
         /// Idle upstream connections kept for reuse.
         package var maxIdleConnections = 256
+    }
+
+    /// `[failover]`: what happens when a provider fails before anything of its answer went down.
+    package struct Failover: Sendable, Equatable {
+        /// Another provider that fits is asked; off, only other keys of the same one are.
+        package var enable = true
+        /// For all tries together. The SDKs give up after 600 s themselves.
+        package var deadline: Duration = .seconds(600)
+        /// How long the head of a stream is held while it may still turn out to be an error. Responses and Messages
+        /// begin with events that promise nothing; longer than this, a caller would miss them.
+        package var hold: Duration = .seconds(3)
+        /// Larger request bodies are not kept for a second try. An agent's context has 400 KB.
+        package var maxBodyBytes = 2 << 20
+        /// Failures in a row after which a provider is left alone; 0: never. One bad request rarely fails so often.
+        package var breakerFailures = 5
+        /// Longest pause of a provider that goes on failing; it begins with 1 s and doubles.
+        package var breakerPause: Duration = .seconds(30)
     }
 
     /// `[storage]` and `[storage.sqlite]`.

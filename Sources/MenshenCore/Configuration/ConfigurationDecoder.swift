@@ -59,6 +59,8 @@ package enum ConfigurationDecoder {
             hasToken: !configuration.authentication.tokens.isEmpty || auth.has("token") || auth.has("tokens"))
         configuration.providers = providers(top)
         configuration.upstream = upstream(top.section("upstream"), older: top.section("http_client"))
+        configuration.failover = failover(top.section("failover"))
+        warnOfSmallCaps(top, configuration)
         configuration.storage = storage(top.section("storage"))
         configuration.logging = logging(top.section("logging"))
         warnOfInert(top)
@@ -102,9 +104,21 @@ package enum ConfigurationDecoder {
         return addresses
     }
 
+    /// Workers share nothing, so each has its part of a provider's places.
+    private static func warnOfSmallCaps(_ top: ConfigurationSection, _ configuration: Configuration) {
+        let workers = configuration.server.workers
+        for section in top.sections("providers") {
+            guard let limit = section.integer("max_concurrent"), limit < workers else { continue }
+            top.reading.error(
+                at: section.valueSpan("max_concurrent"),
+                "providers[].max_concurrent is less than server.workers, which share it",
+                hint: "give it at least \(workers), or fewer workers")
+        }
+    }
+
     /// One remark for each thing asked for that this version does not do; turning it off is no reason for one.
     private static func warnOfInert(_ top: ConfigurationSection) {
-        for name in ["failover", "cache"] {
+        for name in ["cache"] {
             let section = top.section(name)
             let isEnabled = section.boolean("enable")
             if name == "cache" {

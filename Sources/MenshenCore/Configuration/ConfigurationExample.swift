@@ -44,6 +44,7 @@ package enum ConfigurationExample {
     private static let furtherProviders: [(baseURL: String, keys: [String])] = [
         ("https://api.anthropic.com", ["api_key_file"]),
         ("https://generativelanguage.googleapis.com", ["api_key_credential"]),
+        ("https://llm.example/v1", ["api_keys"]),
         (
             "https://example.openai.azure.com",
             ["api_key_command", "api_key_command_timeout", "api_key_command_ttl"]

@@ -6,7 +6,7 @@ extension ConfigurationKey {
 
     /// In the order of the example and of the reference.
     package static let all: [ConfigurationKey] =
-        general + server + authentication + providers + upstream + storage + logging + inert
+        general + server + authentication + providers + upstream + failover + storage + logging + inert
 
     private static let general = [
         ConfigurationKey(
@@ -82,6 +82,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "providers[].api_key", .text, sample: "\"${OPENAI_API_KEY}\"", "The key, from an environment variable."),
         ConfigurationKey(
+            "providers[].api_keys", .texts, sample: #"["${OPENAI_KEY_1}", "${OPENAI_KEY_2}"]"#,
+            "Several keys; when the provider limits one (429), the next is used."),
+        ConfigurationKey(
             "providers[].api_key_file", .text, sample: "\"~/.config/menshen/anthropic.key\"",
             "File that holds the key: your own, mode 0600; read again when it changes."),
         ConfigurationKey(
@@ -110,8 +113,25 @@ extension ConfigurationKey {
             "providers[].headers", .textTable, sample: #"{ "x-team" = "research" }"#,
             "Headers added to each request, in place of a caller's of the same name."),
         ConfigurationKey(
+            "providers[].models", .texts, sample: #"["gpt-*", "o3"]"#,
+            "Models it gets requests for, `*` for any characters; without it all."),
+        ConfigurationKey(
+            "providers[].model", .text, sample: "\"gpt-4.1\"", "Model to ask for in place of the caller's."),
+        ConfigurationKey(
+            "providers[].aliases", .textTable, sample: #"{ fast = "gpt-4.1-mini" }"#,
+            "Names that callers may give as the model, and what each stands for at this provider."),
+        ConfigurationKey(
             "providers[].weight", .integer(0...1_000_000), default: "\(Provider.defaults.weight)",
             "Share of the requests among the providers that fit; 0 takes the provider out."),
+        ConfigurationKey(
+            "providers[].max_concurrent", .integer(1...65_536), sample: "4",
+            "Requests it gets at a time; without it any number."),
+        ConfigurationKey(
+            "providers[].max_queued", .integer(0...65_536), default: "\(Provider.defaults.maxQueued)",
+            "Requests that may wait for one of those places; more are answered 429."),
+        ConfigurationKey(
+            "providers[].queue_timeout", .duration(orOff: false),
+            default: TOMLText.duration(Provider.defaults.queueTimeout), "How long a request waits for a place."),
         ConfigurationKey(
             "providers[].proxy", .text, sample: "\"socks5h://127.0.0.1:1080\"",
             "Proxy to reach the provider through; the environment's proxy variables never apply."),
@@ -127,9 +147,6 @@ extension ConfigurationKey {
         ConfigurationKey(
             "providers[].strip_added_usage", .boolean, default: "\(Provider.defaults.stripAddedUsage)",
             "Take the usage chunk that this adds out of the answer again."),
-        ConfigurationKey(
-            "providers[].model", .text, sample: "\"gpt-4.1\"", standing: .inert,
-            "Model to ask for in place of the caller's; has no effect in this version."),
     ]
 
     private static let upstream = [
@@ -161,6 +178,29 @@ extension ConfigurationKey {
             "ai-menshen's older name of `upstream.timeout`; sets `upstream.first_byte_timeout`."),
     ]
 
+    private static let failover = [
+        ConfigurationKey(
+            "failover.enable", .boolean, default: "\(defaults.failover.enable)",
+            "Ask another provider that fits when one fails before its answer has begun."),
+        ConfigurationKey(
+            "failover.deadline", .duration(orOff: false), default: TOMLText.duration(defaults.failover.deadline),
+            "Limit of all tries together, until an answer begins."),
+        ConfigurationKey(
+            "failover.hold", .duration(orOff: true), default: TOMLText.duration(defaults.failover.hold),
+            "How long the beginning of a stream is held, where others could answer, until it shows that it is no error."
+        ),
+        ConfigurationKey(
+            "failover.max_body_bytes", .size(0...1 << 30), default: TOMLText.size(defaults.failover.maxBodyBytes),
+            "Largest request body that is kept for a second try."),
+        ConfigurationKey(
+            "failover.breaker_failures", .integer(0...1000), default: "\(defaults.failover.breakerFailures)",
+            "Failures in a row after which a provider is left alone for a while; 0 never does."),
+        ConfigurationKey(
+            "failover.breaker_pause", .duration(orOff: false),
+            default: TOMLText.duration(defaults.failover.breakerPause),
+            "Longest pause of a provider that goes on failing; the first is 1 s."),
+    ]
+
     private static let storage = [
         ConfigurationKey(
             "storage.retention_days", .integer(0...36_500), default: "\(defaults.storage.retentionDays ?? 0)",
@@ -183,9 +223,6 @@ extension ConfigurationKey {
     ]
 
     private static let inert = [
-        ConfigurationKey(
-            "failover.enable", .boolean, sample: "false", standing: .inert,
-            "Try another provider when one fails; has no effect in this version."),
         ConfigurationKey(
             "cache.enable", .boolean, sample: "false", standing: .inert,
             "Answer repeated requests from a cache; has no effect in this version."),

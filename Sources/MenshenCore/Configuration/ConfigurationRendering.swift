@@ -20,6 +20,14 @@ package enum ConfigurationRendering {
         output.set("gap_timeout", TOMLText.duration(upstream.gapTimeout))
         output.set("total_timeout", TOMLText.duration(upstream.totalTimeout))
         output.set("max_idle_connections", "\(upstream.maxIdleConnections)")
+        let failover = configuration.failover
+        output.begin("[failover]")
+        output.set("enable", "\(failover.enable)")
+        output.set("deadline", TOMLText.duration(failover.deadline))
+        output.set("hold", failover.hold > .zero ? TOMLText.duration(failover.hold) : TOMLText.duration(nil))
+        output.set("max_body_bytes", TOMLText.size(failover.maxBodyBytes))
+        output.set("breaker_failures", "\(failover.breakerFailures)")
+        output.set("breaker_pause", TOMLText.duration(failover.breakerPause))
         output.begin("[storage]")
         output.set("retention_days", "\(configuration.storage.retentionDays ?? 0)")
         if let path = configuration.storage.path {
@@ -75,6 +83,7 @@ package enum ConfigurationRendering {
         switch provider.key {
         case .none: break
         case .inline: output.set("api_key", hidden)
+        case .pool(let keys): output.set("api_keys", "[" + keys.map { _ in hidden }.joined(separator: ", ") + "]")
         case .file(let path): output.set("api_key_file", TOMLText.quoted(path))
         case .credential(let name): output.set("api_key_credential", TOMLText.quoted(name))
         case .command(let argv, let timeout, let lifetime):
@@ -90,6 +99,18 @@ package enum ConfigurationRendering {
         if !provider.headers.isEmpty {
             let headers = provider.headers.map { "\(TOMLText.quoted($0.name)) = \(hidden)" }
             output.set("headers", "{ " + headers.joined(separator: ", ") + " }")
+        }
+        if !provider.models.isEmpty { output.set("models", TOMLText.list(provider.models.map(\.description))) }
+        if let model = provider.model { output.set("model", TOMLText.quoted(model)) }
+        if !provider.aliases.isEmpty {
+            let aliases = provider.aliases.sorted { $0.key < $1.key }
+                .map { "\(TOMLText.quoted($0.key)) = \(TOMLText.quoted($0.value))" }
+            output.set("aliases", "{ " + aliases.joined(separator: ", ") + " }")
+        }
+        if let limit = provider.maxConcurrent {
+            output.set("max_concurrent", "\(limit)")
+            output.set("max_queued", "\(provider.maxQueued)")
+            output.set("queue_timeout", TOMLText.duration(provider.queueTimeout))
         }
         output.set("weight", "\(provider.weight)")
         if provider.proxy != nil { output.set("proxy", hidden) }

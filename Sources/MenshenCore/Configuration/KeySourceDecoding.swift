@@ -7,7 +7,7 @@ extension ConfigurationDecoder {
     /// `.none` where no key is given, and where what is given was refused.
     static func keySource(_ section: ConfigurationSection) -> KeySource {
         let reading = section.reading
-        let given = ["api_key", "api_key_file", "api_key_credential", "api_key_command"].filter(section.has)
+        let given = ["api_key", "api_keys", "api_key_file", "api_key_credential", "api_key_command"].filter(section.has)
         let inOrder = given.sorted {
             section.keySpan($0) ?? .init(line: 0, column: 0) < section.keySpan($1) ?? .init(line: 0, column: 0)
         }
@@ -18,7 +18,8 @@ extension ConfigurationDecoder {
                 hint: "remove one of the two")
         }
         // Each is read even if there are several, so that all faults show.
-        let inline = section.text("api_key").flatMap { inlineKey($0, reading) }
+        let inline = section.text("api_key").flatMap { inlineKey($0, "api_key", reading) }
+        let pool = pool(section)
         let file = section.text("api_key_file").flatMap {
             isKeyItself($0, "providers[].api_key_file", reading)
                 ? nil : FilePath.resolve($0, "providers[].api_key_file", reading)
@@ -28,6 +29,7 @@ extension ConfigurationDecoder {
         }
         let command = command(section)
         if let inline { return .inline(inline) }
+        if let pool { return .pool(pool) }
         if let file { return .file(path: file) }
         if let credential { return .credential(name: credential) }
         return command ?? .none
@@ -46,24 +48,35 @@ extension ConfigurationDecoder {
         return true
     }
 
-    private static func inlineKey(_ key: ExpandedText, _ reading: ConfigurationReading) -> Secret? {
+    private static func pool(_ section: ConfigurationSection) -> [Secret]? {
+        guard let texts = section.texts("api_keys") else { return nil }
+        if texts.isEmpty {
+            section.reading.error(
+                at: section.valueSpan("api_keys"), "providers[].api_keys holds no key",
+                hint: "write api_keys = [\"${KEY_1}\", \"${KEY_2}\"]")
+        }
+        let keys = texts.compactMap { inlineKey($0, "api_keys", section.reading) }
+        return keys.isEmpty ? nil : keys
+    }
+
+    private static func inlineKey(_ key: ExpandedText, _ name: String, _ reading: ConfigurationReading) -> Secret? {
         if key.text.isEmpty {
             reading.warning(
-                at: key.span, "providers[].api_key is empty: requests go out without a key",
+                at: key.span, "providers[].\(name) is empty: requests go out without a key",
                 hint: "remove it if the provider wants none")
             return nil
         }
         guard key.isVisibleASCII else {
             reading.error(
-                at: key.span, "providers[].api_key holds a space, a line break or a character outside ASCII",
+                at: key.span, "providers[].\(name) holds a space, a line break or a character outside ASCII",
                 hint: key.isExpanded ? "look for a line break at the end of the variable's value" : nil)
             return nil
         }
         if key.looksLikeVariable {
-            warnOfDollar(key, "providers[].api_key", reading)
+            warnOfDollar(key, "providers[].\(name)", reading)
         } else if !key.isExpanded {
             reading.warning(
-                at: key.span, "providers[].api_key stands in the configuration in plain text",
+                at: key.span, "providers[].\(name) stands in the configuration in plain text",
                 hint: "put it into a file of its own (mode 0600) and name that with api_key_file, or write ${NAME}")
         }
         return Secret(key.text)

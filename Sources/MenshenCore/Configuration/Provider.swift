@@ -12,8 +12,20 @@ package struct Provider: Sendable {
     package var signing: SigV4?
     /// Added to each request, in place of a caller's header of the same name.
     package var headers: [(name: String, value: Secret)] = []
+    /// Models it gets requests for; empty: all.
+    package var models: [ModelPattern] = []
+    /// Asked for in place of the caller's model.
+    package var model: String?
+    /// Names that callers may use, and the models they stand for here. Only providers that have a name get it.
+    package var aliases: [String: String] = [:]
     /// Share of requests among the providers that fit; 0 takes the provider out.
     package var weight = 1
+    /// Requests it gets at a time; nil: any number. Local servers answer one or few at a time, and are slower with more.
+    package var maxConcurrent: Int?
+    /// Requests that wait for one of those places: eight each for eight programs.
+    package var maxQueued = 64
+    /// How long one waits. SDKs give up after 600 s, people before.
+    package var queueTimeout: Duration = .seconds(60)
     /// Proxy URL for libcurl (http://, https://, socks5://, socks5h://); nil goes direct. The environment's proxy variables never apply.
     package var proxy: Secret?
     /// PEM bundle to verify the provider with, in place of the system's.
@@ -44,10 +56,26 @@ package enum KeySource: Sendable {
     case none
     /// `api_key`, after `${NAME}` has been filled in.
     case inline(Secret)
+    /// `api_keys`: a request takes the first that is not limited.
+    case pool([Secret])
     /// `api_key_file`: 0600, own, re-read when it changes.
     case file(path: String)
     /// `api_key_credential`: a name under $CREDENTIALS_DIRECTORY.
     case credential(name: String)
     /// `api_key_command`: argv; its standard output, without the last newline, is the key.
     case command(argv: [String], timeout: Duration, lifetime: Duration)
+}
+
+extension KeySource {
+    /// Keys to choose from; a provider without a key counts as one.
+    package var count: Int { if case .pool(let keys) = self { keys.count } else { 1 } }
+
+    /// Those that the configuration holds.
+    package var inlineKeys: [Secret] {
+        switch self {
+        case .inline(let key): [key]
+        case .pool(let keys): keys
+        case .none, .file, .credential, .command: []
+        }
+    }
 }

@@ -48,10 +48,29 @@ extension ConfigurationDecoder {
         let http2 = section.boolean("http2")
         let includeUsage = section.boolean("include_usage")
         let stripAddedUsage = section.boolean("strip_added_usage")
-        if let model = section.text("model"), !model.text.isEmpty {
-            reading.warning(at: section.keySpan("model"), "providers[].model has no effect in this version")
+        let models = section.texts("models")
+        if let models, models.isEmpty {
+            reading.error(
+                at: section.valueSpan("models"), "providers[].models is empty, so the provider would get no request",
+                hint: "remove it if the provider has every model, or write models = [\"gpt-*\"]")
         }
+        let model = section.text("model")
+        let aliases = section.textTable("aliases") ?? []
+        for alias in aliases where alias.value.text.isEmpty || alias.name.isEmpty {
+            reading.error(
+                at: alias.value.span, "providers[].aliases: a name and a model are needed",
+                hint: "write aliases = { fast = \"gpt-4.1-mini\" }")
+        }
+        let maxConcurrent = section.integer("max_concurrent")
+        let maxQueued = section.integer("max_queued")
+        let queueTimeout = section.duration("queue_timeout")
         provider?.signing = signing
+        provider?.models = (models ?? []).map { ModelPattern($0.text) }
+        if let model, !model.text.isEmpty { provider?.model = model.text }
+        provider?.aliases = Dictionary(aliases.map { ($0.name, $0.value.text) }) { $1 }
+        provider?.maxConcurrent = maxConcurrent
+        if let maxQueued { provider?.maxQueued = maxQueued }
+        if let queueTimeout { provider?.queueTimeout = queueTimeout }
         provider?.headers = headers
         provider?.proxy = proxy
         provider?.caFile = caFile

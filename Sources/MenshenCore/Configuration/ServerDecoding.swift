@@ -59,6 +59,17 @@ extension ConfigurationDecoder {
         return upstream
     }
 
+    static func failover(_ section: ConfigurationSection) -> Configuration.Failover {
+        var failover = Configuration.Failover()
+        set(&failover.enable, section.boolean("enable"))
+        set(&failover.deadline, section.duration("deadline"))
+        set(&failover.hold, section.duration("hold"))
+        set(&failover.maxBodyBytes, section.size("max_body_bytes"))
+        set(&failover.breakerFailures, section.integer("breaker_failures"))
+        set(&failover.breakerPause, section.duration("breaker_pause"))
+        return failover
+    }
+
     /// Warns of an older name whose newer one is given too.
     private static func alias(_ name: String, in section: ConfigurationSection, of newer: String, isSet: Bool) {
         guard isSet, let span = section.keySpan(name) else { return }

@@ -21,7 +21,12 @@ extension ConfigurationDecoder {
             reading.error(
                 at: section.keySpan("aws_access_key_id"), "providers[].aws_access_key_id is for kind \"bedrock\" only")
         }
-        let sources = ["api_key", "api_key_file", "api_key_credential", "api_key_command"]
+        if let span = section.keySpan("api_keys") {
+            reading.error(
+                at: span, "providers[].api_keys cannot sign: each secret access key has an id of its own",
+                hint: "write one [[providers]] for each")
+        }
+        let sources = ["api_key", "api_keys", "api_key_file", "api_key_credential", "api_key_command"]
         if !sources.contains(where: section.has) {
             reading.error(
                 at: section.keySpan("aws_access_key_id"),

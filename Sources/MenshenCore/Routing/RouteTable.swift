@@ -1,33 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// All providers, and which of them a request goes to.
+/// All providers, and which of them a request may go to.
 package struct RouteTable: Sendable {
     package let providers: [Provider]
     package let names: Set<String>
+    /// Only then does the choice have to wait for the request's model.
+    private let dependsOnModel: Bool
+    /// Whether any provider may be asked for another model than the caller's.
+    package let replacesModels: Bool
+
+    /// Whether a provider may get a request, or why not.
+    package enum Fit: Sendable, Equatable {
+        case fits
+        /// Asked for by `/NAME/…`, as no other is.
+        case named
+        case otherNamed
+        case switchedOff
+        /// It has another dialect, and somebody has this one.
+        case otherDialect
+        /// Its `models` do not have the request's.
+        case otherModel
+        /// The model is an alias that others have.
+        case noAlias
+    }
 
     package init(providers: [Provider]) {
         self.providers = providers
         names = Set(providers.map(\.name))
+        replacesModels = providers.contains { $0.model != nil || !$0.aliases.isEmpty }
+        dependsOnModel = providers.contains { !$0.models.isEmpty || !$0.aliases.isEmpty }
     }
 
-    /// Index of the provider for a request. Named ones win; else those of the dialect's kind, else all. Among several the
-    /// choice is weighted: `draw` is uniform in 0..<1.
-    package func choose(_ target: RequestTarget, _ dialect: Dialect, draw: Double) throws(Problem) -> Int {
-        if let name = target.providerName, let index = providers.firstIndex(where: { $0.name == name }) {
-            if providers[index].weight > 0 { return index }
+    /// One verdict a provider. nil for `model`: the request names none, or it is not known yet; it then fits every list.
+    package func judge(_ target: RequestTarget, _ dialect: Dialect, model: String?) -> [Fit] {
+        if let name = target.providerName {
+            return providers.map { $0.name != name ? .otherNamed : $0.weight > 0 ? .named : .switchedOff }
+        }
+        let hasNative = providers.contains { $0.weight > 0 && $0.speaks(dialect) }
+        let isAlias =
+            model.map { model in
+                providers.contains {
+                    $0.weight > 0 && (!hasNative || $0.speaks(dialect)) && $0.aliases[model] != nil
+                }
+            } ?? false
+        return providers.map { provider in
+            if provider.weight == 0 { return .switchedOff }
+            if hasNative, !provider.speaks(dialect) { return .otherDialect }
+            guard let model else { return .fits }
+            if isAlias { return provider.aliases[model] != nil ? .fits : .noAlias }
+            return provider.offers(model) ? .fits : .otherModel
+        }
+    }
+
+    /// Indices of the providers that may get the request, in configuration order.
+    package func fitting(_ target: RequestTarget, _ dialect: Dialect, model: String?) throws(Problem) -> [Int] {
+        if providers.count == 1, !dependsOnModel, target.providerName == nil, providers[0].weight > 0 { return [0] }
+        let fits = judge(target, dialect, model: model)
+        let indices = fits.indices.filter { fits[$0] == .fits || fits[$0] == .named }
+        if !indices.isEmpty { return indices }
+        if let name = target.providerName, names.contains(name) {
             throw Problem(.noProvider, status: 503, "Provider '\(name)' is switched off (weight = 0).")
         }
-        let enabled = providers.indices.filter { providers[$0].weight > 0 }
-        let native = enabled.filter { providers[$0].kind.rawValue == dialect.rawValue }
-        let fitting = native.isEmpty ? enabled : native
-        let total = fitting.reduce(0) { $0 + providers[$1].weight }
-        var rest = Int(draw * Double(total))
-        for index in fitting {
-            rest -= providers[index].weight
-            if rest < 0 { return index }
+        if let model, fits.contains(.otherModel) {
+            throw Problem(
+                .modelNotRouted, status: 404,
+                "No provider is configured for the model '\(model)'. See providers[].models, and 'menshen route --explain'."
+            )
         }
         throw Problem(
             .noProvider, status: 503, "No provider is configured for this request. See 'menshen config check'.")
+    }
+
+    /// The order in which providers are tried: the first drawn by weight among `available`, then the others in
+    /// configuration order. `draw` is uniform in 0..<1.
+    package func order(_ fitting: [Int], available: [Int], draw: Double) -> [Int] {
+        if fitting.count == 1 { return fitting }
+        let pool = available.isEmpty ? fitting : available
+        let total = pool.reduce(0) { $0 + providers[$1].weight }
+        var rest = Int(draw * Double(total))
+        let first =
+            pool.first { index in
+                rest -= providers[index].weight
+                return rest < 0
+            } ?? pool[pool.count - 1]
+        return [first] + fitting.filter { $0 != first }
+    }
+}
+
+extension Provider {
+    func speaks(_ dialect: Dialect) -> Bool { kind.rawValue == dialect.rawValue }
+
+    /// Without a list it is taken to have every model.
+    func offers(_ model: String) -> Bool { models.isEmpty || models.contains { $0.matches(model) } }
+
+    /// What is asked of it in place of `model`; nil if that stays.
+    package func replacement(for model: String?) -> String? {
+        let wanted = self.model ?? model.flatMap { aliases[$0] }
+        return wanted == model ? nil : wanted
     }
 }

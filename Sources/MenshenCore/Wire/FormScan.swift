@@ -33,6 +33,11 @@ package struct FormScan: Sendable {
     private var field: Field?
     private var value: [UInt8] = []
     package private(set) var facts = RequestFacts()
+    /// Bytes fed before this piece, and where the present part's value begins.
+    private var offset = 0
+    private var valueStart = 0
+    /// Where the model's name stands.
+    private var modelRange: Range<Int>?
 
     /// nil for a content type that is no form's, or has no boundary.
     package init?(contentType: String) {
@@ -54,10 +59,17 @@ package struct FormScan: Sendable {
             case .headers:
                 takeHeader(bytes[index])
                 index &+= 1
-            case .done: return
+                if place == .value { valueStart = offset &+ index }
+            case .done:
+                offset &+= bytes.count
+                return
             }
         }
+        offset &+= bytes.count
     }
+
+    /// Where what was fed of the form names the model.
+    package var modelPlaces: ModelPlaces { ModelPlaces(ranges: modelRange.map { [$0] } ?? [], form: .plain) }
 
     private mutating func passValue(_ bytes: Span<UInt8>, _ index: inout Int) {
         while index < bytes.count {
@@ -65,7 +77,7 @@ package struct FormScan: Sendable {
             if byte == delimiter[matched] {
                 index &+= 1
                 matched &+= 1
-                if matched == delimiter.count { return boundaryEnded() }
+                if matched == delimiter.count { return boundaryEnded(at: offset &+ index &- delimiter.count) }
             } else if matched > 0 {
                 // It was none; this byte may begin the next.
                 for place in 0..<matched { keep(delimiter[place]) }
@@ -85,10 +97,12 @@ package struct FormScan: Sendable {
         if value.count < Self.valueLimit { value.append(byte) } else { field = nil }
     }
 
-    private mutating func boundaryEnded() {
+    private mutating func boundaryEnded(at end: Int) {
         if let field, let text = String(validating: value, as: UTF8.self) {
             switch field {
-            case .model: facts.model = text
+            case .model:
+                facts.model = text
+                modelRange = valueStart..<end
             case .stream: facts.isStream = text == "true" || text == "1" ? true : text == "false" ? false : nil
             case .user: facts.endUser = text
             case .serviceTier: facts.serviceTier = text

@@ -15,6 +15,11 @@ package struct Problem: Error, Sendable, Equatable {
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
         case noProvider = "no_provider"
+        case modelNotRouted = "model_not_routed"
+        /// Every provider that fits has asked to be left alone, or goes on failing.
+        case providerPaused = "provider_paused"
+        /// Too many requests are at the provider, or wait for it.
+        case concurrencyLimited = "concurrency_limited"
         case keyUnavailable = "key_unavailable"
         case upstreamUnreachable = "upstream_unreachable"
         case upstreamBroken = "upstream_broken"
@@ -31,12 +36,17 @@ package struct Problem: Error, Sendable, Equatable {
     package let message: String
     /// Whether the SDK's own retry could help; said in `x-should-retry`.
     package let isRetryable: Bool
+    /// Said in `Retry-After`, in whole seconds.
+    package let retryAfter: UInt64?
 
-    package init(_ code: Code, status: Int, _ message: String, isRetryable: Bool = false) {
+    package init(
+        _ code: Code, status: Int, _ message: String, isRetryable: Bool = false, retryAfter: UInt64? = nil
+    ) {
         self.code = code
         self.status = status
         self.message = message
         self.isRetryable = isRetryable
+        self.retryAfter = retryAfter ?? (status == 503 && isRetryable ? 1 : nil)
     }
 }
 

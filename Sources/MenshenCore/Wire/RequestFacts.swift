@@ -63,6 +63,8 @@ package struct RequestScan: Sendable {
 
     private var scanner = JSONScanner(Self.paths)
     package private(set) var facts = RequestFacts()
+    /// Every one: providers differ in which of several counts.
+    private var modelRanges: [Range<Int>] = []
     /// The last ones.
     private var streamOptions: JSONFinding?
     private var includeUsage: JSONFinding?
@@ -72,6 +74,7 @@ package struct RequestScan: Sendable {
     package mutating func reset() {
         scanner.reset()
         facts = RequestFacts()
+        modelRanges.removeAll(keepingCapacity: true)
         streamOptions = nil
         includeUsage = nil
     }
@@ -85,7 +88,9 @@ package struct RequestScan: Sendable {
 
     private mutating func take(_ finding: JSONFinding) {
         switch Path(rawValue: finding.path) {
-        case .model: facts.model = finding.string
+        case .model:
+            facts.model = finding.string
+            modelRanges.append(finding.range)
         case .stream: facts.isStream = finding.boolean
         case .user: facts.endUser = finding.string
         case .userID: facts.endUser = facts.endUser ?? finding.string
@@ -97,6 +102,15 @@ package struct RequestScan: Sendable {
             if let inner = includeUsage, inner.range.lowerBound < finding.range.lowerBound { includeUsage = nil }
         case nil: break
         }
+    }
+
+    /// Where the body that was fed names the model, or could.
+    package var modelPlaces: ModelPlaces {
+        if !modelRanges.isEmpty { return ModelPlaces(ranges: modelRanges, form: .json) }
+        guard scanner.isComplete, let end = scanner.rootEnd, scanner.rootStart != nil else {
+            return ModelPlaces(ranges: [], form: .json)
+        }
+        return ModelPlaces(ranges: [end..<end], form: .newMember(isFirst: scanner.rootIsEmpty))
     }
 
     /// The caller asked for the usage chunk itself.
@@ -130,15 +144,55 @@ package struct RequestScan: Sendable {
     }
 }
 
+/// Where a body names its model, so that it can be made to name another.
+package struct ModelPlaces: Sendable, Equatable {
+    enum Form: Sendable, Equatable {
+        case json
+        /// The object has no such member yet.
+        case newMember(isFirst: Bool)
+        /// The text as it is, in a form's field.
+        case plain
+    }
+
+    let ranges: [Range<Int>]
+    let form: Form
+
+    /// Empty: there is no place for it.
+    package func splices(_ model: String) -> [Splice] {
+        var text: [UInt8] = []
+        switch form {
+        case .json: text.append(json: model)
+        case .newMember(let isFirst):
+            text.append(contentsOf: (isFirst ? "\"model\":" : ",\"model\":").utf8)
+            text.append(json: model)
+        case .plain: text = Array(model.utf8)
+        }
+        return ranges.map { Splice($0, text) }
+    }
+}
+
 /// One change of a body: the bytes of a range are replaced, everything else stays as it came.
 package struct Splice: Sendable, Equatable {
     package let range: Range<Int>
     package let replacement: [UInt8]
 
-    init(_ range: Range<Int>, _ text: String) {
+    init(_ range: Range<Int>, _ text: String) { self.init(range, Array(text.utf8)) }
+
+    init(_ range: Range<Int>, _ bytes: [UInt8]) {
         self.range = range
-        replacement = Array(text.utf8)
+        replacement = bytes
     }
 
     package func apply(to body: inout [UInt8]) { body.replaceSubrange(range, with: replacement) }
+
+    /// Bytes that the body is longer by.
+    package var growth: Int { replacement.count - range.count }
+
+    /// Changes of one body, none within another: from its end, so that the earlier ones stay in place. Of two at one
+    /// place the first comes first.
+    package static func apply(_ splices: [Splice], to body: inout [UInt8]) {
+        for (_, splice) in splices.enumerated().sorted(by: {
+            ($0.element.range.lowerBound, $0.offset) > ($1.element.range.lowerBound, $1.offset)
+        }) { splice.apply(to: &body) }
+    }
 }

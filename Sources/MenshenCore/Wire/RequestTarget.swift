@@ -88,6 +88,32 @@ package struct RequestTarget: Sendable, Equatable {
         }
     }
 
+    /// The same target for another model, where the API has it in the path; nil where it has not.
+    package func asking(for model: String, _ dialect: Dialect) -> RequestTarget? {
+        let name = String(decoding: PercentEncoding.escape(model.utf8, keepingSlashes: false), as: UTF8.self)
+        var segments = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        switch dialect {
+        case .gemini:
+            guard let last = segments.last, let colon = last.lastIndex(of: ":") else { return nil }
+            segments[segments.count - 1] = name + last[colon...]
+        case .azure:
+            guard segments.count > 3, segments[1] == "openai", segments[2] == "deployments" else { return nil }
+            segments[3] = name
+        case .bedrock:
+            guard segments.count > 3, segments[1] == "model" else { return nil }
+            segments[2] = name
+        case .openai, .anthropic: return nil
+        }
+        return RequestTarget(self, path: segments.joined(separator: "/"))
+    }
+
+    private init(_ other: RequestTarget, path: String) {
+        providerName = other.providerName
+        self.path = path
+        query = other.query
+        queryKey = other.queryKey
+    }
+
     /// The target to send: the provider's base path joined with the caller's path, whatever base URL a person gave to
     /// either side: with, without or with a doubled version segment.
     package func upstream(base: String, kind: Provider.Kind) -> String {

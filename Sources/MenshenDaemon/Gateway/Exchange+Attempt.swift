@@ -8,70 +8,124 @@ internal import MenshenStore
 internal import MenshenUpstream
 
 extension Exchange {
-    /// Dials the provider: key, record of intent, rewritten request. The answer is held until the record is safe.
+    /// The request is understood as far as it has to be: plans, and dials the first provider.
     func attempt() throws(Problem) {
-        guard let index = providerIndex, let resolved, isReadyToDial else { return }
-        let provider = runtime.snapshot.routes.providers[index]
+        guard let resolved, isReadyToDial else { return }
+        understandBody()
+        facts.mask(runtime.keys.known(runtime.snapshot.routes.providers))
+        try makePlan(resolved)
+    }
+
+    /// Dials for the present try: key, record of intent, rewritten request. The answer is held until the record is safe.
+    func dialTry() throws(Problem) {
+        guard let tried, let resolved else { return }
+        let provider = runtime.snapshot.routes.providers[tried.provider]
         // The signature is over the body's hash, and stands before it.
         if provider.signing != nil, !isBodyComplete { throw Self.unsignableProblem(provider.name) }
         let secret: Secret?
-        switch runtime.keys.key(index, provider.key, now: worker.now) {
+        let lookup =
+            tried.rereads
+            ? runtime.keys.keyAnew(
+                tried.provider, provider.key, place: tried.key, refused: usedKey, now: worker.now)
+            : runtime.keys.key(tried.provider, provider.key, place: tried.key, now: worker.now)
+        switch lookup {
         case .ready(let key): secret = key
         case .pending:
             // A reload came in between: the answer of the old configuration's command is heard by nobody.
             guard runtime === worker.runtime else { throw Self.keySourceChangedProblem }
             isAwaitingKey = true
-            worker.awaitKey(self, of: index)
+            worker.awaitKey(self, of: tried.provider)
             return
         case .failed(let reason):
             worker.events.keyUnavailable(provider.name, reason)
-            throw Problem(.keyUnavailable, status: 503, "Provider '\(provider.name)' has no key. \(reason)")
+            attemptStartedAt = Clock.monotonic()
+            finishAttempt(nil, status: nil, reason: AttemptOutcome.noKey.reason)
+            return goOn(
+                after: .noKey,
+                Problem(.keyUnavailable, status: 503, "Provider '\(provider.name)' has no key. \(reason)"))
         }
-        understandBody(provider)
-        facts.mask(runtime.keys.known(runtime.snapshot.routes.providers))
-        recordIntent(provider.name)
+        // Its source has no other key than the one that was refused.
+        if tried.rereads, secret?.digest == usedKey?.digest {
+            return goOn(after: .answered(status: 401), Self.refusedKeyProblem)
+        }
+        usedKey = secret
+        if intent == nil { recordIntent(provider.name) }
+        runtime.states[tried.provider].health.enter(tried.key)
+        isTryOpen = true
         do {
-            try dial(index, provider, secret, resolved)
+            try dial(tried.provider, provider, secret, resolved)
+            if let plan, plan.order.count > 1 { wait(.answer, until: plan.deadline) }
+        } catch let problem as Problem {
+            throw problem
         } catch {
-            let failure = UpstreamFailure(.unavailable, "\(error)")
-            finishAttempt(failure, status: nil)
-            fail(failure)
+            tryFailed(UpstreamFailure(.unavailable, "\(error)"))
         }
     }
 
-    /// Reads the body's facts, and has a chat stream report its usage. A body that is streamed goes on being read as it
-    /// passes, and stays as it is: its length is announced before its end is known.
-    private func understandBody(_ provider: Provider) {
+    /// Nothing of an answer went down, and none is to be had any more.
+    func tryFailed(_ failure: UpstreamFailure) {
+        tryEnded(.failed, failure, status: nil)
+        goOn(after: .failed, Self.problem(failure, provider: providerName))
+    }
+
+    /// Reads the body's facts. A body that is streamed goes on being read as it passes.
+    private func understandBody() {
         guard !body.isEmpty else { return }
         guard isJSON else { return understandForm() }
         guard isBodyComplete else {
             var scan = RequestScan()
             body.withUnsafeBufferPointer { scan.feed($0.span) }
             facts.add(scan.facts)
+            modelPlaces = scan.modelPlaces
             self.scan = scan
             return
         }
         worker.scan.reset()
         body.withUnsafeBufferPointer { worker.scan.feed($0.span) }
         facts.add(worker.scan.facts)
-        guard provider.includeUsage, operation == .chat || operation == .completions,
-            let splice = worker.scan.usageSplice(in: body)
-        else { return }
-        splice.apply(to: &body)
-        if provider.stripAddedUsage { filter = UsageChunkFilter() }
+        if runtime.snapshot.routes.replacesModels { modelPlaces = worker.scan.modelPlaces }
+        if operation == .chat || operation == .completions { usageSplice = worker.scan.usageSplice(in: body) }
     }
 
     private func understandForm() {
         guard let type = head.first(.contentType), var form = FormScan(contentType: head.text(type)) else { return }
         body.withUnsafeBufferPointer { form.feed($0.span) }
         facts.add(form.facts)
+        modelPlaces = form.modelPlaces
         if !isBodyComplete { self.form = form }
+    }
+
+    /// What changes in the body for this provider: the model's name, and that a chat stream reports its usage. Of a
+    /// streamed body, whose length is announced before its end is known, only what was read so far can change.
+    private func splices(for provider: Provider, _ model: String?, isInPath: Bool) throws(Problem) -> [Splice] {
+        var splices: [Splice] = []
+        if let model, !isInPath, operation != .models, !body.isEmpty {
+            splices = modelPlaces?.splices(model) ?? []
+            if splices.isEmpty {
+                throw Problem(
+                    .malformedRequest, status: isBodyComplete ? 400 : 413,
+                    isBodyComplete
+                        ? "Provider '\(provider.name)' is to be asked for the model '\(model)', but the body has no place for its name."
+                        : "Provider '\(provider.name)' is to be asked for another model, which has to stand in the first 64 KiB of a body of this size."
+                )
+            }
+        }
+        if provider.includeUsage, let usageSplice {
+            splices.append(usageSplice)
+            if provider.stripAddedUsage { filter = UsageChunkFilter() }
+        }
+        return splices
     }
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {
         attemptStartedAt = Clock.monotonic()
-        if let upgrade { return try tunnel(upgrade, index, provider, secret, resolved) }
+        askedModel = provider.replacement(for: facts.model)
+        let (target, isInPath) = resolved.line(for: provider, index, model: askedModel)
+        if let upgrade { return try tunnel(upgrade, index, provider, secret, target) }
+        let splices = try splices(for: provider, askedModel, isInPath: isInPath)
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
+        var body = takeBody()
+        if !splices.isEmpty { Splice.apply(splices, to: &body) }
         let mode: Transfer.Body
         switch head.framing {
         case .none:
@@ -80,23 +134,28 @@ extension Exchange {
             case .post, .put, .patch: mode = .whole([])
             default: mode = .none
             }
-        case .fixed(let length) where !isBodyComplete: mode = .streamed(length: length)
+        case .fixed(let length) where !isBodyComplete:
+            mode = .streamed(length: splices.reduce(length) { $0 + $1.growth })
         case .chunked where !isBodyComplete: mode = .streamed(length: nil)
         default: mode = .whole(body)
         }
         writeHeaders(transfer, provider, secret, runtime.replacedHeaders[index], mode)
-        let target = resolved.line(for: provider, index)
-        if let signing = provider.signing, let secret { sign(transfer, provider, signing, secret, target) }
+        if let signing = provider.signing, let secret { sign(transfer, provider, signing, secret, target, body) }
         self.transfer = transfer
         try transfer.start(method: head.method, target: target, body: mode, receiver: self)
         if case .streamed = mode {
-            let prefix = body
-            body = []
-            let hasRoom = prefix.withUnsafeBytes { transfer.send($0) }
+            let hasRoom = body.withUnsafeBytes { transfer.send($0) }
             if hasRoom { connection.resumeReading() } else { connection.pauseForUpload() }
-        } else {
-            body = []
         }
+    }
+
+    /// The body to send. It stays here as well while another try may need it; of a streamed one there is no other try.
+    private func takeBody() -> [UInt8] {
+        if isBodyComplete, mayTryAgain { return body }
+        plan?.close()
+        let taken = body
+        body = []
+        return taken
     }
 
     /// The caller's header fields as they go upstream, and those that are added.
@@ -139,12 +198,13 @@ extension Exchange {
     }
 
     /// Tells how the try ended, for the record.
-    func finishAttempt(_ failure: UpstreamFailure?, status: Int?) {
-        guard let index = providerIndex else { return }
+    func finishAttempt(_ failure: UpstreamFailure?, status: Int?, reason: String? = nil) {
+        guard let index = providerIndex, let tried else { return }
+        let provider = runtime.snapshot.routes.providers[index]
         attempts.append(
             AttemptRecord(
-                provider: runtime.snapshot.routes.providers[index].name, status: status,
-                reason: failure?.reason.rawValue ?? "ok",
+                provider: provider.name, key: provider.key.count > 1 ? tried.key + 1 : nil, model: askedModel,
+                status: status, reason: failure?.reason.rawValue ?? reason ?? "ok",
                 startedMicroseconds: Int64(attemptStartedAt - startedAt),
                 endedMicroseconds: Int64(Clock.monotonic() - startedAt)))
     }
@@ -153,13 +213,13 @@ extension Exchange {
 extension Exchange {
     /// Nothing has gone out yet, nothing is awaited, and no answer has been given.
     private var isReadyToDial: Bool {
-        !isSettled && ending == nil && transfer == nil && record == .none && !isAwaitingKey
+        !isSettled && ending == nil && plan == nil && record == .none
     }
 
     /// The command that gives the provider's key has ended, well or not.
     func keyArrived() {
         isAwaitingKey = false
-        do throws(Problem) { try attempt() } catch { fail(error) }
+        do throws(Problem) { try dialTry() } catch { fail(error) }
     }
 
     /// A reload came while the key was awaited.
@@ -167,6 +227,9 @@ extension Exchange {
         isAwaitingKey = false
         fail(Self.keySourceChangedProblem)
     }
+
+    private static let refusedKeyProblem = Problem(
+        .keyUnavailable, status: 502, "The provider refuses its key, and its source has no other.")
 
     private static let keySourceChangedProblem = Problem(
         .keyUnavailable, status: 503, "The configuration changed while this request waited for its key.",

@@ -16,49 +16,71 @@ extension Exchange: TransferReceiver {
     }
 
     func transferReceivedHead(_ transfer: Transfer) {
+        if divert(transfer.head) { return }
+        report(.answered(status: transfer.head.status), head: transfer.head, reason: "status \(transfer.head.status)")
+        wait(.nothing)
+        let mark = connection.output.count
+        let wasKept = keepAlive
+        beginAnswer(transfer.head)
+        holdIfUseful(mark, wasKept)
+        if framing == ResponseHead.Framing.none || framing == .fixed(0) { answerIsWhole() }
+    }
+
+    /// The head that the caller gets.
+    func beginAnswer(_ head: ResponseHead) {
         firstByteAt = Clock.monotonic()
-        status = transfer.head.status
+        status = head.status
         // What is left of the request body would be taken for the next request.
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining
         worker.prepare(&connection.output)
-        framing = transfer.head.append(
-            to: &connection.output, method: head.method, isHTTP11: head.isHTTP11, keepAlive: &keepAlive,
+        framing = head.append(
+            to: &connection.output, method: self.head.method, isHTTP11: self.head.isHTTP11, keepAlive: &keepAlive,
             requestID: id.ascii, allowedOrigin: allowedOrigin)
-        observe(transfer.head)
+        observe(head)
         connection.mark()
-        if framing == ResponseHead.Framing.none || framing == .fixed(0) { answerIsWhole(transfer) }
     }
 
     /// libcurl would wait for the rest of a body that the caller, who has its answer, may never send.
-    private func answerIsWhole(_ transfer: Transfer) {
+    private func answerIsWhole() {
         if isBodyComplete { return }
-        self.transfer = nil
-        transfer.cancel()
+        release()
+        transfer?.cancel()
+        transfer = nil
         finishAttempt(nil, status: status)
         end(.complete, .keepAlive(false))
     }
 
     func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        if diverted != nil {
+            divert(bytes)
+            return true
+        }
         if connection.pendingOutput >= Connection.highWater { return false }
         worker.prepare(&connection.output)
-        observe(bytes)
-        if filter == nil {
-            relay(transfer, bytes)
-        } else {
-            let kept = bytes.withMemoryRebound(to: UInt8.self) { filter?.pass($0.span) ?? [] }
-            kept.withUnsafeBytes { relay(transfer, $0) }
-        }
+        passOn(bytes)
+        if held != nil { judgeHeld() }
         return true
     }
 
-    private func relay(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) {
+    /// A piece of the answer's body, observed and relayed.
+    func passOn(_ bytes: UnsafeRawBufferPointer) {
+        observe(bytes)
+        if filter == nil {
+            relay(bytes)
+        } else {
+            let kept = bytes.withMemoryRebound(to: UInt8.self) { filter?.pass($0.span) ?? [] }
+            kept.withUnsafeBytes { relay($0) }
+        }
+    }
+
+    private func relay(_ bytes: UnsafeRawBufferPointer) {
         if bytes.isEmpty { return }
         switch framing {
         case .fixed(let length):
             // More than was announced would be read as the next answer.
             let count = min(bytes.count, length - Int(bytesOut))
             if count > 0 { deliver(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
-            if Int(bytesOut) == length { answerIsWhole(transfer) }
+            if Int(bytesOut) == length { answerIsWhole() }
         case .chunked:
             connection.output.append(hexadecimal: bytes.count)
             connection.output.append(ascii: "\r\n")
@@ -112,7 +134,12 @@ extension Exchange: TransferReceiver {
 
     func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?) {
         self.transfer = nil
+        if diverted != nil { return divertedEnded(failure) }
         var failure = failure
+        if let failure, framing == nil || held != nil, held == nil || hasNext(after: .failed) {
+            withdraw()
+            return tryFailed(failure)
+        }
         if failure == nil, case .fixed(let length) = framing, Int(bytesOut) < length {
             failure = UpstreamFailure(.truncated, "the answer is shorter than its Content-Length")
         }
@@ -122,21 +149,34 @@ extension Exchange: TransferReceiver {
                 failure = UpstreamFailure(.truncated, "the stream ended without its completion marker")
             }
         }
+        if held != nil {
+            // Nothing of worth came before it broke off.
+            if let failure, hasNext(after: .failed) {
+                withdraw()
+                return tryFailed(failure)
+            }
+            release()
+        }
         finishAttempt(failure, status: status)
-        if let rest = filter?.end(), !rest.isEmpty { rest.withUnsafeBytes { relay(transfer, $0) } }
+        if let failure { reportBreak(failure) }
+        endAnswer(transfer.head, failure)
+    }
+
+    /// Everything that is to come of the answer has come.
+    func endAnswer(_ head: ResponseHead, _ failure: UpstreamFailure? = nil) {
+        if let rest = filter?.end(), !rest.isEmpty { rest.withUnsafeBytes { relay($0) } }
         guard let failure else {
             if framing == .chunked {
                 connection.output.append(ascii: "0\r\n")
-                transfer.head.appendTrailers(to: &connection.output)
+                head.appendTrailers(to: &connection.output)
                 connection.output.append(ascii: "\r\n")
             }
             return end(answerState, .keepAlive(keepAlive))
         }
-        if framing == nil { return fail(failure) }
         let problem = Self.problem(failure, provider: providerName)
         problemCode = problem.code.rawValue
         if framing == .chunked, decoder == nil, let event = observer?.closingEvent(problem) {
-            event.withUnsafeBytes { relay(transfer, $0) }
+            event.withUnsafeBytes { relay($0) }
         }
         end(failure.isTimeout ? .timeout : .truncated, .breakOff(needsReset: framing == .untilClose))
     }

@@ -47,16 +47,15 @@ extension Exchange {
                         isRetryable: true))
             }
         }
-        connection.isHeld = false
+        connection.isHeld = held != nil
         connection.mark()
         if let ending { finish(ending) }
     }
 
     /// What the provider said so far is thrown away.
     private func refuseUnrecorded(_ problem: Problem) {
-        transfer?.cancel()
-        transfer = nil
-        webSocket?.cancel()
+        cancelTry()
+        held = nil
         connection.output.removeAll(keepingCapacity: true)
         connection.isHeld = false
         framing = nil
@@ -81,16 +80,12 @@ extension Exchange {
         transfer?.cancel()
         transfer = nil
         webSocket?.cancel()
+        release()
         if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
         keepAlive = keepAlive && isBodyComplete
         let isPage = resolved?.surface != nil
         let hasPassword = runtime.snapshot.configuration.authentication.password != nil
         answer(LocalAnswer(problem, dialect, id, asksForPassword: isPage && hasPassword), state)
-    }
-
-    func fail(_ failure: UpstreamFailure) {
-        let problem = Self.problem(failure, provider: providerName)
-        fail(problem, failure.isTimeout ? .timeout : .upstreamError)
     }
 
     /// A head that could not be read: nothing is known but who sent it.
@@ -191,7 +186,10 @@ extension Exchange {
         }
         // A provider that refuses charges nothing; one that never answered may have worked.
         if let status, status >= 400, framing != nil { return .none }
-        let wasSent = attempts.contains { UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true }
+        let wasSent = attempts.contains {
+            ($0.status ?? 0) < 400 && UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
+                && $0.reason != AttemptOutcome.noKey.reason
+        }
         return wasSent ? .unknown : .none
     }
 
@@ -205,6 +203,7 @@ extension Exchange {
     private func settle(_ state: EndState) {
         if isSettled { return }
         isSettled = true
+        leaveRoute()
         // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
         if isUnrecorded { return }
         let now = Clock.monotonic()
@@ -214,6 +213,7 @@ extension Exchange {
             bytesOut: bytesOut)
         settlement.status = status
         settlement.problem = problemCode
+        if providerIndex != nil { settlement.provider = providerName }
         settlement.attempts = attempts
         describeAnswer(&settlement)
         settlement.firstByteMicroseconds = firstByteAt.map { Int64($0 - startedAt) }

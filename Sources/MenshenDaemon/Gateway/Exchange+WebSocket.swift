@@ -17,11 +17,10 @@ extension Exchange {
     }
 
     func tunnel(
-        _ upgrade: WebSocketUpgrade, _ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget
+        _ upgrade: WebSocketUpgrade, _ index: Int, _ provider: Provider, _ secret: Secret?, _ target: [UInt8]
     ) throws {
         let tunnel = Tunnel(
-            worker.engine, to: runtime.endpoint(index), target: resolved.line(for: provider, index).dropLast(),
-            receiver: self)
+            worker.engine, to: runtime.endpoint(index), target: target.dropLast(), receiver: self)
         head.bytes.withUnsafeBytes { bytes in
             tunnel.addHeader("Sec-WebSocket-Key: ", UnsafeRawBufferPointer(rebasing: bytes[upgrade.key]))
         }
@@ -46,6 +45,8 @@ extension Exchange {
 
 extension Exchange: TunnelReceiver {
     func tunnelReceivedHead(_ tunnel: Tunnel) {
+        wait(.nothing)
+        report(.answered(status: tunnel.head.status), head: tunnel.head, reason: "refused")
         firstByteAt = Clock.monotonic()
         status = tunnel.head.status
         worker.prepare(&connection.output)
@@ -96,12 +97,15 @@ extension Exchange: TunnelReceiver {
 
     /// The end of an answer that is no 101.
     private func refusalEnded(_ failure: UpstreamFailure?) {
+        if let failure, framing == nil {
+            webSocket = nil
+            return tryFailed(failure)
+        }
         finishAttempt(failure, status: status)
         guard let failure else {
             if framing == .chunked { connection.output.append(ascii: "0\r\n\r\n") }
             return end(.complete, .keepAlive(false))
         }
-        if framing == nil { return fail(failure) }
         problemCode = Self.problem(failure, provider: providerName).code.rawValue
         end(failure.isTimeout ? .timeout : .truncated, .breakOff(needsReset: framing == .untilClose))
     }

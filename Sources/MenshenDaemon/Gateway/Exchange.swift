@@ -7,6 +7,7 @@ internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import MenshenUpstream
+internal import Reactor
 
 /// One request with its answer. Its life is the phases of LifeOfARequest.md, one file each: *authorise* and
 /// *understand* here, *attempt* in Exchange+Attempt, *relay* in Exchange+Relay, *settle* in Exchange+Settle, which every
@@ -53,8 +54,33 @@ final class Exchange {
     var bytesIn: Int64 = 0
     var requestCapture: BodyCapture?
 
+    /// Where the body names the model, if that may have to change.
+    var modelPlaces: ModelPlaces?
+    var usageSplice: Splice?
+
+    // plan
+    /// Of the providers that fit.
+    var fitting: [Int] = []
+    var plan: RoutePlan?
+    var tried: RoutePlan.Try?
+    /// Set while the provider's health has not heard how the try went.
+    var isTryOpen = false
+    /// A place at the provider is ours.
+    var hasSlot = false
+    var routeWait = RouteWait.nothing
+    lazy var routeTimer = Timer(self)
+    var hasRouteTimer = false
+    /// The last provider's answer that was not passed on, and the one that is being read.
+    var kept: KeptAnswer?
+    var diverted: KeptAnswer?
+    var held: HeldAnswer?
+
     // attempt
+    /// Of the present try, or of the answer that is passed on.
     var providerIndex: Int?
+    var usedKey: Secret?
+    /// What the provider is asked for, if that is not the caller's model.
+    var askedModel: String?
     /// A key command runs; `keyArrived` or `keySourceChanged` follows.
     var isAwaitingKey = false
     var transfer: Transfer?
@@ -115,9 +141,9 @@ final class Exchange {
             if let fault = runtime.snapshot.fault {
                 throw Problem(.configurationBroken, status: 503, "menshen has no usable configuration. \(fault)")
             }
-            providerIndex = try runtime.snapshot.routes.choose(
-                resolved.target, resolved.dialect, draw: worker.random.draw())
             understandHead(resolved)
+            // Which of them gets it may depend on the model; that there is none at all need not wait for that.
+            fitting = try runtime.snapshot.routes.fitting(resolved.target, resolved.dialect, model: facts.model)
             if isBodyComplete { return try attempt() }
             if head.expectsContinue {
                 connection.output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
@@ -215,8 +241,11 @@ final class Exchange {
     private static let factsPrefix = 64 << 10
 
     private var wholeLimit: Int {
-        let signing = providerIndex.flatMap { runtime.snapshot.routes.providers[$0].signing }
-        return signing == nil ? Self.wholeBodyLimit : Self.signedBodyLimit
+        if fitting.contains(where: { runtime.snapshot.routes.providers[$0].signing != nil }) {
+            return Self.signedBodyLimit
+        }
+        guard fitting.count > 1 else { return Self.wholeBodyLimit }
+        return max(Self.wholeBodyLimit, runtime.snapshot.configuration.failover.maxBodyBytes)
     }
 
     private var isStreamed: Bool {

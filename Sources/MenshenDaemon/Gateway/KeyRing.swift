@@ -24,6 +24,7 @@ final class KeyRing {
         var failure: String?
         /// Monotonic microseconds after which the command runs again.
         var expires: UInt64 = 0
+        var endedAt: UInt64 = 0
         var isRunning = false
     }
 
@@ -42,14 +43,35 @@ final class KeyRing {
         self.run = run
     }
 
-    func key(_ index: Int, _ source: KeySource, now: UInt64) -> Lookup {
+    /// `place`: in a pool of keys.
+    func key(_ index: Int, _ source: KeySource, place: Int, now: UInt64) -> Lookup {
         switch source {
         case .none: .ready(nil)
         case .inline(let secret): .ready(secret)
+        case .pool(let keys): .ready(keys[min(place, keys.count - 1)])
         case .file(let path): read(path, isCredential: false)
         case .credential(let name): credential(name)
         case .command(let argv, let timeout, _): command(index, argv, timeout, now)
         }
+    }
+
+    /// Asks the source again, because the provider refuses `refused`: for another key, if there is one by now.
+    func keyAnew(_ index: Int, _ source: KeySource, place: Int, refused: Secret?, now: UInt64) -> Lookup {
+        switch source {
+        case .none, .inline, .pool: return key(index, source, place: place, now: now)
+        case .file(let path): files[path] = nil
+        case .credential(let name): if let directory = credentialsDirectory { files[directory + "/" + name] = nil }
+        case .command(let argv, let timeout, _):
+            guard var state = commands[index] else { break }
+            // Whoever waits with us is answered by one run, and refused keys do not start one each.
+            if state.isRunning { return .pending }
+            if now < state.endedAt + Self.failureLifetime || state.secret?.digest != refused?.digest { break }
+            state.isRunning = true
+            commands[index] = state
+            run(index, argv, timeout)
+            return .pending
+        }
+        return key(index, source, place: place, now: now)
     }
 
     /// Every key in memory; what is recorded is searched for them. `providers`: always the same ones.
@@ -57,7 +79,7 @@ final class KeyRing {
         if let all { return all }
         var secrets = files.values.map(\.secret) + commands.values.compactMap(\.secret)
         for provider in providers {
-            if case .inline(let secret) = provider.key { secrets.append(secret) }
+            secrets += provider.key.inlineKeys
             if let token = provider.signing?.sessionToken { secrets.append(token) }
         }
         all = secrets
@@ -108,6 +130,7 @@ final class KeyRing {
     func commandEnded(_ index: Int, _ result: Result<Secret, KeyCommandFailure>, lifetime: Duration, now: UInt64) {
         var state = commands[index] ?? CommandKey()
         state.isRunning = false
+        state.endedAt = now
         switch result {
         case .success(let secret):
             state.secret = secret

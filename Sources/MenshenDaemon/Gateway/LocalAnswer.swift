@@ -31,7 +31,7 @@ struct LocalAnswer {
             let challenge = asksForPassword ? "Basic realm=\"menshen\", charset=\"UTF-8\"" : "Bearer realm=\"menshen\""
             fields.append(("WWW-Authenticate", challenge))
         }
-        if problem.status == 503, problem.isRetryable { fields.append(("Retry-After", "1")) }
+        if let seconds = problem.retryAfter { fields.append(("Retry-After", "\(seconds)")) }
     }
 
     static func preflightFields(_ head: RequestHead) -> [(name: String, value: String)] {

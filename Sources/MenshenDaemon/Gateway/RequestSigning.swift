@@ -17,7 +17,10 @@ extension Exchange {
     }
 
     /// Adds the fields of AWS's signature. The others have been added; `target` ends with a zero byte.
-    func sign(_ transfer: Transfer, _ provider: Provider, _ signing: SigV4, _ secret: Secret, _ target: [UInt8]) {
+    func sign(
+        _ transfer: Transfer, _ provider: Provider, _ signing: SigV4, _ secret: Secret, _ target: [UInt8],
+        _ body: [UInt8]
+    ) {
         var request = SigV4.Request(
             method: head.method.rawValue, target: target.dropLast(), host: provider.baseURL.hostField, body: body)
         let options = HeaderRules.connectionOptions(of: head)

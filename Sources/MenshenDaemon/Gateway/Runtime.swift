@@ -36,20 +36,38 @@ final class Runtime {
     private let endpoints: [Endpoint]
     /// Lower-case names of the headers each provider's configuration sets.
     let replacedHeaders: [Set<String>]
+    let states: [ProviderState]
     private var targets = TargetCache()
 
-    init(_ snapshot: Snapshot, keys: KeyRing) throws {
+    /// `previous`: what is known of the providers that stay.
+    init(_ snapshot: Snapshot, keys: KeyRing, after previous: Runtime? = nil, worker: Int, of workers: Int) throws {
         self.snapshot = snapshot
         self.keys = keys
         let upstream = snapshot.configuration.upstream
         var endpoints: [Endpoint] = []
         for provider in snapshot.routes.providers { endpoints.append(try Endpoint(Self.settings(provider, upstream))) }
         self.endpoints = endpoints
+        states = snapshot.routes.providers.map { provider in
+            if let state = previous?.state(of: provider) {
+                state.health.forgiveFailures()
+                return state
+            }
+            return ProviderState(provider, worker: worker, of: workers)
+        }
         replacedHeaders = snapshot.routes.providers.map { Set($0.headers.map { $0.name.lowercased() }) }
     }
 
     func resolve(_ head: RequestHead) -> ResolvedTarget? {
         targets.resolve(head, providerNames: snapshot.routes.names)
+    }
+
+    private func state(of provider: Provider) -> ProviderState? {
+        guard let index = snapshot.routes.providers.firstIndex(where: { $0.name == provider.name }) else { return nil }
+        let old = snapshot.routes.providers[index]
+        let isSame =
+            old.baseURL == provider.baseURL && old.key.count == provider.key.count
+            && old.maxConcurrent == provider.maxConcurrent && old.maxQueued == provider.maxQueued
+        return isSame ? states[index] : nil
     }
 
     func endpoint(_ index: Int) -> Endpoint { endpoints[index] }

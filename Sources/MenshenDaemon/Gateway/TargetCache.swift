@@ -13,7 +13,7 @@ final class ResolvedTarget {
     let surface: Surface?
     /// Model and stream flag, where the dialect carries them in the path.
     let facts: RequestFacts
-    private var lines: [Int: [UInt8]] = [:]
+    private var lines: [Int: (bytes: [UInt8], hasModel: Bool)] = [:]
 
     init(_ target: RequestTarget, _ dialect: Dialect) {
         self.target = target
@@ -31,10 +31,13 @@ final class ResolvedTarget {
         }
     }
 
-    /// The target as the provider gets it, with the zero byte that ends it for libcurl.
-    func line(for provider: Provider, _ index: Int) -> [UInt8] {
+    /// The target as the provider gets it, with the zero byte that ends it for libcurl, and whether `model`, to be asked
+    /// for in place of the caller's, stands in it. What stands in the path decides `model`, so one line a provider will do.
+    func line(for provider: Provider, _ index: Int, model: String?) -> (bytes: [UInt8], hasModel: Bool) {
         if let known = lines[index] { return known }
-        let line = Array(target.upstream(base: provider.baseURL.path, kind: provider.kind).utf8) + [0]
+        let changed = model.flatMap { target.asking(for: $0, dialect) }
+        let text = (changed ?? target).upstream(base: provider.baseURL.path, kind: provider.kind)
+        let line = (bytes: Array(text.utf8) + [0], hasModel: changed != nil)
         lines[index] = line
         return line
     }

@@ -91,6 +91,13 @@ package final class Events: Sendable {
             [("MENSHEN_PROVIDER", provider), ("MENSHEN_REASON", reason)])
     }
 
+    func providerPaused(_ provider: String, _ reason: String, seconds: UInt64) {
+        guard isAllowed(.providerPaused) else { return }
+        write(
+            .providerPaused, "Provider '\(provider)' gets no requests for \(seconds) s (\(reason)).",
+            [("MENSHEN_PROVIDER", provider), ("MENSHEN_REASON", reason), ("MENSHEN_SECONDS", "\(seconds)")])
+    }
+
     func acceptFailed(_ listener: String, _ error: SystemError) {
         guard isAllowed(.listenFailed) else { return }
         write(

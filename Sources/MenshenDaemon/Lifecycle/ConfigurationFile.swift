@@ -28,7 +28,7 @@ package enum ConfigurationFile {
     /// A key in a file that others may read is no secret.
     private static func exposure(_ path: String, _ configuration: Configuration?) -> Diagnostic? {
         guard let configuration, let mode = FileReading.mode(path), mode & 0o077 != 0 else { return nil }
-        let holdsKey = configuration.providers.contains { if case .inline = $0.key { true } else { false } }
+        let holdsKey = configuration.providers.contains { !$0.key.inlineKeys.isEmpty }
         guard holdsKey else { return nil }
         return Diagnostic(
             .warning, file: path, line: 0, column: 0,

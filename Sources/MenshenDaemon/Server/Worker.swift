@@ -36,6 +36,7 @@ final class Worker: TimerHandler {
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
     /// Connections with something to do at the end of the turn.
     var marked: [Connection] = []
+    private var resuming: [Exchange] = []
     var random = Random()
     /// For bodies that are there whole.
     var scan = RequestScan()
@@ -63,8 +64,9 @@ final class Worker: TimerHandler {
             on: reactor, maxIdleConnections: snapshot.configuration.upstream.maxIdleConnections)
         ids = RequestID.Source(worker: context.index, of: context.count)
         settings = ConnectionSettings(snapshot.configuration)
-        runtime = try Runtime(snapshot, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in })
-        runtime = try Runtime(snapshot, keys: makeKeys(snapshot, generation))
+        runtime = try Runtime(
+            snapshot, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, worker: context.index, of: context.count)
+        runtime = try makeRuntime(snapshot, generation)
         reader = try MailboxReader(context.mailbox, on: reactor) { [unowned self] in receive($0) }
         reactor.endOfTurn = { [unowned self] in endOfTurn() }
     }
@@ -147,7 +149,15 @@ final class Worker: TimerHandler {
         if buffer.capacity == 0, let used = spare.popLast() { buffer = used }
     }
 
+    /// Has `resumeRoute` run at the end of the turn, when libcurl is off the stack.
+    func resume(_ exchange: Exchange) { resuming.append(exchange) }
+
     private func endOfTurn() {
+        while !resuming.isEmpty {
+            let batch = resuming
+            resuming.removeAll(keepingCapacity: true)
+            for exchange in batch { exchange.resumeRoute() }
+        }
         // A connection may mark others, or itself again, while it is served.
         while !marked.isEmpty {
             let batch = marked
@@ -155,7 +165,7 @@ final class Worker: TimerHandler {
             for connection in batch { connection.endOfTurn() }
         }
         sendRecords()
-        if !marked.isEmpty { endOfTurn() }
+        if !marked.isEmpty || !resuming.isEmpty { endOfTurn() }
     }
 
     // MARK: Records
@@ -194,12 +204,13 @@ final class Worker: TimerHandler {
 
     func awaitKey(_ exchange: Exchange, of provider: Int) { awaitingKey[provider, default: []].append(exchange) }
 
-    private func makeKeys(_ snapshot: Snapshot, _ generation: Int) -> KeyRing {
-        KeyRing(credentialsDirectory: context.credentialsDirectory) { [context] index, argv, timeout in
+    private func makeRuntime(_ snapshot: Snapshot, _ generation: Int) throws -> Runtime {
+        let keys = KeyRing(credentialsDirectory: context.credentialsDirectory) { [context] index, argv, timeout in
             KeyCommand.start(argv, timeout: timeout) { result in
                 context.mailbox.post(.key(provider: index, generation: generation, result))
             }
         }
+        return try Runtime(snapshot, keys: keys, after: runtime, worker: context.index, of: context.count)
     }
 
     private func keyArrived(_ index: Int, _ generation: Int, _ result: Result<Secret, KeyCommandFailure>) {
@@ -229,7 +240,7 @@ final class Worker: TimerHandler {
 
     private func install(_ snapshot: Snapshot) {
         do {
-            runtime = try Runtime(snapshot, keys: makeKeys(snapshot, generation + 1))
+            runtime = try makeRuntime(snapshot, generation + 1)
             generation += 1
             let waiting = awaitingKey
             awaitingKey = [:]

@@ -58,6 +58,7 @@ extension KeySource {
         switch self {
         case .none: "none"
         case .inline: "configuration"
+        case .pool(let keys): "configuration (\(keys.count) keys)"
         case .file(let path): "file \(path)"
         case .credential(let name): "credential \(name)"
         case .command(let argv, _, _): "command \(argv.first ?? "")"

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// What came of one try at a provider before anything of it went down, as far as it decides what is next.
+package enum AttemptOutcome: Sendable, Equatable {
+    case answered(status: Int)
+    /// A 200 whose stream begins with an error event of this type or code.
+    case errorEvent(String)
+    /// No answer: the connection, a timer, or a head that is not safe to relay.
+    case failed
+    /// The provider's key could not be had.
+    case noKey
+
+    /// Who might do better.
+    package enum Remedy: Sendable, Equatable {
+        /// Nobody: the request itself is at fault, or it went well.
+        case none
+        /// The same provider with another key, and nobody else: the key is at fault.
+        case otherKey
+        /// The same provider with another key, else another provider.
+        case otherKeyOrProvider
+        case otherProvider
+    }
+
+    package var remedy: Remedy {
+        switch self {
+        case .answered(status: 401), .answered(status: 403): .otherKey
+        case .answered(status: 429): .otherKeyOrProvider
+        case .answered(let status): Self.isServerFault(status) ? .otherProvider : .none
+        case .errorEvent(let code): Self.remedy(ofEvent: code)
+        case .failed, .noKey: .otherProvider
+        }
+    }
+
+    /// What it says of the provider's health: nil for nothing.
+    package var isGood: Bool? {
+        switch remedy {
+        case .none: true
+        case .otherKey: nil
+        case .otherKeyOrProvider, .otherProvider: self == .noKey ? nil : false
+        }
+    }
+
+    /// 529 is Anthropic's "overloaded". 501 and 505 would be the same elsewhere.
+    package static func isServerFault(_ status: Int) -> Bool {
+        switch status {
+        case 408, 500, 502, 503, 504, 529: true
+        default: false
+        }
+    }
+
+    /// Types and codes of wire facts §5. Of the unknown ones another provider is asked: nothing has gone down yet, and
+    /// compatible servers invent their own words for "overloaded".
+    private static func remedy(ofEvent code: String) -> Remedy {
+        switch code {
+        case "rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "RESOURCE_EXHAUSTED":
+            .otherKeyOrProvider
+        case "authentication_error", "invalid_api_key", "permission_error", "UNAUTHENTICATED", "PERMISSION_DENIED":
+            .otherKey
+        case "invalid_request_error", "invalid_prompt", "context_length_exceeded", "not_found_error", "model_not_found",
+            "request_too_large", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE",
+            "content_policy_violation", "content_filter", "image_content_policy_violation", "billing_error":
+            .none
+        default: .otherProvider
+        }
+    }
+}
+
+extension AttemptOutcome {
+    /// For the record; a failure without an answer has a reason of its own.
+    package var reason: String {
+        switch self {
+        case .answered(status: 401), .answered(status: 403): "unauthorized"
+        case .answered(status: 429): "rate_limited"
+        case .answered(status: 408), .answered(status: 504): "upstream_timeout"
+        case .answered(let status): Self.isServerFault(status) ? "server_error" : "ok"
+        case .errorEvent: "error_event"
+        case .failed: "failed"
+        case .noKey: "key_unavailable"
+        }
+    }
+}

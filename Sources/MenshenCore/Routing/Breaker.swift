@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// Keeps requests away from a provider's key after several failures in a row, then lets a single one try. Times are
+/// monotonic microseconds.
+package struct Breaker: Sendable, Equatable {
+    package enum State: String, Sendable {
+        case closed, open
+        /// One request is finding out.
+        case halfOpen = "half_open"
+    }
+
+    /// The first time it opens for so long; twice as long each time after that. A server that restarts is back in seconds.
+    private static let firstPause: UInt64 = 1_000_000
+
+    private var failures = 0
+    /// 0: closed.
+    private var pause: UInt64 = 0
+    private var opensUntil: UInt64 = 0
+    private var isProbing = false
+
+    package init() {}
+
+    package var state: State { pause == 0 ? .closed : isProbing ? .halfOpen : .open }
+
+    /// Microseconds until a request may try; 0: now.
+    package func wait(_ now: UInt64) -> UInt64 {
+        if pause == 0 { return 0 }
+        // Whoever is trying now will know more by then.
+        if isProbing { return Self.firstPause }
+        return opensUntil > now ? opensUntil - now : 0
+    }
+
+    /// A request goes out; after a pause it is the one that finds out.
+    package mutating func enter() { if pause > 0 { isProbing = true } }
+
+    package mutating func succeeded() { self = Breaker() }
+
+    /// `limit` failures in a row open it, for at most `longest` microseconds. 0 never does.
+    package mutating func failed(_ now: UInt64, limit: Int, longest: UInt64) {
+        guard limit > 0 else { return }
+        failures += 1
+        isProbing = false
+        guard failures >= limit else { return }
+        pause = pause == 0 ? min(Self.firstPause, longest) : min(pause * 2, longest)
+        opensUntil = now + pause
+    }
+
+    /// The request that was out ended without saying anything of the provider.
+    package mutating func left() { isProbing = false }
+}

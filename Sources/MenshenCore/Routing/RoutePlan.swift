@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// What next, after a try? One request's way through providers and their keys: each at most once, in the order that was
+/// drawn, until the deadline. It decides; dialling is somebody else's.
+package struct RoutePlan: Sendable {
+    package struct Try: Sendable, Equatable {
+        package let provider: Int
+        /// Place in the provider's pool of keys.
+        package let key: Int
+        /// The key's source is to be read anew; only worth a try if that gives another key.
+        package var rereads = false
+
+        package init(provider: Int, key: Int, rereads: Bool = false) {
+            self.provider = provider
+            self.key = key
+            self.rereads = rereads
+        }
+    }
+
+    /// Finds a key of a provider that may be used now, other than those.
+    package typealias KeyFinder = (_ provider: Int, _ tried: [Int]) -> Int?
+
+    package let order: [Int]
+    /// Monotonic microseconds.
+    package let deadline: UInt64
+    private var position = 0
+    private var current: Try?
+    /// Keys of the current provider.
+    private var tried: [Int] = []
+    private var hasReread = false
+
+    /// `order`: providers as they are to be tried.
+    package init(order: [Int], deadline: UInt64) {
+        self.order = order
+        self.deadline = deadline
+    }
+
+    /// Gives up every further try: the request's body is gone.
+    package mutating func close() { self = RoutePlan(order: [], deadline: 0) }
+
+    package mutating func first(_ find: KeyFinder) -> Try? { nextProvider(find) }
+
+    /// nil: the last try was the last.
+    package mutating func next(after outcome: AttemptOutcome, now: UInt64, _ find: KeyFinder) -> Try? {
+        guard let last = current, now < deadline, !order.isEmpty else { return nil }
+        switch outcome.remedy {
+        case .none: return nil
+        case .otherProvider: return nextProvider(find)
+        case .otherKey:
+            if !hasReread {
+                hasReread = true
+                current?.rereads = true
+                return current
+            }
+            return nextKey(last, find)
+        case .otherKeyOrProvider: return nextKey(last, find) ?? nextProvider(find)
+        }
+    }
+
+    /// Whether `next` would find anything.
+    package func hasNext(after outcome: AttemptOutcome, now: UInt64, _ find: KeyFinder) -> Bool {
+        var copy = self
+        return copy.next(after: outcome, now: now, find) != nil
+    }
+
+    private mutating func nextKey(_ last: Try, _ find: KeyFinder) -> Try? {
+        tried.append(last.key)
+        guard let key = find(last.provider, tried) else { return nil }
+        hasReread = false
+        current = Try(provider: last.provider, key: key)
+        return current
+    }
+
+    private mutating func nextProvider(_ find: KeyFinder) -> Try? {
+        while position < order.count {
+            let provider = order[position]
+            position += 1
+            guard let key = find(provider, []) else { continue }
+            tried = []
+            hasReread = false
+            current = Try(provider: provider, key: key)
+            return current
+        }
+        return nil
+    }
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import Linux
+internal import MenshenCore
+internal import MenshenUpstream
+internal import Reactor
+
+/// *plan*: which providers and keys, in which order, and what comes after a try that failed. Everything that dials runs
+/// outside of libcurl's calls: directly when a transfer has ended, else at the end of the turn (`worker.resume`).
+extension Exchange: TimerHandler {
+    /// What the exchange waits for, and what its timer means.
+    enum RouteWait {
+        case nothing
+        /// A place at the provider.
+        case queue
+        /// Its answer's first byte; the timer is the deadline of all tries.
+        case answer
+        /// The rest of an answer that is not passed on.
+        case rest
+        /// Whether a stream begins with an error.
+        case hold
+        /// The end of the turn, to go on after that.
+        case turn(AttemptOutcome, Problem)
+    }
+
+    /// Once the model is known: draws the order and takes the first that may be asked.
+    func makePlan(_ resolved: ResolvedTarget) throws(Problem) {
+        let routes = runtime.snapshot.routes
+        fitting = try routes.fitting(resolved.target, resolved.dialect, model: facts.model)
+        let failover = runtime.snapshot.configuration.failover
+        var order = fitting
+        if fitting.count > 1 {
+            let now = worker.now
+            let available = fitting.filter { index in
+                let state = runtime.states[index]
+                return !state.slots.isFull && state.health.wait(model(at: index), now) == 0
+            }
+            order = routes.order(fitting, available: available, draw: worker.random.draw())
+            if !failover.enable { order = [order[0]] }
+        }
+        var plan = RoutePlan(order: order, deadline: worker.now + failover.deadline.microseconds)
+        guard let first = plan.first(findKey) else { throw pausedProblem() }
+        self.plan = plan
+        try take(first)
+    }
+
+    /// The model a provider is asked for.
+    private func model(at index: Int) -> String? {
+        runtime.snapshot.routes.providers[index].replacement(for: facts.model) ?? facts.model
+    }
+
+    private func findKey(_ provider: Int, _ tried: [Int]) -> Int? {
+        runtime.states[provider].health.usableKey(model(at: provider), worker.now, tried: tried)
+    }
+
+    func hasNext(after outcome: AttemptOutcome) -> Bool {
+        plan?.hasNext(after: outcome, now: worker.now, findKey) ?? false
+    }
+
+    /// Whether a second try, at whatever, may come to be: then the body is kept.
+    var mayTryAgain: Bool {
+        guard let plan, let index = providerIndex else { return false }
+        if body.count > runtime.snapshot.configuration.failover.maxBodyBytes { return false }
+        return plan.order.count > 1 || runtime.snapshot.routes.providers[index].key.mayChange
+    }
+
+    /// Nobody that fits may be asked now.
+    private func pausedProblem() -> Problem {
+        let now = worker.now
+        let waits = fitting.map { runtime.states[$0].health.wait(model(at: $0), now) }
+        let seconds = ((waits.min() ?? 0) + 999_999) / 1_000_000
+        let names = fitting.map { "'\(runtime.snapshot.routes.providers[$0].name)'" }.joined(separator: ", ")
+        let who = fitting.count == 1 ? "Provider \(names)" : "Each of the providers \(names)"
+        if fitting.contains(where: { runtime.states[$0].health.isLimited(model(at: $0), now) }) {
+            return Problem(
+                .providerPaused, status: 429, "\(who) has asked for no requests for another \(seconds) s.",
+                isRetryable: true, retryAfter: max(1, seconds))
+        }
+        return Problem(
+            .providerPaused, status: 503,
+            "\(who) goes on failing and is left alone for another \(seconds) s. See 'menshen status'.",
+            isRetryable: true, retryAfter: max(1, seconds))
+    }
+
+    // MARK: Places
+
+    /// Takes up a try: waits for a place at its provider, or dials.
+    private func take(_ next: RoutePlan.Try) throws(Problem) {
+        if providerIndex != next.provider { leaveSlot() }
+        providerIndex = next.provider
+        tried = next
+        if hasSlot { return try dialTry() }
+        let state = runtime.states[next.provider]
+        if !state.slots.isFull {
+            state.slots.enter()
+            hasSlot = true
+            return try dialTry()
+        }
+        guard state.slots.wait(self, of: queueName) else {
+            throw Problem(
+                .concurrencyLimited, status: 429,
+                "Too many requests wait for provider '\(providerName)'. See its max_concurrent and max_queued.",
+                isRetryable: true, retryAfter: 1)
+        }
+        let timeout = runtime.snapshot.routes.providers[next.provider].queueTimeout.microseconds
+        wait(.queue, until: min(worker.now + timeout, plan?.deadline ?? .max))
+    }
+
+    /// Whose turn it is in a queue: a token's, else a process's.
+    private var queueName: String {
+        tokenName ?? connection.caller.pid.map { "pid \($0)" } ?? connection.caller.address
+    }
+
+    /// A place at the provider is ours; called from wherever somebody left one.
+    func slotGiven() {
+        hasSlot = true
+        worker.resume(self)
+    }
+
+    private func leaveSlot() {
+        guard hasSlot, let index = providerIndex else { return }
+        hasSlot = false
+        runtime.states[index].slots.leave()?.slotGiven()
+    }
+
+    // MARK: After a try
+
+    /// Goes on after a try that failed before anything of it went down. `problem`: what the caller hears if that was the last.
+    func goOn(after outcome: AttemptOutcome, _ problem: Problem) {
+        if isSettled || ending != nil { return }
+        wait(.nothing)
+        do throws(Problem) {
+            if let next = plan?.next(after: outcome, now: worker.now, findKey) { return try take(next) }
+            giveUp(problem)
+        } catch {
+            giveUp(error)
+        }
+    }
+
+    private func giveUp(_ problem: Problem) {
+        leaveSlot()
+        if let kept { return relay(kept) }
+        fail(problem, problem.endState)
+    }
+
+    /// The end of the turn: libcurl is off the stack.
+    func resumeRoute() {
+        if isSettled || ending != nil { return }
+        switch routeWait {
+        case .queue:
+            wait(.nothing)
+            guard let tried else { return }
+            // It may have begun to fail while we waited.
+            guard findKey(tried.provider, []) != nil else { return goOn(after: .failed, pausedProblem()) }
+            do throws(Problem) { try dialTry() } catch { giveUp(error) }
+        case .turn(let outcome, let problem): goOn(after: outcome, problem)
+        case .nothing, .answer, .rest, .hold: break
+        }
+    }
+
+    /// Tells how the present try has ended, to the record and to the provider's health.
+    func tryEnded(_ outcome: AttemptOutcome, _ failure: UpstreamFailure?, status: Int?, head: ResponseHead? = nil) {
+        finishAttempt(failure, status: status, reason: failure?.reason.rawValue ?? outcome.reason)
+        report(outcome, head: head, reason: failure?.reason.rawValue ?? outcome.reason)
+    }
+
+    /// Once a try: what it says of the provider's health. nil: nothing, its caller left.
+    func report(_ outcome: AttemptOutcome?, head: ResponseHead? = nil, reason: String = "") {
+        guard let tried, isTryOpen else { return }
+        isTryOpen = false
+        let state = runtime.states[tried.provider]
+        guard let outcome else { return state.health.left(tried.key) }
+        let pause = head.flatMap { head in
+            RetryAfter.microseconds(
+                milliseconds: head.first(.retryAfterMilliseconds), head.first(.retryAfter),
+                wallSeconds: Int64(Clock.wall() / 1_000_000))
+        }
+        let wasUsable = findKey(tried.provider, []) != nil
+        state.health.report(
+            outcome, key: tried.key, model: model(at: tried.provider), retryAfter: pause, reason: reason,
+            now: worker.now, ProviderHealth.Limits(runtime.snapshot.configuration.failover))
+        guard wasUsable, outcome.isGood == false, findKey(tried.provider, []) == nil else { return }
+        let wait = state.health.wait(model(at: tried.provider), worker.now)
+        worker.events.providerPaused(providerName, reason, seconds: (wait + 999_999) / 1_000_000)
+    }
+
+    /// An answer that had begun well broke off.
+    func reportBreak(_ failure: UpstreamFailure) {
+        isTryOpen = true
+        report(.failed, reason: failure.reason.rawValue)
+    }
+
+    /// The exchange ends, however: its place goes to the next, and nothing more is waited for.
+    func leaveRoute() {
+        if case .queue = routeWait, let index = providerIndex, !hasSlot {
+            runtime.states[index].slots.removeWaiting { $0 === self }
+        }
+        wait(.nothing)
+        report(nil)
+        leaveSlot()
+        plan = nil
+        kept = nil
+        diverted = nil
+    }
+
+    // MARK: Waiting
+
+    func wait(_ what: RouteWait, until time: UInt64? = nil) {
+        routeWait = what
+        if let time {
+            worker.reactor.timers.set(routeTimer, at: time)
+            hasRouteTimer = true
+        } else if hasRouteTimer {
+            worker.reactor.timers.cancel(routeTimer)
+            hasRouteTimer = false
+        }
+    }
+
+    func timerFired(_ timer: Timer) {
+        hasRouteTimer = false
+        switch routeWait {
+        case .nothing, .turn: break
+        case .queue:
+            if let index = providerIndex { runtime.states[index].slots.removeWaiting { $0 === self } }
+            giveUp(
+                Problem(
+                    .concurrencyLimited, status: 429,
+                    "No place at provider '\(providerName)' became free within its queue_timeout.", isRetryable: true,
+                    retryAfter: 1))
+        case .answer:
+            cancelTry()
+            let failure = UpstreamFailure(.firstByteTimeout, "failover.deadline")
+            tryEnded(.failed, failure, status: nil)
+            goOn(after: .failed, Self.deadlineProblem)
+        case .rest: restIsLate()
+        case .hold: release()
+        }
+    }
+
+    func cancelTry() {
+        transfer?.cancel()
+        transfer = nil
+        webSocket?.cancel()
+        webSocket = nil
+    }
+
+    private static let deadlineProblem = Problem(
+        .upstreamTimeout, status: 504, "No provider began to answer within failover.deadline.", isRetryable: true)
+}
+
+extension KeySource {
+    /// Whether a refused key may be replaced by another.
+    var mayChange: Bool {
+        switch self {
+        case .none, .inline: false
+        case .pool(let keys): keys.count > 1
+        case .file, .credential, .command: true
+        }
+    }
+}
+
+extension Problem {
+    /// How a request ends that is answered with it.
+    var endState: EndState {
+        switch code {
+        case .upstreamTimeout: .timeout
+        case .upstreamUnreachable, .upstreamBroken: .upstreamError
+        default: .refused
+        }
+    }
+}

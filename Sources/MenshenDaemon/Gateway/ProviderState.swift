@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+
+/// What one worker has learnt of a provider, and who is at it. A reload keeps it for a provider that stays what it was.
+final class ProviderState {
+    var health: ProviderHealth
+    var slots: Slots<Exchange>
+
+    init(_ provider: Provider, worker: Int, of workers: Int) {
+        health = ProviderHealth(keys: provider.key.count)
+        // Workers share nothing: each has its part, and the first ones what is left over.
+        let limit = provider.maxConcurrent.map { $0 / workers + (worker < $0 % workers ? 1 : 0) }
+        slots = Slots(limit: limit, maxQueued: provider.maxQueued)
+    }
+}
+
+extension ProviderHealth.Limits {
+    init(_ failover: Configuration.Failover) {
+        self.init(failures: failover.breakerFailures, longestPause: failover.breakerPause.microseconds)
+    }
+}
