@@ -16,7 +16,9 @@ struct Menshen: ParsableCommand {
             See it work without a key of your own:  menshen demo
             """,
         version: Version.text,
-        subcommands: [Serve.self, ConfigCommand.self, DemoCommand.self])
+        subcommands: [
+            Serve.self, StatusCommand.self, RouteCommand.self, ConfigCommand.self, DemoCommand.self,
+        ])
 
     static func main() { main(ArticleForms.translate(Array(CommandLine.arguments.dropFirst()))) }
 }

@@ -273,29 +273,6 @@ let configurationFaults: [FaultCase] = [
             "  hint: write scheme://host:port with one of the schemes http, https, socks4, socks4a, socks5, socks5h",
         ]),
     FaultCase(
-        name: "models and aliases",
-        text: "\(provider)models = []\naliases = { fast = \"\" }\nmax_concurrent = 2\n[server]\nworkers = 3",
-        expected: [
-            "c.toml:3:10: error: providers[].models is empty, so the provider would get no request",
-            "  hint: remove it if the provider has every model, or write models = [\"gpt-*\"]",
-            "c.toml:4:20: error: providers[].aliases: a name and a model are needed",
-            "  hint: write aliases = { fast = \"gpt-4.1-mini\" }",
-            "c.toml:5:18: error: providers[].max_concurrent is less than server.workers, which share it",
-            "  hint: give it at least 3, or fewer workers",
-        ]),
-    FaultCase(
-        name: "several keys",
-        text:
-            "\(provider)api_keys = []\napi_key_file = \"/k\"\naws_access_key_id = \"AKIAX\"\nkind = \"bedrock\"\nregion = \"r\"",
-        expected: [
-            "c.toml:3:1: error: providers[].api_keys cannot sign: each secret access key has an id of its own",
-            "  hint: write one [[providers]] for each",
-            "c.toml:3:12: error: providers[].api_keys holds no key",
-            "  hint: write api_keys = [\"${KEY_1}\", \"${KEY_2}\"]",
-            "c.toml:4:1: error: a provider takes its key from one place, and api_keys is given already",
-            "  hint: remove one of the two",
-        ]),
-    FaultCase(
         name: "plain http", text: "[[providers]]\nbase_url = \"http://llm.example/v1\"\napi_key = \"${KEY}\"",
         expected: [
             "c.toml:2:12: warning: providers[].base_url is plain http, so the key travels unencrypted",

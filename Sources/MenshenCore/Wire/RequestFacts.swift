@@ -11,6 +11,17 @@ package struct RequestFacts: Sendable, Equatable {
 
     package init() {}
 
+    /// What the path says, where the dialect has it there.
+    package init(_ dialect: Dialect, path: String) {
+        self.init()
+        switch dialect {
+        case .gemini: self = RequestFacts(geminiPath: path)
+        case .bedrock: self = RequestFacts(bedrockPath: path)
+        case .azure: model = RequestFacts.azureDeployment(path)
+        case .openai, .anthropic: break
+        }
+    }
+
     /// Gemini carries both in the path: /v1beta/models/MODEL:streamGenerateContent.
     package init(geminiPath path: String) {
         guard let last = path.split(separator: "/").last, let colon = last.lastIndex(of: ":") else { return }

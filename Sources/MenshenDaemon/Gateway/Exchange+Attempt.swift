@@ -105,7 +105,7 @@ extension Exchange {
                 throw Problem(
                     .malformedRequest, status: isBodyComplete ? 400 : 413,
                     isBodyComplete
-                        ? "Provider '\(provider.name)' is to be asked for the model '\(model)', but the body has no place for its name."
+                        ? "Provider '\(provider.name)' is to be asked for the model '\(model)', but the body is neither a JSON object nor a form that names one. See its Content-Type."
                         : "Provider '\(provider.name)' is to be asked for another model, which has to stand in the first 64 KiB of a body of this size."
                 )
             }
@@ -204,7 +204,9 @@ extension Exchange {
         attempts.append(
             AttemptRecord(
                 provider: provider.name, key: provider.key.count > 1 ? tried.key + 1 : nil, model: askedModel,
-                status: status, reason: failure?.reason.rawValue ?? reason ?? "ok",
+                status: status,
+                reason: failure?.reason.rawValue ?? reason
+                    ?? status.map { AttemptOutcome.answered(status: $0).reason } ?? "ok",
                 startedMicroseconds: Int64(attemptStartedAt - startedAt),
                 endedMicroseconds: Int64(Clock.monotonic() - startedAt)))
     }

@@ -17,7 +17,8 @@ extension Exchange: TransferReceiver {
 
     func transferReceivedHead(_ transfer: Transfer) {
         if divert(transfer.head) { return }
-        report(.answered(status: transfer.head.status), head: transfer.head, reason: "status \(transfer.head.status)")
+        let outcome = AttemptOutcome.answered(status: transfer.head.status)
+        report(outcome, head: transfer.head, reason: outcome.reason)
         wait(.nothing)
         let mark = connection.output.count
         let wasKept = keepAlive

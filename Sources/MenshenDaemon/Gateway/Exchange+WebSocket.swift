@@ -46,7 +46,8 @@ extension Exchange {
 extension Exchange: TunnelReceiver {
     func tunnelReceivedHead(_ tunnel: Tunnel) {
         wait(.nothing)
-        report(.answered(status: tunnel.head.status), head: tunnel.head, reason: "refused")
+        let outcome = AttemptOutcome.answered(status: tunnel.head.status)
+        report(outcome, head: tunnel.head, reason: outcome.reason)
         firstByteAt = Clock.monotonic()
         status = tunnel.head.status
         worker.prepare(&connection.output)

@@ -20,15 +20,7 @@ final class ResolvedTarget {
         self.dialect = dialect
         operation = Operation(dialect, path: target.path)
         surface = Surface(target)
-        switch dialect {
-        case .gemini: facts = RequestFacts(geminiPath: target.path)
-        case .bedrock: facts = RequestFacts(bedrockPath: target.path)
-        case .azure:
-            var facts = RequestFacts()
-            facts.model = RequestFacts.azureDeployment(target.path)
-            self.facts = facts
-        case .openai, .anthropic: facts = RequestFacts()
-        }
+        facts = RequestFacts(dialect, path: target.path)
     }
 
     /// The target as the provider gets it, with the zero byte that ends it for libcurl, and whether `model`, to be asked

@@ -56,11 +56,13 @@ final class Supervisor: TimerHandler {
         control = try Mailbox()
         activity = Activity(now: reactor.now)
         let count = snapshot.configuration.server.workers
+        let roster = Roster()
         for index in 0..<count {
             contexts.append(
                 try WorkerContext(
                     index: index, count: count, control: control, store: store, events: events, gate: gate,
-                    activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY")))
+                    activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
+                    roster: roster))
         }
         reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
         signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }

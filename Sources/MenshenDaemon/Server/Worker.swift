@@ -13,6 +13,9 @@ enum WorkerMessage: Sendable {
     case receipts([AuditReceipt])
     case key(provider: Int, generation: Int, Result<Secret, KeyCommandFailure>)
     case recent(RequestID, [RequestSummary])
+    /// Another worker wants to know what this one knows of the providers, and its answer.
+    case tellReports(RequestID, Mailbox<WorkerMessage>)
+    case reports(RequestID, [ProviderReport])
     /// A new configuration, for requests that begin from now on.
     case install(Snapshot)
     /// Stop accepting; finish what is under way by the deadline (monotonic microseconds), then end.
@@ -48,7 +51,7 @@ final class Worker: TimerHandler {
     private var outbox: [AuditEntry] = []
     private var unrecorded: [RequestID: Exchange] = [:]
     private var awaitingKey: [Int: [Exchange]] = [:]
-    private var pages: [RequestID: (Exchange, ([RequestSummary]) -> Void)] = [:]
+    private var pages: [RequestID: PendingPage] = [:]
     private var generation = 0
     private var spare: [[UInt8]] = []
     private(set) var isDraining = false
@@ -194,10 +197,20 @@ final class Worker: TimerHandler {
     }
 
     /// Fetches the last requests for a page; `body` runs later, unless the caller leaves first.
-    func recentRequests(_ limit: Int, for exchange: Exchange, _ body: @escaping ([RequestSummary]) -> Void) {
+    func recentRequests(
+        _ limit: Int, for exchange: Exchange, _ body: @escaping ([RequestSummary], [ProviderReport]) -> Void
+    ) {
         let id = exchange.id
-        pages[id] = (exchange, body)
+        let others = context.roster.mailboxes { $0 !== context.mailbox }
+        pages[id] = PendingPage(exchange: exchange, missing: others.count, body: body)
+        for other in others { other.post(.tellReports(id, context.mailbox)) }
         context.store.recent(limit: limit) { [mailbox = context.mailbox] in mailbox.post(.recent(id, $0)) }
+    }
+
+    private func finishPage(_ id: RequestID) {
+        guard let page = pages[id], let rows = page.rows, page.missing == 0 else { return }
+        pages[id] = nil
+        page.body(rows, page.reports)
     }
 
     // MARK: Keys
@@ -229,7 +242,13 @@ final class Worker: TimerHandler {
             for receipt in receipts { unrecorded.removeValue(forKey: receipt.id)?.receive(receipt.device) }
         case .key(let index, let generation, let result): keyArrived(index, generation, result)
         case .recent(let id, let rows):
-            if let (_, body) = pages.removeValue(forKey: id) { body(rows) }
+            pages[id]?.rows = rows
+            finishPage(id)
+        case .tellReports(let id, let asker): asker.post(.reports(id, reports(runtime)))
+        case .reports(let id, let reports):
+            pages[id]?.reports += reports
+            pages[id]?.missing -= 1
+            finishPage(id)
         case .install(let snapshot):
             install(snapshot)
             context.control.post(.installed)
@@ -282,6 +301,16 @@ final class Worker: TimerHandler {
         reactor.timers.cancel(drainTimer)
         reactor.stop()
     }
+}
+
+/// A page that waits for what it is made of.
+private struct PendingPage {
+    let exchange: Exchange
+    /// Workers that have not told yet what they know.
+    var missing: Int
+    var rows: [RequestSummary]?
+    var reports: [ProviderReport] = []
+    let body: ([RequestSummary], [ProviderReport]) -> Void
 }
 
 /// What a connection needs to know of the configuration, as numbers.

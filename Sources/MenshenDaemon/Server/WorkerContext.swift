@@ -19,10 +19,11 @@ final class WorkerContext: Sendable, ReceiptSink {
     let activity: Activity
     let board: StatusBoard
     let credentialsDirectory: String?
+    let roster: Roster
 
     init(
         index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, events: Events, gate: PeerGate,
-        activity: Activity, board: StatusBoard, credentialsDirectory: String?
+        activity: Activity, board: StatusBoard, credentialsDirectory: String?, roster: Roster
     ) throws(SystemError) {
         self.index = index
         self.count = count
@@ -33,10 +34,23 @@ final class WorkerContext: Sendable, ReceiptSink {
         self.activity = activity
         self.board = board
         self.credentialsDirectory = credentialsDirectory
+        self.roster = roster
         mailbox = try Mailbox()
+        roster.add(mailbox)
     }
 
     func deliver(_ receipts: [AuditReceipt]) { mailbox.post(.receipts(receipts)) }
+}
+
+/// The workers' mailboxes, for the few things that one has to ask all.
+final class Roster: Sendable {
+    private let all = Mutex<[Mailbox<WorkerMessage>]>([])
+
+    func add(_ mailbox: Mailbox<WorkerMessage>) { all.withLock { $0.append(mailbox) } }
+
+    func mailboxes(where isWanted: (Mailbox<WorkerMessage>) -> Bool) -> [Mailbox<WorkerMessage>] {
+        all.withLock { $0 }.filter(isWanted)
+    }
 }
 
 /// What workers tell the thread that supervises them.

@@ -24,7 +24,7 @@ enum StatusPage {
         <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
         <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,
         records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).</p></section>
-        <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th></tr></thead>
+        <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th><th class="n">Active</th><th class="n">Queued</th><th>State</th><th>Last failure</th></tr></thead>
         <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
         <section><h2>Last requests</h2><div class="scroll"><table><thead><tr><th>Time (UTC)</th><th>Caller</th><th>Request</th><th>Provider</th><th>Model</th>
         <th class="n">Status</th><th>End</th><th class="n">First byte</th><th class="n">Total</th></tr></thead>
@@ -63,7 +63,15 @@ enum StatusPage {
     }
 
     private static func providerRow(_ row: StatusSnapshot.Row) -> String {
-        "<tr><td>\(escape(row.name))</td><td>\(row.kind)</td><td><code>\(escape(row.baseURL))</code></td><td>\(escape(row.keySource))</td><td class=\"n\">\(row.weight)</td></tr>"
+        let state = row.weight == 0 ? "switched off" : row.report.state
+        let cells = [
+            "<td>\(escape(row.name))</td><td>\(row.kind)</td><td><code>\(escape(row.baseURL))</code></td>",
+            "<td>\(escape(row.keySource))</td><td class=\"n\">\(row.weight)</td>",
+            "<td class=\"n\">\(row.report.active)</td><td class=\"n\">\(row.report.queued)</td>",
+            "<td class=\"\(state == "ok" ? "ok" : "bad")\">\(escape(state))</td>",
+            "<td>\(escape(row.report.failureText ?? ""))</td>",
+        ]
+        return "<tr>\(cells.joined())</tr>"
     }
 
     private static func requestRow(_ row: RequestSummary) -> String {
@@ -103,7 +111,7 @@ enum StatusPage {
 
     private static func milliseconds(_ micros: Int64) -> String { "\(micros / 1000).\(micros % 1000 / 100) ms" }
 
-    private static func duration(_ seconds: UInt64) -> String {
+    static func duration(_ seconds: UInt64) -> String {
         seconds < 120 ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h"
     }
 
@@ -126,8 +134,24 @@ enum StatusPage {
         func number(_ key: String, _ value: (some BinaryInteger)?) -> String {
             "\"\(key)\":\(value.map { "\($0)" } ?? "null")"
         }
-        let providers = status.providers.map {
-            "{\(text("name", $0.name)),\(text("kind", $0.kind)),\(text("base_url", $0.baseURL)),\(text("key_source", $0.keySource)),\(number("weight", $0.weight))}"
+        func list(_ texts: [String]) -> String {
+            "[\(texts.map { String(text("", $0).dropFirst(3)) }.joined(separator: ","))]"
+        }
+        let providers = status.providers.map { row in
+            let keys = row.report.keys.map { key in
+                "{\(text("breaker", key.breaker.rawValue)),\(number("wait_ms", key.wait / 1000)),\"limited_models\":\(list(key.limited))}"
+            }
+            let failure = row.report.lastFailure.map {
+                "{\(text("reason", $0.reason)),\(number("status", $0.status)),\(number("ago_ms", $0.ago / 1000))}"
+            }
+            let fields = [
+                text("name", row.name), text("kind", row.kind), text("base_url", row.baseURL),
+                text("key_source", row.keySource), number("weight", row.weight),
+                text("state", row.weight == 0 ? "switched off" : row.report.state),
+                number("active", row.report.active), number("queued", row.report.queued),
+                "\"keys\":[\(keys.joined(separator: ","))]", "\"last_failure\":\(failure ?? "null")",
+            ]
+            return "{\(fields.joined(separator: ","))}"
         }
         let requests = status.requests.map { row in
             let fields = [
@@ -148,7 +172,7 @@ enum StatusPage {
             text("configuration", status.board.configuration), text("database", status.board.database),
             text("database_fault", status.store.degraded), number("rows_written", status.store.rowsWritten),
             number("not_journalled", status.store.notJournalled), number("audit_backlog", status.store.backlog),
-            "\"listeners\":[\(status.board.listeners.map { listener in text("", listener).dropFirst(3) }.joined(separator: ","))]",
+            "\"listeners\":\(list(status.board.listeners))",
             "\"providers\":[\(providers.joined(separator: ","))]", "\"requests\":[\(requests.joined(separator: ","))]",
         ]
         output.append(contentsOf: "{\(fields.joined(separator: ","))}\n".utf8)

@@ -25,6 +25,7 @@ struct StatusSnapshot {
         let baseURL: String
         let keySource: String
         let weight: Int
+        let report: ProviderReport
     }
 
     let board: StatusBoard
@@ -38,17 +39,27 @@ struct StatusSnapshot {
 }
 
 extension Worker {
-    func status(_ snapshot: Snapshot, _ requests: [RequestSummary]) -> StatusSnapshot {
-        StatusSnapshot(
+    /// `reports`: those of the other workers.
+    func status(_ runtime: Runtime, _ requests: [RequestSummary], _ reports: [ProviderReport]) -> StatusSnapshot {
+        let snapshot = runtime.snapshot
+        var own = self.reports(runtime)
+        for other in reports {
+            if let index = own.firstIndex(where: { $0.name == other.name }) { own[index].add(other) }
+        }
+        return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
             isDraining: isDraining, fault: snapshot.fault, connections: context.activity.connections,
             store: context.store.status,
-            providers: snapshot.routes.providers.map {
+            providers: zip(snapshot.routes.providers, own).map {
                 StatusSnapshot.Row(
                     name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,
-                    weight: $0.weight)
+                    weight: $0.weight, report: $1)
             },
             requests: requests)
+    }
+
+    func reports(_ runtime: Runtime) -> [ProviderReport] {
+        zip(runtime.snapshot.routes.providers, runtime.states).map { ProviderReport($0, $1, now: now) }
     }
 }
 

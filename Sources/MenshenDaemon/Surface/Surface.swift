@@ -51,10 +51,14 @@ extension Exchange {
                 Self.pageFields
             }
         case .status:
+            let wantsText = head.fields.contains { $0.known == .accept && head.text($0.value) == "text/plain" }
             present {
-                StatusPage.json($0)
+                wantsText ? StatusReport.text($0) : StatusPage.json($0)
             } fields: {
-                [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+                [
+                    ("Content-Type", wantsText ? "text/plain; charset=utf-8" : "application/json"),
+                    ("Cache-Control", "no-store"),
+                ]
             }
         case .unknown:
             throw Problem(
@@ -72,8 +76,8 @@ extension Exchange {
     private func present(
         _ render: @escaping (StatusSnapshot) -> String, fields: @escaping () -> [(name: String, value: String)]
     ) {
-        worker.recentRequests(Self.recentLimit, for: self) { [self] rows in
-            let snapshot = worker.status(runtime.snapshot, rows)
+        worker.recentRequests(Self.recentLimit, for: self) { [self] rows, reports in
+            let snapshot = worker.status(runtime, rows, reports)
             answer(LocalAnswer(status: 200, fields: fields(), body: Array(render(snapshot).utf8)))
         }
     }

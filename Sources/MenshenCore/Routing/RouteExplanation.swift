@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// Why a request goes where it goes, in words: what `menshen route --explain` prints. Decided by the same table as the
+/// request itself.
+package struct RouteExplanation {
+    package let text: String
+    /// Somebody would get it.
+    package let isAnswered: Bool
+
+    /// nil for a path that is not forwarded.
+    package init?(_ configuration: Configuration, path given: String, model asked: String?) {
+        let routes = RouteTable(providers: configuration.providers)
+        let parts = given.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let path = parts.first, path.hasPrefix("/"),
+            let target = RequestTarget(
+                path: String(path), query: parts.count > 1 ? String(parts[1]) : nil, providerNames: routes.names)
+        else { return nil }
+        let dialect = Dialect(path: target.path)
+        let facts = RequestFacts(dialect, path: target.path)
+        let model = facts.model ?? asked
+        let operation = Operation(dialect, path: target.path)
+        var lines = [
+            "path      \(given)",
+            "dialect   \(dialect.rawValue) (\(operation.rawValue))"
+                + (Dialect.isShared(target.path) ? ", unless the SDK's own headers say otherwise" : ""),
+            "model     \(model ?? "not known: fits every list of models")", "",
+        ]
+        let fits = routes.judge(target, dialect, model: model)
+        let isGoing = fits.map { $0 == .fits || $0 == .named }
+        let total = zip(routes.providers, isGoing).reduce(0) { $0 + ($1.1 ? $1.0.weight : 0) }
+        for (index, provider) in routes.providers.enumerated() {
+            guard isGoing[index] else {
+                lines.append("  no   \(provider.name): \(Self.reason(fits[index], provider, dialect, model))")
+                continue
+            }
+            lines.append("  yes  \(provider.name): \(Self.share(provider, fits[index], total))")
+            lines += Self.details(provider, target, dialect, model).map { "         \($0)" }
+        }
+        let going = routes.providers.indices.filter { isGoing[$0] }.map { routes.providers[$0] }
+        isAnswered = !going.isEmpty
+        lines.append("")
+        lines += Self.outcome(going, configuration.failover, Self.problem(routes, target, dialect, model))
+        text = lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func problem(
+        _ routes: RouteTable, _ target: RequestTarget, _ dialect: Dialect, _ model: String?
+    ) -> Problem? {
+        do throws(Problem) {
+            _ = try routes.fitting(target, dialect, model: model)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private static func share(_ provider: Provider, _ fit: RouteTable.Fit, _ total: Int) -> String {
+        if fit == .named { return "named by the path" }
+        let percent = Double(provider.weight) * 1000 / Double(max(1, total))
+        let tenths = Int(percent.rounded())
+        return "first in \(tenths / 10).\(tenths % 10) % of requests (weight \(provider.weight) of \(total))"
+    }
+
+    private static func details(
+        _ provider: Provider, _ target: RequestTarget, _ dialect: Dialect, _ model: String?
+    ) -> [String] {
+        let replacement = provider.replacement(for: model)
+        let changed = replacement.flatMap { target.asking(for: $0, dialect) }
+        var lines = [
+            provider.baseURL.origin + (changed ?? target).upstream(base: provider.baseURL.path, kind: provider.kind)
+        ]
+        if let replacement {
+            let why = provider.model != nil ? "its model" : "its alias of \(model ?? "")"
+            lines.append("is asked for \(replacement) (\(why))")
+        }
+        if provider.key.count > 1 { lines.append("\(provider.key.count) keys: the next when one is limited") }
+        if let limit = provider.maxConcurrent {
+            lines.append("at most \(limit) requests at a time, \(provider.maxQueued) wait")
+        }
+        return lines
+    }
+
+    private static func reason(
+        _ fit: RouteTable.Fit, _ provider: Provider, _ dialect: Dialect, _ model: String?
+    ) -> String {
+        switch fit {
+        case .fits, .named: ""
+        case .otherNamed: "the path names another"
+        case .switchedOff: "switched off (weight = 0)"
+        case .otherDialect: "its kind is \(provider.kind.rawValue), and others speak \(dialect.rawValue)"
+        case .otherModel:
+            "its models (\(provider.models.map(\.description).joined(separator: ", "))) do not have \(model ?? "")"
+        case .noAlias: "\(model ?? "") is an alias that others have"
+        }
+    }
+
+    private static func outcome(
+        _ going: [Provider], _ failover: Configuration.Failover, _ problem: Problem?
+    ) -> [String] {
+        if let problem { return ["Answered \(problem.status) \(problem.code.rawValue): \(problem.message)"] }
+        if going.count == 1 { return ["There is nobody else to ask if it fails."] }
+        let names = going.map(\.name).joined(separator: ", ")
+        return failover.enable
+            ? ["If the first fails before its answer begins, the others are asked in this order: \(names)."]
+            : ["If it fails, nobody else is asked (failover.enable = false)."]
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+
+/// What is known of one provider, for people; first of one worker, then of all.
+struct ProviderReport: Sendable {
+    struct Key: Sendable {
+        var breaker: Breaker.State
+        /// Microseconds until it is used again; 0: it is.
+        var wait: UInt64
+        /// Models that the provider has limited; "" for requests without one.
+        var limited: [String]
+    }
+
+    struct Failure: Sendable {
+        var reason: String
+        var status: Int?
+        /// Microseconds.
+        var ago: UInt64
+    }
+
+    let name: String
+    var keys: [Key]
+    /// Requests at the provider, and waiting for a place at it.
+    var active: Int
+    var queued: Int
+    var lastFailure: Failure?
+
+    init(_ provider: Provider, _ state: ProviderState, now: UInt64) {
+        name = provider.name
+        keys = state.health.states(now).map { Key(breaker: $0.breaker, wait: $0.wait, limited: $0.cooling) }
+        active = state.slots.active
+        queued = state.slots.queue.count
+        lastFailure = state.health.lastFailure.map { Failure(reason: $0.reason, status: $0.status, ago: now - $0.at) }
+    }
+
+    /// Adds what another worker knows: each finds out for itself, so the worst counts.
+    mutating func add(_ other: ProviderReport) {
+        active += other.active
+        queued += other.queued
+        if let failure = other.lastFailure, failure.ago < lastFailure?.ago ?? .max { lastFailure = failure }
+        for (index, key) in other.keys.enumerated() where index < keys.count {
+            if key.wait > keys[index].wait { (keys[index].wait, keys[index].breaker) = (key.wait, key.breaker) }
+            keys[index].limited = Array(Set(keys[index].limited + key.limited)).sorted()
+        }
+    }
+
+    /// In a few words.
+    var state: String {
+        let open = keys.filter { $0.breaker != .closed }
+        if !open.isEmpty, open.count == keys.count {
+            return open.contains { $0.breaker == .halfOpen } ? "failing, one request tries" : "failing" + pause(open)
+        }
+        let limited = keys.filter { !$0.limited.isEmpty }
+        if limited.isEmpty, open.isEmpty { return "ok" }
+        let models = Set(limited.flatMap(\.limited)).sorted().map { $0.isEmpty ? "requests without a model" : $0 }
+        let which = keys.count > 1 ? "\(max(limited.count, open.count)) of \(keys.count) keys limited" : "limited"
+        return which + (models.isEmpty ? "" : " for \(models.joined(separator: ", "))") + pause(limited)
+    }
+
+    private func pause(_ keys: [Key]) -> String {
+        guard let wait = keys.map(\.wait).min(), wait > 0 else { return "" }
+        return ", again in \((wait + 999_999) / 1_000_000) s"
+    }
+
+    var failureText: String? {
+        lastFailure.map { failure in
+            "\(failure.reason)\(failure.status.map { " (\($0))" } ?? ""), \(failure.ago / 1_000_000) s ago"
+        }
+    }
+}

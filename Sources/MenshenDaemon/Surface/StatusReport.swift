@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenStore
+
+/// What `menshen status` prints: the same content as the page and its JSON twin.
+enum StatusReport {
+    static func text(_ status: StatusSnapshot) -> String {
+        var lines = [
+            "menshen \(status.board.version), pid \(status.board.pid), up \(StatusPage.duration(status.uptimeSeconds)), "
+                + (status.isDraining ? "stopping" : status.fault == nil ? "serving" : "no usable configuration"),
+            "configuration  \(status.board.configuration)",
+            "records        \(status.board.database) (\(status.store.rowsWritten) written since the start)",
+            "listeners      \(status.board.listeners.joined(separator: ", "))",
+            "connections    \(status.connections)",
+        ]
+        if let fault = status.fault { lines.append("FAULT          \(fault)") }
+        if let reason = status.store.degraded {
+            lines.append("DATABASE       not in use: \(reason). Records go to the journal.")
+        }
+        lines.append("")
+        lines += table(
+            [["PROVIDER", "KIND", "WEIGHT", "ACTIVE", "QUEUED", "STATE", "LAST FAILURE"]]
+                + status.providers.map { row in
+                    [
+                        row.name, row.kind, "\(row.weight)", "\(row.report.active)", "\(row.report.queued)",
+                        row.weight == 0 ? "switched off" : row.report.state, row.report.failureText ?? "-",
+                    ]
+                })
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Columns as wide as their longest cell.
+    private static func table(_ rows: [[String]]) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                line += cell
+                if column + 1 < row.count { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+            }
+            return line
+        }
+    }
+}
