@@ -41,7 +41,7 @@ package struct ResponseHead: Sendable {
     package private(set) var isComplete = false
     package private(set) var bytes: [UInt8] = []
     private var reason = 0..<0
-    private var fields: [RequestHead.Field] = []
+    package private(set) var fields: [RequestHead.Field] = []
     private var hasTransferEncoding = false
     private var trailers: [Range<Int>] = []
     /// Whether the request asked for another protocol, which 101 then grants.
