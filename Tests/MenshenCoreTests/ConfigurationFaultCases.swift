@@ -375,10 +375,9 @@ let configurationFaults: [FaultCase] = [
             "  hint: write \"llm.example\" or \"llm.example:8080\", as the Host header has it",
         ]),
     FaultCase(
-        name: "failover and cache", text: "[failover]\nenable = true\n[cache]\nmax_age = 0\n\(provider)",
+        name: "failover", text: "[failover]\nenable = true\n\(provider)",
         expected: [
-            "c.toml:2:1: warning: [failover] has no effect in this version",
-            "c.toml:4:1: warning: [cache] has no effect in this version",
+            "c.toml:2:1: warning: [failover] has no effect in this version"
         ]),
     FaultCase(
         name: "older timeout",

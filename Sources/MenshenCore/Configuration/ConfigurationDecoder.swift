@@ -61,6 +61,7 @@ package enum ConfigurationDecoder {
         configuration.upstream = upstream(top.section("upstream"), older: top.section("http_client"))
         configuration.storage = storage(top.section("storage"))
         configuration.logging = logging(top.section("logging"))
+        configuration.cache = cache(top.section("cache"))
         warnOfInert(top)
         return configuration
     }
@@ -104,13 +105,9 @@ package enum ConfigurationDecoder {
 
     /// One remark for each thing asked for that this version does not do; turning it off is no reason for one.
     private static func warnOfInert(_ top: ConfigurationSection) {
-        for name in ["failover", "cache"] {
+        for name in ["failover"] {
             let section = top.section(name)
             let isEnabled = section.boolean("enable")
-            if name == "cache" {
-                _ = section.size("max_body_bytes")
-                _ = section.duration("max_age")
-            }
             guard isEnabled != false, let first = section.table.entries.first else { continue }
             let span = section.keySpan("enable") ?? first.keySpan
             top.reading.warning(at: span, "[\(name)] has no effect in this version")
