@@ -3,9 +3,10 @@
 
 /// The header fields that menshen itself acts upon; every other field only passes through.
 package enum FieldName: String, Sendable, CaseIterable {
-    case accept, age, authorization, connection, cookie, date, expect, host, origin, referer, server, te, trailer,
-        upgrade, via
+    case accept, age, authorization, connection, cookie, date, expect, host, origin, pragma, referer, server, te,
+        trailer, upgrade, via
     case acceptEncoding = "accept-encoding"
+    case cacheControl = "cache-control"
     case contentEncoding = "content-encoding"
     case contentLength = "content-length"
     case contentType = "content-type"
@@ -14,6 +15,7 @@ package enum FieldName: String, Sendable, CaseIterable {
     case proxyAuthorization = "proxy-authorization"
     case proxyConnection = "proxy-connection"
     case transferEncoding = "transfer-encoding"
+    case xCache = "x-cache"
     case retryAfter = "retry-after"
     case retryAfterMilliseconds = "retry-after-ms"
     case userAgent = "user-agent"

@@ -32,6 +32,22 @@ package struct ResponseHead: Sendable {
     /// Larger heads than any provider sends; nginx stops at 32 KiB in its default build-up.
     package static let maxBytes = 128 << 10
 
+    /// What is added to every final head.
+    package struct Additions {
+        /// The request's name in its records.
+        package var requestID: [UInt8]
+        /// What a browser wants to hear.
+        package var allowedOrigin: String?
+        /// What the cache had to do with it.
+        package var xCache: StaticString?
+
+        package init(requestID: [UInt8], allowedOrigin: String?, xCache: StaticString?) {
+            self.requestID = requestID
+            self.allowedOrigin = allowedOrigin
+            self.xCache = xCache
+        }
+    }
+
     private static let protocolName = Array("http/".utf8)
     private static let chunked = Array("chunked".utf8)
     private static let webSocket = Array("websocket".utf8)
@@ -41,7 +57,7 @@ package struct ResponseHead: Sendable {
     package private(set) var isComplete = false
     package private(set) var bytes: [UInt8] = []
     private var reason = 0..<0
-    private var fields: [RequestHead.Field] = []
+    package private(set) var fields: [RequestHead.Field] = []
     private var hasTransferEncoding = false
     private var trailers: [Range<Int>] = []
     /// Whether the request asked for another protocol, which 101 then grants.
@@ -155,17 +171,17 @@ package struct ResponseHead: Sendable {
 
     /// Appends a 1xx head for an HTTP/1.1 caller.
     package func appendInterim(to output: inout [UInt8]) {
-        appendStatusAndFields(to: &output, dropsCORS: false)
+        appendStatusAndFields(to: &output, in: nil)
         output += [13, 10]
     }
 
     /// Appends the final head and says how the body that follows is to be framed. `keepAlive` becomes false when only
     /// the end of the connection can mark the end of the body.
     package func append(
-        to output: inout [UInt8], method: RequestHead.Method, isHTTP11: Bool, keepAlive: inout Bool, requestID: [UInt8],
-        allowedOrigin: String?
+        to output: inout [UInt8], method: RequestHead.Method, isHTTP11: Bool, keepAlive: inout Bool,
+        _ additions: Additions
     ) -> Framing {
-        appendStatusAndFields(to: &output, dropsCORS: allowedOrigin != nil)
+        appendStatusAndFields(to: &output, in: additions)
         let framing: Framing
         if status == 204 || status == 304 || method == .head {
             framing = .none
@@ -181,7 +197,7 @@ package struct ResponseHead: Sendable {
             framing = .untilClose
             keepAlive = false
         }
-        Self.append(requestID: requestID, allowedOrigin: allowedOrigin, to: &output)
+        Self.append(additions, to: &output)
         Self.append(connection: keepAlive, isHTTP11: isHTTP11, to: &output)
         output += [13, 10]
         return framing
@@ -197,10 +213,10 @@ package struct ResponseHead: Sendable {
     }
 
     /// Appends the head of a 101 that `opensWebSocket`.
-    package func appendWebSocket(to output: inout [UInt8], requestID: [UInt8], allowedOrigin: String?) {
-        appendStatusAndFields(to: &output, dropsCORS: allowedOrigin != nil)
+    package func appendWebSocket(to output: inout [UInt8], _ additions: Additions) {
+        appendStatusAndFields(to: &output, in: additions)
         output.append(ascii: "Connection: Upgrade\r\nUpgrade: websocket\r\n")
-        Self.append(requestID: requestID, allowedOrigin: allowedOrigin, to: &output)
+        Self.append(additions, to: &output)
         output += [13, 10]
     }
 
@@ -221,12 +237,16 @@ package struct ResponseHead: Sendable {
         }
     }
 
-    /// What menshen adds to every final head: the request's name in its records, and what a browser wants to hear.
-    package static func append(requestID: [UInt8], allowedOrigin: String?, to output: inout [UInt8]) {
+    package static func append(_ additions: Additions, to output: inout [UInt8]) {
         output.append(ascii: "x-menshen-request-id: ")
-        output += requestID
+        output += additions.requestID
         output.append(ascii: "\r\n")
-        if let allowedOrigin {
+        if let xCache = additions.xCache {
+            output.append(ascii: "X-Cache: ")
+            output.append(ascii: xCache)
+            output.append(ascii: "\r\n")
+        }
+        if let allowedOrigin = additions.allowedOrigin {
             output.append(ascii: "Access-Control-Allow-Origin: ")
             output.append(contentsOf: allowedOrigin.utf8)
             output.append(ascii: "\r\nAccess-Control-Expose-Headers: *\r\nVary: Origin\r\n")
@@ -239,7 +259,8 @@ package struct ResponseHead: Sendable {
         output.append(ascii: "\r\n")
     }
 
-    private func appendStatusAndFields(to output: inout [UInt8], dropsCORS: Bool) {
+    /// What menshen says itself is not said twice.
+    private func appendStatusAndFields(to output: inout [UInt8], in additions: Additions?) {
         output.append(ascii: "HTTP/1.1 ")
         output.append(decimal: status)
         output.append(0x20)
@@ -250,7 +271,8 @@ package struct ResponseHead: Sendable {
             if Self.isHopByHop(field.known) || field.known == .contentLength || field.known == .menshenRequestID {
                 continue
             }
-            if dropsCORS, field.known == .accessControlAllowOrigin { continue }
+            if additions?.allowedOrigin != nil, field.known == .accessControlAllowOrigin { continue }
+            if additions?.xCache != nil, field.known == .xCache { continue }
             if !options.isEmpty, options.contains(RequestFraming.trimmedLowercase(bytes[field.name])) { continue }
             // The line as it came, name to value, in one move.
             output += bytes[field.name.lowerBound..<field.value.upperBound]

@@ -123,10 +123,14 @@ package final class Daemon {
         let board = StatusBoard(
             version: Version.text, pid: ProcessIdentity.pid, configuration: configurationPath, database: databasePath,
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
+        let keeper = CacheKeeper(events)
+        if snapshot.fault == nil {
+            snapshot = Snapshot(snapshot.configuration, cache: keeper.cache(for: snapshot.configuration))
+        }
         announce(addresses, board, events)
         let supervisor = try Supervisor(
             snapshot: snapshot, configurationPath: configurationPath, allowsUnsafe: options.unsafeListen,
-            listening: listening, store: store,
+            listening: listening, store: store, keeper: keeper,
             events: events,
             gate: gate, board: board, notifier: notifier)
         ProcessMemory.releaseStartUpCode()

@@ -81,6 +81,12 @@ enum DatabaseFile {
     }
 }
 
+/// Holds the lock where there may be none: the lock itself can't be copied.
+final class HeldLock {
+    private let lock: DatabaseLock
+    init(_ databasePath: String) throws(StoreFault) { lock = try DatabaseLock(databasePath: databasePath) }
+}
+
 /// The right to be the only menshen that writes a database: a lock on `FILE.lock`, held until released.
 struct DatabaseLock: ~Copyable {
     private let descriptor: Int32

@@ -10,7 +10,7 @@ package final class StoreWorker {
     let settings: StoreSettings
     private let log: @Sendable (StoreEvent) -> Void
     private(set) var database: AuditDatabase?
-    private var lock: Lock?
+    private var lock: HeldLock?
     var journal: RequestJournal
     private var refusals: RefusalThrottle
     /// Summary rows that no device has taken yet; one a minute at most.
@@ -28,12 +28,6 @@ package final class StoreWorker {
     private var lookAt: UInt64 = 0
     private var upkeep: Upkeep
     package private(set) var status = StoreStatus()
-
-    /// A class, so that an optional stored property can hold the lock, which can't be copied.
-    private final class Lock {
-        let held: DatabaseLock
-        init(_ path: String) throws(StoreFault) { held = try DatabaseLock(databasePath: path) }
-    }
 
     package init(_ settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) {
         self.settings = settings
@@ -189,7 +183,7 @@ package final class StoreWorker {
                 hasToldExposure = true
                 log(.directoryExposed(path: place.directory, mode: mode))
             }
-            if lock == nil { lock = try Lock(place.path) }
+            if lock == nil { lock = try HeldLock(place.path) }
             let opened = try AuditDatabase(place, settings)
             if !hasSettledLost {
                 let count: Int

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Glibc
 internal import MenshenCore
 internal import Synchronization
 
@@ -55,21 +54,9 @@ final class SubmissionQueue: Sendable {
 
     private let state = Mutex(State())
     private let limit: Int
-    // SAFETY: sem_post and sem_timedwait may be called by any thread (POSIX.1, sem_overview(7)); the memory is made in
-    // init, freed in deinit and has a fixed address. A semaphore wakes a thread with one futex call: a round trip took
-    // 6 to 18 µs, against 60 to 100 µs through an eventfd.
-    nonisolated(unsafe) private let semaphore: UnsafeMutablePointer<sem_t>
+    private let signal = ThreadSignal()
 
-    init(limit: Int) {
-        self.limit = limit
-        semaphore = .allocate(capacity: 1)
-        sem_init(semaphore, 0, 0)
-    }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
+    init(limit: Int) { self.limit = limit }
 
     /// False when the backlog is full, or after `close`. Settlements pass the limit: each belongs to an intent that was
     /// admitted, so their number is bounded by the requests under way.
@@ -96,7 +83,7 @@ final class SubmissionQueue: Sendable {
             if mustWake { state.isAsleep = false }
             return (refused, mustWake)
         }
-        if mustWake { sem_post(semaphore) }
+        if mustWake { signal.post() }
         return refused
     }
 
@@ -108,17 +95,17 @@ final class SubmissionQueue: Sendable {
             defer { state.isAsleep = false }
             return (true, state.isAsleep)
         }
-        if mustWake { sem_post(semaphore) }
+        if mustWake { signal.post() }
         return isAccepted
     }
 
     func close() {
         state.withLock { $0.isClosed = true }
-        sem_post(semaphore)
+        signal.post()
     }
 
     /// Makes the store's thread look at the time again.
-    func wake() { sem_post(semaphore) }
+    func wake() { signal.post() }
 
     var status: StoreStatus {
         state.withLock { state in
@@ -160,17 +147,7 @@ final class SubmissionQueue: Sendable {
             return state.isAsleep
         }
         guard maySleep else { return }
-        if let timeout {
-            var until = timespec()
-            // sem_timedwait knows this clock only. When it is set, the sleep is wrong once; no entry waits for its end.
-            clock_gettime(CLOCK_REALTIME, &until)
-            let nanoseconds = until.tv_nsec + Int(timeout % 1_000_000) * 1000
-            until.tv_sec += Int(timeout / 1_000_000) + nanoseconds / 1_000_000_000
-            until.tv_nsec = nanoseconds % 1_000_000_000
-            sem_timedwait(semaphore, &until)
-        } else {
-            sem_wait(semaphore)
-        }
+        signal.wait(timeout)
         // After a timeout or a signal nobody has cleared it.
         state.withLock { $0.isAsleep = false }
     }

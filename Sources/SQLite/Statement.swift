@@ -58,6 +58,15 @@ package final class Statement {
         if let value { try bind(index, value) } else { try bindNull(index) }
     }
 
+    /// A few bytes, which SQLite copies; `run` binds many without a copy.
+    package func bind(_ index: Int32, bytes: [UInt8]) throws(SQLiteError) {
+        try check(
+            bytes.withUnsafeBytes {
+                sqlite3_bind_blob64(
+                    handle, index, $0.baseAddress ?? UnsafeRawPointer(scratch), UInt64($0.count), Self.transient)
+            })
+    }
+
     package func bindNull(_ index: Int32) throws(SQLiteError) {
         try check(sqlite3_bind_null(handle, index))
     }

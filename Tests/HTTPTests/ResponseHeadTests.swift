@@ -47,8 +47,8 @@ import Testing
         var output: [UInt8] = []
         var lives = keepAlive
         let framing = head.append(
-            to: &output, method: method, isHTTP11: isHTTP11, keepAlive: &lives, requestID: Array("id".utf8),
-            allowedOrigin: origin)
+            to: &output, method: method, isHTTP11: isHTTP11, keepAlive: &lives,
+            ResponseHead.Additions(requestID: Array("id".utf8), allowedOrigin: origin, xCache: nil))
         let text = String(decoding: output, as: UTF8.self)
         #expect(text.hasSuffix("\r\n\r\n"))
         #expect(!text.dropLast(2).contains("\r\n\r\n"))

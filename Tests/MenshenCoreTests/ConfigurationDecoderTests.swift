@@ -219,7 +219,7 @@ import Testing
             decoded.diagnostics.map { "\($0.line): \($0.message)" } == [
                 "1: listen: [auth] enable is false: any local user can spend the key",
                 "18: http_client.timeout is ignored: a newer name of it is given too",
-                "35: [cache] has no effect in this version",
+                "37: [cache] stays off: max_age is 0, and no answer is kept for ever",
             ])
         #expect(configuration.upstream.firstByteTimeout == .seconds(240))
         #expect(configuration.upstream.maxIdleConnections == 64)
@@ -227,6 +227,20 @@ import Testing
         #expect(configuration.providers.first?.weight == 2)
         #expect(configuration.failover.enable)
         #expect(configuration.logging.logRequestBody)
+    }
+
+    @Test func `the cache takes what it is told, ai-menshen's keys among it`() throws {
+        #expect(try configuration(provider).cache == Configuration().cache)
+        let text = provider + "[cache]\nenable = true\nmax_body_bytes = 5242880\nmax_age = 3600\n"
+        var expected = Configuration().cache
+        (expected.enable, expected.maxAge) = (true, .seconds(3600))
+        #expect(try configuration(text).cache == expected)
+        (expected.scope, expected.coalesce, expected.maxBytes) = (.instance, true, 1 << 30)
+        expected.path = "/a/cache.db"
+        let more = "scope = \"instance\"\ncoalesce = true\nmax_bytes = \"1GiB\"\npath = \"cache.db\""
+        #expect(try configuration(text + more, file: "/a/c.toml").cache == expected)
+        #expect(try configuration(provider + "[cache]\nmax_age = \"1h\"").cache.enable == false)
+        #expect(try !configuration(provider + "[cache]\nenable = true\nmax_age = 0").cache.enable)
     }
 
     @Test(arguments: [

@@ -78,6 +78,9 @@ import Testing
         #expect(configuration.server == Configuration().server, "a commented default differs from the real one")
         #expect(configuration.upstream == Configuration().upstream)
         #expect(configuration.logging == Configuration().logging)
+        var cache = Configuration().cache
+        (cache.maxAge, cache.path) = (.seconds(3600), "/home/alice/.cache/menshen/cache.db")
+        #expect(configuration.cache == cache)
         #expect(configuration.storage.retentionDays == Configuration().storage.retentionDays)
         #expect(configuration.storage.path == "/home/alice/.local/state/menshen/menshen.db")
     }
@@ -129,6 +132,7 @@ import Testing
         #expect(other.providers.map(\.aliases) == configuration.providers.map(\.aliases))
         #expect(other.providers.map(\.key.count) == configuration.providers.map(\.key.count))
         #expect(other.logging == configuration.logging)
+        #expect(other.cache == configuration.cache)
         #expect(other.listen == configuration.listen)
         #expect(other.providers.map(\.baseURL) == configuration.providers.map(\.baseURL))
     }

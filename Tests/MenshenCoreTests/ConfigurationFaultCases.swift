@@ -370,12 +370,11 @@ let configurationFaults: [FaultCase] = [
             "  hint: write \"llm.example\" or \"llm.example:8080\", as the Host header has it",
         ]),
     FaultCase(
-        name: "failover and cache", text: "[failover]\nenable = 1\ndeadline = 0\n[cache]\nmax_age = 0\n\(provider)",
+        name: "failover", text: "[failover]\nenable = 1\ndeadline = 0\n\(provider)",
         expected: [
             "c.toml:2:10: error: failover.enable must be true or false, not an integer",
             "c.toml:3:12: error: failover.deadline must be a duration above 0 and up to 366d",
             "  hint: write \"500ms\", \"10s\", \"10min\", \"1h30m\", \"2d\" or a number of seconds",
-            "c.toml:5:1: warning: [cache] has no effect in this version",
         ]),
     FaultCase(
         name: "older timeout",

@@ -107,7 +107,8 @@ import Testing
             var keepAlive = true
             let framing = head.append(
                 to: &output, method: .get, isHTTP11: true, keepAlive: &keepAlive,
-                requestID: Array("0123456789abcdef".utf8), allowedOrigin: nil)
+                ResponseHead.Additions(
+                    requestID: Array("0123456789abcdef".utf8), allowedOrigin: nil, xCache: nil))
             // What goes down is one head: a blank line at its end and nowhere else, and no control character.
             let ends = output.indices.dropLast(3).filter { output[$0..<$0 + 4].elementsEqual([13, 10, 13, 10]) }
             let isClean = output.enumerated().allSatisfy { place, byte in

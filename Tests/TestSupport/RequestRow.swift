@@ -31,13 +31,20 @@ package struct RequestRow: Sendable {
     package let answerModel: String?
     /// "provider status reason" of each try.
     package let attempts: [String]
+    package let cache: String?
+    /// `x-menshen-request-id` of the request whose answer it was.
+    package let cacheSource: String?
+    package let savedInput: Int?
+    package let savedOutput: Int?
 
     private static let columns = """
         SELECT (SELECT request_id FROM request_log WHERE request_log.id = requests.id), method, path, dialect, provider,
             model, stream, status, end_state, problem, token_name, peer_address, caller_uid, bytes_in, bytes_out, count,
             (SELECT group_concat(provider || ' ' || coalesce(status, '-') || ' ' || reason, ',')
                 FROM attempts WHERE request_id = requests.id),
-            operation, usage_state, input_total, cache_read, output_total, finish_reason, end_user, answer_model
+            operation, usage_state, input_total, cache_read, output_total, finish_reason, end_user, answer_model,
+            cache, (SELECT request_id FROM request_log WHERE request_log.id = requests.cache_source), saved_input,
+            saved_output
         FROM requests ORDER BY id
         """
 
@@ -74,6 +81,10 @@ package struct RequestRow: Sendable {
         finishReason = row.text(22)
         endUser = row.text(23)
         answerModel = row.text(24)
+        cache = row.text(25)
+        cacheSource = row.text(26)
+        savedInput = integer(27)
+        savedOutput = integer(28)
         attempts = (row.text(16) ?? "").split(separator: ",").map(String.init)
     }
 }

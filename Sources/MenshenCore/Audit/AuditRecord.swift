@@ -188,6 +188,15 @@ package struct AuditSettlement: Sendable {
 package final class CacheRecord: Sendable {
     package enum Outcome: String, Sendable {
         case hit, miss, bypass
+
+        /// What `X-Cache` says.
+        package var header: StaticString {
+            switch self {
+            case .hit: "HIT"
+            case .miss: "MISS"
+            case .bypass: "BYPASS"
+            }
+        }
     }
 
     package let outcome: Outcome

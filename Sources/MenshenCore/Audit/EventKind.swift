@@ -34,6 +34,11 @@ package enum EventKind: String, Sendable, CaseIterable {
     case recordsExpired = "adbc0d8eb3d542daa4a55a5352ec8773"
     /// Refusals of callers without authentication that have no row of their own.
     case refusalsSummarised = "f64d5d74dffa462eb4b84c93978241fb"
+    case cacheOpened = "5950c8e6f55404797791952c71383641"
+    /// The cache's database can't be used: requests go on without it.
+    case cacheUnavailable = "6cf35598073d96529c74df2aae93acd9"
+    /// The cache's database was damaged and made anew.
+    case cacheRenewed = "e838b23458e04d837aa9bba2dfe963fc"
     /// One request, settled.
     case request = "4ff329516bfb4bcfa3b4b3fc60aeec6d"
     /// One request that menshen refused.
@@ -48,11 +53,13 @@ package enum EventKind: String, Sendable, CaseIterable {
         switch self {
         case .auditUnavailable: 2
         case .configurationBroken, .auditDegraded, .listenFailed: 3
-        case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .providerPaused,
-            .databaseLost, .directoryExposed:
+        case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .providerPaused, .databaseLost,
+            .directoryExposed, .cacheUnavailable:
             4
-        case .auditRecovered, .notJournalled, .refusalsSummarised, .requestRefused: 5
-        case .started, .stopping, .stopped, .reloaded, .databaseOpened, .recordsExpired, .request, .requestBegun: 6
+        case .auditRecovered, .notJournalled, .refusalsSummarised, .requestRefused, .cacheRenewed: 5
+        case .started, .stopping, .stopped, .reloaded, .databaseOpened, .recordsExpired, .request, .requestBegun,
+            .cacheOpened:
+            6
         }
     }
 
@@ -78,6 +85,8 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .auditUnavailable: []
         case .recordsExpired: ["MENSHEN_COUNT", "MENSHEN_DAYS"]
         case .refusalsSummarised: ["MENSHEN_COUNT", "MENSHEN_REQUEST_ID"]
+        case .cacheOpened: ["MENSHEN_CACHE", "MENSHEN_COUNT"]
+        case .cacheUnavailable, .cacheRenewed: ["MENSHEN_CACHE", "MENSHEN_REASON"]
         case .request: ["MENSHEN_REQUEST_ID", "MENSHEN_STATUS", "MENSHEN_END_STATE"]
         case .requestRefused: ["MENSHEN_REQUEST_ID", "MENSHEN_STATUS", "MENSHEN_PROBLEM"]
         case .requestBegun: ["MENSHEN_REQUEST_ID"]

@@ -16,6 +16,7 @@ package struct Configuration: Sendable {
     package var failover = Failover()
     package var storage = Storage()
     package var logging = Logging()
+    package var cache = Cache()
 
     package init() {}
 
@@ -102,6 +103,27 @@ package struct Configuration: Sendable {
         package var path: String?
         /// Rows older than this are deleted; nil keeps them for ever. 90 days hold a billing quarter.
         package var retentionDays: Int? = 90
+    }
+
+    /// `[cache]`: answers given again to the same request.
+    package struct Cache: Sendable, Equatable {
+        /// Off: a program that asks twice may want a second opinion.
+        package var enable = false
+        /// Oldest answer that is given again; set whenever `enable` is. There is no default: only whoever turns the cache
+        /// on knows when an answer is too old.
+        package var maxAge: Duration?
+        /// Largest answer that is kept, as it goes to the caller. 5 MiB, as in ai-menshen: a stream of about 16,000 tokens
+        /// at some 300 bytes each, or vectors for a few hundred texts.
+        package var maxBodyBytes = 5 << 20
+        /// All answers together. Some hundred long streams or ten thousands of short answers, and little beside what
+        /// else lies in ~/.cache.
+        package var maxBytes = 256 << 20
+        package var scope = CacheScope.caller
+        /// Requests that are the same and come at the same time wait for one answer. Off: the first one's failure would
+        /// be everybody's.
+        package var coalesce = false
+        /// nil: the cache directory's cache.db.
+        package var path: String?
     }
 
     /// `[logging]`: bodies are prompts, so they are stored only when asked for.

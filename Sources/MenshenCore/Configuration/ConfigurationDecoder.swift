@@ -63,7 +63,7 @@ package enum ConfigurationDecoder {
         warnOfSmallCaps(top, configuration)
         configuration.storage = storage(top.section("storage"))
         configuration.logging = logging(top.section("logging"))
-        warnOfInert(top)
+        configuration.cache = cache(top.section("cache"))
         return configuration
     }
 
@@ -113,21 +113,6 @@ package enum ConfigurationDecoder {
                 at: section.valueSpan("max_concurrent"),
                 "providers[].max_concurrent is less than server.workers, which share it",
                 hint: "give it at least \(workers), or fewer workers")
-        }
-    }
-
-    /// One remark for each thing asked for that this version does not do; turning it off is no reason for one.
-    private static func warnOfInert(_ top: ConfigurationSection) {
-        for name in ["cache"] {
-            let section = top.section(name)
-            let isEnabled = section.boolean("enable")
-            if name == "cache" {
-                _ = section.size("max_body_bytes")
-                _ = section.duration("max_age")
-            }
-            guard isEnabled != false, let first = section.table.entries.first else { continue }
-            let span = section.keySpan("enable") ?? first.keySpan
-            top.reading.warning(at: span, "[\(name)] has no effect in this version")
         }
     }
 }

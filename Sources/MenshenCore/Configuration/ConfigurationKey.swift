@@ -16,8 +16,6 @@ package struct ConfigurationKey: Sendable {
         case current
         /// ai-menshen's name for another key; read, but not shown in the example.
         case alias
-        /// Understood because ai-menshen's files have it, but has no effect in this version.
-        case inert
     }
 
     /// Dotted; `[]` marks an array of tables: `providers[].base_url`.

@@ -6,7 +6,7 @@ extension ConfigurationKey {
 
     /// In the order of the example and of the reference.
     package static let all: [ConfigurationKey] =
-        general + server + authentication + providers + upstream + failover + storage + logging + inert
+        general + server + authentication + providers + upstream + failover + storage + logging + cache
 
     private static let general = [
         ConfigurationKey(
@@ -222,16 +222,28 @@ extension ConfigurationKey {
             "Stored part of a body."),
     ]
 
-    private static let inert = [
+    private static let cache = [
         ConfigurationKey(
-            "cache.enable", .boolean, sample: "false", standing: .inert,
-            "Answer repeated requests from a cache; has no effect in this version."),
+            "cache.enable", .boolean, default: "\(defaults.cache.enable)",
+            "Give a stored answer to a request that was answered before; needs `max_age`."),
         ConfigurationKey(
-            "cache.max_body_bytes", .size(0...1 << 30), sample: "\"5MiB\"", standing: .inert,
-            "Largest answer the cache keeps; has no effect in this version."),
+            "cache.max_age", .duration(orOff: true), sample: "\"1h\"",
+            "Oldest answer that is given again; no default, and \"off\" keeps the cache off."),
         ConfigurationKey(
-            "cache.max_age", .duration(orOff: true), sample: "\"1h\"", standing: .inert,
-            "How long the cache keeps an answer; has no effect in this version."),
+            "cache.max_body_bytes", .size(0...1 << 30), default: TOMLText.size(defaults.cache.maxBodyBytes),
+            "Largest answer that is stored."),
+        ConfigurationKey(
+            "cache.max_bytes", .size(1 << 20...1 << 40), default: TOMLText.size(defaults.cache.maxBytes),
+            "Limit of all stored answers together; the least recently used make room."),
+        ConfigurationKey(
+            "cache.scope", .text, default: TOMLText.quoted(defaults.cache.scope.rawValue),
+            "\"caller\": each caller has its own answers; \"instance\": all callers share them."),
+        ConfigurationKey(
+            "cache.coalesce", .boolean, default: "\(defaults.cache.coalesce)",
+            "Let requests that are the same and come at the same time wait for one answer."),
+        ConfigurationKey(
+            "cache.path", .text, sample: "\"~/.cache/menshen/cache.db\"",
+            "File of the stored answers; `cache.db` in the cache directory unless given."),
     ]
 }
 

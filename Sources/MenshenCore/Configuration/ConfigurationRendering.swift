@@ -38,7 +38,19 @@ package enum ConfigurationRendering {
         output.set("log_request_body", "\(configuration.logging.logRequestBody)")
         output.set("log_response_body", "\(configuration.logging.logResponseBody)")
         output.set("max_body_bytes", TOMLText.size(configuration.logging.maxBodyBytes))
+        write(configuration.cache, to: &output)
         return output.text
+    }
+
+    private static func write(_ cache: Configuration.Cache, to output: inout Output) {
+        output.begin("[cache]")
+        output.set("enable", "\(cache.enable)")
+        if let age = cache.maxAge { output.set("max_age", TOMLText.duration(age)) }
+        output.set("max_body_bytes", TOMLText.size(cache.maxBodyBytes))
+        output.set("max_bytes", TOMLText.size(cache.maxBytes))
+        output.set("scope", TOMLText.quoted(cache.scope.rawValue))
+        output.set("coalesce", "\(cache.coalesce)")
+        if let path = cache.path { output.set("path", TOMLText.quoted(path)) }
     }
 
     private struct Output {

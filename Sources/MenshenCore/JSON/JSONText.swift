@@ -104,7 +104,7 @@ struct JSONText: Sendable {
         for byte in String(Unicode.Scalar(scalar) ?? "\u{FFFD}").utf8 { append(byte) }
     }
 
-    private static func plain(_ byte: UInt8) -> UInt8? {
+    static func plain(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 0x22, 0x5C, UInt8(ascii: "/"): byte
         case UInt8(ascii: "b"): 8
@@ -116,7 +116,7 @@ struct JSONText: Sendable {
         }
     }
 
-    private static func digit(_ byte: UInt8) -> UInt32? {
+    static func digit(_ byte: UInt8) -> UInt32? {
         switch byte {
         case 48...57: UInt32(byte - 48)
         case 65...70: UInt32(byte - 55)

@@ -38,7 +38,7 @@ package struct Usage: Sendable, Equatable {
         return "{" + other.map { "\"\($0.name)\":\($0.count)" }.joined(separator: ",") + "}"
     }
 
-    private static let counts: [any WritableKeyPath<Usage, Int64?> & Sendable] = [
+    static let counts: [any WritableKeyPath<Usage, Int64?> & Sendable] = [
         \.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite5m, \.cacheWrite1h, \.outputTotal, \.reasoning,
         \.audioIn, \.audioOut, \.imageIn, \.imageOut,
     ]

@@ -36,16 +36,24 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
 
     /// Overwrites every place of the secret in `text` with asterisks.
     package func mask(in text: inout [UInt8]) {
-        guard bytes.count >= Self.shortestMasked, text.count >= bytes.count else { return }
         var index = 0
-        while index + bytes.count <= text.count {
-            if text[index] == bytes[0], text[index..<index + bytes.count].elementsEqual(bytes) {
-                for place in index..<index + bytes.count { text[place] = UInt8(ascii: "*") }
-                index += bytes.count
-            } else {
-                index += 1
-            }
+        while let start = place(in: text, from: index) {
+            index = start + bytes.count
+            for place in start..<index { text[place] = UInt8(ascii: "*") }
         }
+    }
+
+    /// Whether it stands anywhere in `text`, as `mask` would find it.
+    package func occurs(in text: [UInt8]) -> Bool { place(in: text, from: 0) != nil }
+
+    private func place(in text: [UInt8], from start: Int) -> Int? {
+        guard bytes.count >= Self.shortestMasked else { return nil }
+        var index = start
+        while index + bytes.count <= text.count {
+            if text[index] == bytes[0], text[index..<index + bytes.count].elementsEqual(bytes) { return index }
+            index += 1
+        }
+        return nil
     }
 
     /// The text with every place of the secret overwritten. Most are too short to hold it.

@@ -13,7 +13,9 @@ extension Exchange {
         guard let resolved, isReadyToDial else { return }
         understandBody()
         facts.mask(runtime.keys.known(runtime.snapshot.routes.providers))
-        try makePlan(resolved)
+        fitting = try runtime.snapshot.routes.fitting(resolved.target, resolved.dialect, model: facts.model)
+        if recall(resolved) { return }
+        try makePlan()
     }
 
     /// Dials for the present try: key, record of intent, rewritten request. The answer is held until the record is safe.
@@ -84,6 +86,7 @@ extension Exchange {
         body.withUnsafeBufferPointer { worker.scan.feed($0.span) }
         facts.add(worker.scan.facts)
         if runtime.snapshot.routes.replacesModels { modelPlaces = worker.scan.modelPlaces }
+        asksForUsage = worker.scan.asksForUsage
         if operation == .chat || operation == .completions { usageSplice = worker.scan.usageSplice(in: body) }
     }
 
@@ -215,7 +218,7 @@ extension Exchange {
 extension Exchange {
     /// Nothing has gone out yet, nothing is awaited, and no answer has been given.
     private var isReadyToDial: Bool {
-        !isSettled && ending == nil && plan == nil && record == .none
+        !isSettled && ending == nil && plan == nil && record == .none && cacheRecord == nil
     }
 
     /// The command that gives the provider's key has ended, well or not.

@@ -128,6 +128,7 @@ extension Exchange {
         observer = nil
         decoder = nil
         filter = nil
+        storing = nil
         if responseCapture != nil {
             responseCapture = BodyCapture(limit: runtime.snapshot.configuration.logging.maxBodyBytes)
         }

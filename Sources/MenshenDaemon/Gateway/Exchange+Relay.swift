@@ -36,8 +36,9 @@ extension Exchange: TransferReceiver {
         worker.prepare(&connection.output)
         framing = head.append(
             to: &connection.output, method: self.head.method, isHTTP11: self.head.isHTTP11, keepAlive: &keepAlive,
-            requestID: id.ascii, allowedOrigin: allowedOrigin)
+            additions)
         observe(head)
+        captureForCache(head)
         connection.mark()
     }
 
@@ -74,7 +75,7 @@ extension Exchange: TransferReceiver {
         }
     }
 
-    private func relay(_ bytes: UnsafeRawBufferPointer) {
+    func relay(_ bytes: UnsafeRawBufferPointer) {
         if bytes.isEmpty { return }
         switch framing {
         case .fixed(let length):
@@ -96,6 +97,7 @@ extension Exchange: TransferReceiver {
         connection.output.append(contentsOf: bytes)
         bytesOut += Int64(bytes.count)
         responseCapture?.append(bytes)
+        if storing != nil { storeForCache(bytes) }
         connection.mark()
     }
 
@@ -131,6 +133,7 @@ extension Exchange: TransferReceiver {
     func outputHasRoom() {
         transfer?.resume()
         webSocket?.resume()
+        if replay != nil { continueReplay() }
     }
 
     func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?) {

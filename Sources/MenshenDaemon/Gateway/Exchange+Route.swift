@@ -13,6 +13,8 @@ extension Exchange: TimerHandler {
     /// What the exchange waits for, and what its timer means.
     enum RouteWait {
         case nothing
+        /// What the cache has, or another request's answer.
+        case recall
         /// A place at the provider.
         case queue
         /// Its answer's first byte; the timer is the deadline of all tries.
@@ -26,9 +28,8 @@ extension Exchange: TimerHandler {
     }
 
     /// Once the model is known: draws the order and takes the first that may be asked.
-    func makePlan(_ resolved: ResolvedTarget) throws(Problem) {
+    func makePlan() throws(Problem) {
         let routes = runtime.snapshot.routes
-        fitting = try routes.fitting(resolved.target, resolved.dialect, model: facts.model)
         let failover = runtime.snapshot.configuration.failover
         var order = fitting
         if fitting.count > 1 {
@@ -156,6 +157,7 @@ extension Exchange: TimerHandler {
             guard findKey(tried.provider, []) != nil else { return goOn(after: .failed, pausedProblem()) }
             do throws(Problem) { try dialTry() } catch { giveUp(error) }
         case .turn(let outcome, let problem): goOn(after: outcome, problem)
+        case .recall: recallEnded()
         case .nothing, .answer, .rest, .hold: break
         }
     }
@@ -221,7 +223,7 @@ extension Exchange: TimerHandler {
     func timerFired(_ timer: Timer) {
         hasRouteTimer = false
         switch routeWait {
-        case .nothing, .turn: break
+        case .nothing, .turn, .recall: break
         case .queue:
             if let index = providerIndex { runtime.states[index].slots.removeWaiting { $0 === self } }
             giveUp(

@@ -11,7 +11,7 @@ extension Exchange {
     // MARK: Records
 
     /// Hands the intent to the store; from here on the answer waits for its receipt.
-    func recordIntent(_ provider: String) {
+    func recordIntent(_ provider: String?) {
         let intent = makeIntent(provider: provider)
         self.intent = intent
         worker.record(.intent(intent), for: self)
@@ -130,7 +130,7 @@ extension Exchange {
     /// such a caller has had its whole answer.
     /// So has one after either side's close frame.
     func callerLeft() {
-        let hasAll = webSocket?.hasClosed ?? observer.map { $0.ending != .open } ?? false
+        let hasAll = webSocket?.hasClosed ?? replay?.isOver ?? observer.map { $0.ending != .open } ?? false
         stop(hasAll ? answerState : .clientGone)
     }
 
@@ -204,6 +204,7 @@ extension Exchange {
         if isSettled { return }
         isSettled = true
         leaveRoute()
+        leaveCache(state)
         // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
         if isUnrecorded { return }
         let now = Clock.monotonic()
@@ -216,6 +217,8 @@ extension Exchange {
         if providerIndex != nil { settlement.provider = providerName }
         settlement.attempts = attempts
         describeAnswer(&settlement)
+        settlement.cache = cacheRecord
+        if let replay { replay.describe(&settlement) }
         settlement.firstByteMicroseconds = firstByteAt.map { Int64($0 - startedAt) }
         settlement.messagesIn = webSocket?.messagesIn
         settlement.messagesOut = webSocket?.messagesOut

@@ -53,13 +53,13 @@ extension Exchange: TunnelReceiver {
         worker.prepare(&connection.output)
         if tunnel.head.status == 101 {
             framing = .untilClose
-            tunnel.head.appendWebSocket(to: &connection.output, requestID: id.ascii, allowedOrigin: allowedOrigin)
+            tunnel.head.appendWebSocket(to: &connection.output, additions)
             webSocket?.open()
             connection.becomeTunnel()
         } else {
             framing = tunnel.head.append(
                 to: &connection.output, method: head.method, isHTTP11: head.isHTTP11, keepAlive: &keepAlive,
-                requestID: id.ascii, allowedOrigin: allowedOrigin)
+                additions)
         }
         connection.mark()
     }

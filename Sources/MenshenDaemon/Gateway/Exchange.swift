@@ -58,6 +58,16 @@ final class Exchange {
     var modelPlaces: ModelPlaces?
     var usageSplice: Splice?
 
+    /// The caller asks for the usage chunk itself.
+    var asksForUsage = false
+
+    // recall
+    var cacheKey: CacheKey?
+    var cacheRecord: CacheRecord?
+    /// An answer that may be stored, as far as it has come.
+    var storing: StoredPart?
+    var replay: Replay?
+
     // plan
     /// Of the providers that fit.
     var fitting: [Int] = []
@@ -152,6 +162,12 @@ final class Exchange {
         } catch {
             fail(error)
         }
+    }
+
+    /// What every head of an answer gets.
+    var additions: ResponseHead.Additions {
+        ResponseHead.Additions(
+            requestID: id.ascii, allowedOrigin: allowedOrigin, xCache: cacheRecord?.outcome.header)
     }
 
     /// Without a target, and for paths of no dialect, errors have OpenAI's shape.

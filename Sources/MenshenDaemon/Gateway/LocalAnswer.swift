@@ -59,7 +59,7 @@ struct LocalAnswer {
             output.append(ascii: "\r\n")
         }
         if status != 204 { ResponseHead.append(length: body.count, to: &output) }
-        ResponseHead.append(requestID: exchange.id.ascii, allowedOrigin: exchange.allowedOrigin, to: &output)
+        ResponseHead.append(exchange.additions, to: &output)
         ResponseHead.append(connection: exchange.keepAlive, isHTTP11: exchange.head.isHTTP11, to: &output)
         output.append(ascii: "\r\n")
         if exchange.head.method != .head { output += body }

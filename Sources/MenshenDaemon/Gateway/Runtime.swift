@@ -3,6 +3,7 @@
 
 internal import HTTP
 package import MenshenCore
+package import MenshenStore
 internal import MenshenUpstream
 
 /// One configuration in force, as every worker reads it; replaced whole by a reload.
@@ -10,11 +11,14 @@ package final class Snapshot: Sendable {
     package let configuration: Configuration
     package let routes: RouteTable
     package let tokens: TokenGate
+    /// nil: answers are not stored.
+    package let cache: ResponseCache?
     /// Why there is no usable configuration; then every request is answered 503 with this.
     package let fault: String?
 
-    package init(_ configuration: Configuration) {
+    package init(_ configuration: Configuration, cache: ResponseCache? = nil) {
         self.configuration = configuration
+        self.cache = cache
         routes = RouteTable(providers: configuration.providers)
         tokens = TokenGate(tokens: configuration.authentication.tokens)
         fault = nil
@@ -23,6 +27,7 @@ package final class Snapshot: Sendable {
     /// Nothing to go by: the configuration is broken and menshen was started by its socket.
     package init(fault: String) {
         configuration = Configuration()
+        cache = nil
         routes = RouteTable(providers: [])
         tokens = TokenGate(tokens: [])
         self.fault = fault

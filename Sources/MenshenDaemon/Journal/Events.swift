@@ -120,6 +120,8 @@ package final class Events: Sendable {
 
     package func store(_ event: StoreEvent) { log.write(event.logEvent) }
 
+    package func cache(_ event: CacheEvent) { log.write(event.logEvent) }
+
     private func isAllowed(_ kind: EventKind) -> Bool {
         let now = Clock.monotonic()
         return windows.withLock { windows in

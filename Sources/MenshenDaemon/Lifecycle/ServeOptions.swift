@@ -25,6 +25,9 @@ package enum StandardPaths {
     package static var database: String {
         (Environment.value("STATE_DIRECTORY") ?? base("XDG_STATE_HOME", ".local/state") + "/menshen") + "/menshen.db"
     }
+    package static var cache: String {
+        (Environment.value("CACHE_DIRECTORY") ?? base("XDG_CACHE_HOME", ".cache") + "/menshen") + "/cache.db"
+    }
     /// nil without $XDG_RUNTIME_DIR, as in a shell of su or a batch job.
     package static var socket: String? { Environment.value("XDG_RUNTIME_DIR").map { $0 + "/menshen/menshen.sock" } }
 

@@ -24,6 +24,7 @@ final class Supervisor: TimerHandler {
     private let allowsUnsafe: Bool
     private let listening: Listening
     private let store: AuditStore
+    private let keeper: CacheKeeper
     private let events: Events
     private let notifier: Notifier
     private let activity: Activity
@@ -42,7 +43,7 @@ final class Supervisor: TimerHandler {
 
     init(
         snapshot: Snapshot, configurationPath: String, allowsUnsafe: Bool, listening: Listening, store: AuditStore,
-        events: Events,
+        keeper: CacheKeeper, events: Events,
         gate: PeerGate, board: StatusBoard, notifier: Notifier
     ) throws {
         self.snapshot = snapshot
@@ -50,6 +51,7 @@ final class Supervisor: TimerHandler {
         self.allowsUnsafe = allowsUnsafe
         self.listening = listening
         self.store = store
+        self.keeper = keeper
         self.events = events
         self.notifier = notifier
         reactor = try Reactor()
@@ -89,6 +91,7 @@ final class Supervisor: TimerHandler {
         if let interval = notifier.watchdogInterval { reactor.timers.set(watchdogTimer, at: reactor.now + interval) }
         try reactor.run()
         for thread in threads { thread.join() }
+        keeper.close()
         events.stopped(stopReason ?? "failure")
         return exitCode
     }
@@ -121,7 +124,7 @@ final class Supervisor: TimerHandler {
         }
         if let fault = forbidden(configuration) { return events.reloadFailed(fault, configurationPath) }
         warnOfFixed(configuration)
-        snapshot = Snapshot(configuration)
+        snapshot = Snapshot(configuration, cache: keeper.cache(for: configuration))
         awaitedInstalls += contexts.count
         for context in contexts { context.mailbox.post(.install(snapshot)) }
     }

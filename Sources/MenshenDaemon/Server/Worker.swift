@@ -12,6 +12,7 @@ internal import Systemd
 enum WorkerMessage: Sendable {
     case receipts([AuditReceipt])
     case key(provider: Int, generation: Int, Result<Secret, KeyCommandFailure>)
+    case recalled(RequestID, CacheLookup)
     case recent(RequestID, [RequestSummary])
     /// Another worker wants to know what this one knows of the providers, and its answer.
     case tellReports(RequestID, Mailbox<WorkerMessage>)
@@ -40,6 +41,8 @@ final class Worker: TimerHandler {
     /// Connections with something to do at the end of the turn.
     var marked: [Connection] = []
     private var resuming: [Exchange] = []
+    /// Exchanges that another one has brought an answer for.
+    private var recalled: [(Exchange, CachedAnswer)] = []
     var random = Random()
     /// For bodies that are there whole.
     var scan = RequestScan()
@@ -51,6 +54,8 @@ final class Worker: TimerHandler {
     private var outbox: [AuditEntry] = []
     private var unrecorded: [RequestID: Exchange] = [:]
     private var awaitingKey: [Int: [Exchange]] = [:]
+    private var recalling: [RequestID: Exchange] = [:]
+    private var flights = Flights()
     private var pages: [RequestID: PendingPage] = [:]
     private var generation = 0
     private var spare: [[UInt8]] = []
@@ -161,6 +166,7 @@ final class Worker: TimerHandler {
             resuming.removeAll(keepingCapacity: true)
             for exchange in batch { exchange.resumeRoute() }
         }
+        while let (exchange, answer) = recalled.popLast() { exchange.recalled(.hit(answer)) }
         // A connection may mark others, or itself again, while it is served.
         while !marked.isEmpty {
             let batch = marked
@@ -168,7 +174,7 @@ final class Worker: TimerHandler {
             for connection in batch { connection.endOfTurn() }
         }
         sendRecords()
-        if !marked.isEmpty || !resuming.isEmpty { endOfTurn() }
+        if !marked.isEmpty || !resuming.isEmpty || !recalled.isEmpty { endOfTurn() }
     }
 
     // MARK: Records
@@ -193,6 +199,7 @@ final class Worker: TimerHandler {
     func forget(_ exchange: Exchange) {
         unrecorded[exchange.id] = nil
         pages[exchange.id] = nil
+        recalling[exchange.id] = nil
         for index in awaitingKey.keys { awaitingKey[index]?.removeAll { $0 === exchange } }
     }
 
@@ -211,6 +218,25 @@ final class Worker: TimerHandler {
         guard let page = pages[id], let rows = page.rows, page.missing == 0 else { return }
         pages[id] = nil
         page.body(rows, page.reports)
+    }
+
+    // MARK: Cache
+
+    func awaitRecall(_ exchange: Exchange) { recalling[exchange.id] = exchange }
+
+    /// True: a request for the same is under way, and `exchange` hears of its end.
+    func joinFlight(_ exchange: Exchange, to key: CacheKey) -> Bool { flights.join(exchange, key) }
+
+    /// `answer`: what it brought, if that may be given to others. `hasLeft`: its caller left, which says nothing of what
+    /// the provider would have said, so one of the others takes its place.
+    func endFlight(of exchange: Exchange, _ key: CacheKey, _ answer: CachedAnswer?, hasLeft: Bool) {
+        for follower in flights.end(exchange, key) {
+            if let answer {
+                recalled.append((follower, answer))
+            } else if !hasLeft || !flights.join(follower, key) {
+                resume(follower)
+            }
+        }
     }
 
     // MARK: Keys
@@ -241,6 +267,7 @@ final class Worker: TimerHandler {
         case .receipts(let receipts):
             for receipt in receipts { unrecorded.removeValue(forKey: receipt.id)?.receive(receipt.device) }
         case .key(let index, let generation, let result): keyArrived(index, generation, result)
+        case .recalled(let id, let lookup): recalling.removeValue(forKey: id)?.recalled(lookup)
         case .recent(let id, let rows):
             pages[id]?.rows = rows
             finishPage(id)

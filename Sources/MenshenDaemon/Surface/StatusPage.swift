@@ -23,7 +23,7 @@ enum StatusPage {
         \(warnings(status))
         <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
         <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,
-        records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).</p></section>
+        records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).\(status.cache.map { " Cache: \(escape(StatusReport.words($0)))." } ?? "")</p></section>
         <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th><th class="n">Active</th><th class="n">Queued</th><th>State</th><th>Last failure</th></tr></thead>
         <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
         <section><h2>Last requests</h2><div class="scroll"><table><thead><tr><th>Time (UTC)</th><th>Caller</th><th>Request</th><th>Provider</th><th>Model</th>
@@ -164,6 +164,14 @@ enum StatusPage {
             ]
             return "{\(fields.joined(separator: ","))}"
         }
+        let cache = status.cache.map { cache in
+            let fields = [
+                number("entries", cache.entries), number("bytes", cache.bytes), number("hits", cache.hits),
+                number("misses", cache.misses), number("stored", cache.stored), number("evictions", cache.evictions),
+                number("expired", cache.expired), text("fault", cache.unavailable),
+            ]
+            return "{\(fields.joined(separator: ","))}"
+        }
         let fields = [
             text("version", status.board.version), number("pid", status.board.pid),
             text("state", status.isDraining ? "stopping" : status.fault == nil ? "serving" : "broken"),
@@ -173,6 +181,7 @@ enum StatusPage {
             text("database_fault", status.store.degraded), number("rows_written", status.store.rowsWritten),
             number("not_journalled", status.store.notJournalled), number("audit_backlog", status.store.backlog),
             "\"listeners\":\(list(status.board.listeners))",
+            "\"cache\":\(cache ?? "null")",
             "\"providers\":[\(providers.joined(separator: ","))]", "\"requests\":[\(requests.joined(separator: ","))]",
         ]
         output.append(contentsOf: "{\(fields.joined(separator: ","))}\n".utf8)

@@ -18,6 +18,7 @@ enum StatusReport {
         if let reason = status.store.degraded {
             lines.append("DATABASE       not in use: \(reason). Records go to the journal.")
         }
+        if let cache = status.cache { lines.append("cache          \(words(cache))") }
         lines.append("")
         lines += table(
             [["PROVIDER", "KIND", "WEIGHT", "ACTIVE", "QUEUED", "STATE", "LAST FAILURE"]]
@@ -28,6 +29,12 @@ enum StatusReport {
                     ]
                 })
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    static func words(_ cache: CacheStatistics) -> String {
+        if let reason = cache.unavailable { return "not in use: \(reason)" }
+        return "\(cache.entries) answers, \(cache.bytes / 1024) KiB; since the start \(cache.hits) hits, "
+            + "\(cache.misses) misses, \(cache.evictions) evicted"
     }
 
     /// Columns as wide as their longest cell.

@@ -34,6 +34,8 @@ struct StatusSnapshot {
     let fault: String?
     let connections: Int
     let store: StoreStatus
+    /// nil: none is configured.
+    let cache: CacheStatistics?
     let providers: [Row]
     let requests: [RequestSummary]
 }
@@ -49,7 +51,7 @@ extension Worker {
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
             isDraining: isDraining, fault: snapshot.fault, connections: context.activity.connections,
-            store: context.store.status,
+            store: context.store.status, cache: snapshot.cache?.statistics,
             providers: zip(snapshot.routes.providers, own).map {
                 StatusSnapshot.Row(
                     name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,
