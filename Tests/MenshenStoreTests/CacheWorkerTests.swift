@@ -144,6 +144,33 @@ import Testing
         #expect((0...2).map { cache.lookUp($0) } == ["0", nil, "2"])
     }
 
+    @Test func `a file that has become too large gives its room back`() {
+        var cache = CacheUnderTest(path, maxBytes: 64 << 20)
+        for number in 0..<40 { cache.store(number, "\(number)", size: 1 << 20) }
+        cache.worker.close()
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_size > 40 << 20)
+        cache = CacheUnderTest(path, maxBytes: 3 << 20)
+        cache.clock.advance(seconds: 10)
+        cache.rest()
+        #expect(cache.worker.statistics.entries == 2 && cache.lookUp(39) == "39")
+        cache.worker.close()
+        #expect(stat(path, &status) == 0 && status.st_size < 20 << 20, "\(status.st_size)")
+    }
+
+    @Test func `a damaged answer is a miss and goes`() throws {
+        let cache = CacheUnderTest(path)
+        cache.store(1, "one")
+        try Connection.reading(path).execute("UPDATE answers SET answer = zeroblob(300)")
+        #expect(cache.lookUp(1) == nil && cache.lookUp(1) == nil)
+        #expect(cache.worker.statistics.expired == 0)
+        cache.clock.advance(seconds: 6)
+        cache.rest()
+        #expect(cache.worker.statistics.entries == 0)
+        cache.store(1, "two")
+        #expect(cache.lookUp(1) == "two")
+    }
+
     @Test func `what is larger than the whole cache is not kept, and costs nobody else's place`() {
         let cache = CacheUnderTest(path, maxBytes: 100_000)
         cache.store(1, "one")

@@ -125,8 +125,8 @@ package struct CanonicalJSON {
     private mutating func close(_ frame: Frame) -> Bool {
         if frame.isObject {
             guard sort(frame) else { return false }
-            members.removeSubrange(frame.firstMember...)
-            folded.removeSubrange(frame.folded...)
+            members.removeLast(members.count &- frame.firstMember)
+            folded.removeLast(folded.count &- frame.folded)
         }
         if output.count > frame.start { output.removeLast() }
         output.append(frame.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
@@ -139,15 +139,28 @@ package struct CanonicalJSON {
     private mutating func sort(_ frame: Frame) -> Bool {
         let range = frame.firstMember..<members.count
         if range.count < 2 { return true }
-        let isSorted = range.dropLast().allSatisfy { precedes(members[$0], members[$0 &+ 1]) }
-        if isSorted { return true }
-        var sorted = Array(members[range])
-        sorted.sort { precedes($0, $1) }
-        for index in 1..<sorted.count where !precedes(sorted[index &- 1], sorted[index]) { return false }
+        if isSorted(range) { return true }
+        if range.count <= 16 {
+            for next in range.dropFirst() {
+                var place = next
+                while place > range.lowerBound, precedes(members[place], members[place &- 1]) {
+                    members.swapAt(place, place &- 1)
+                    place &-= 1
+                }
+            }
+        } else {
+            members.replaceSubrange(range, with: members[range].sorted { precedes($0, $1) })
+        }
+        guard isSorted(range) else { return false }
         if frame.keepsOrder { return true }
         scratch.removeAll(keepingCapacity: true)
-        for member in sorted { scratch.append(contentsOf: output[member.text]) }
+        for index in range { scratch.append(contentsOf: output[members[index].text]) }
         output.replaceSubrange(frame.start..., with: scratch)
+        return true
+    }
+
+    private func isSorted(_ range: Range<Int>) -> Bool {
+        for index in range.dropFirst() where !precedes(members[index &- 1], members[index]) { return false }
         return true
     }
 

@@ -8,6 +8,8 @@ internal import SQLite
 final class CacheDatabase {
     /// "mnsc" (`PRAGMA application_id`): not the audit database's, so that neither is taken for the other.
     static let applicationID: Int64 = 0x6d6e_7363
+    /// 16 MiB.
+    private static let sparePages: Int64 = 4096
     /// Rows and their places in three indexes.
     private static let overhead = 512
 
@@ -182,8 +184,14 @@ final class CacheDatabase {
         let old = try ids("SELECT id FROM entries WHERE expires_us <= \(Int64(clamping: now)) LIMIT \(limit)")
         if old.isEmpty { return 0 }
         try connection.transaction { () throws(SQLiteError) in for id in old { try remove(id) } }
-        try connection.execute("PRAGMA incremental_vacuum(1024)")
         return old.count
+    }
+
+    /// Gives some of the file's free pages back, if there are more than the next answers will fill; false if not.
+    func shrink() throws(SQLiteError) -> Bool {
+        guard let free = try connection.integer("PRAGMA freelist_count"), free > Self.sparePages else { return false }
+        try connection.execute("PRAGMA incremental_vacuum(1024)")
+        return true
     }
 
     private func ids(_ sql: String) throws(SQLiteError) -> [Int64] {

@@ -114,11 +114,15 @@ package final class CacheWorker {
         guard let found = try database.find(key, now: now, storedAfter: oldest) else { return nil }
         let isFromFuture = found.stored > now && found.stored - now > Self.clockTolerance
         guard now < found.expires, !isFromFuture else {
-            statistics.expired += 1
-            return doom(found.id)
+            // Once, although others may ask before it is deleted.
+            if doom(found.id) { statistics.expired += 1 }
+            return nil
         }
         guard let encoded = found.answer else { return nil }
-        guard let answer = CachedAnswer(encoded: encoded) else { return doom(found.id) }
+        guard let answer = CachedAnswer(encoded: encoded) else {
+            doom(found.id)
+            return nil
+        }
         touched[found.id] = now
         note()
         return answer
@@ -127,11 +131,11 @@ package final class CacheWorker {
     /// Between the clock's readings of two threads, and small corrections of it.
     private static let clockTolerance: UInt64 = 1_000_000
 
-    private func doom(_ id: Int64) -> CachedAnswer? {
-        // Once: the next one to ask must not count it again.
-        if !doomed.insert(id).inserted { statistics.expired -= 1 }
+    /// False if it is already.
+    @discardableResult
+    private func doom(_ id: Int64) -> Bool {
         note()
-        return nil
+        return doomed.insert(id).inserted
     }
 
     /// A lookup that can't be made is a miss; what can't be stored is asked for again.
@@ -281,7 +285,9 @@ package final class CacheWorker {
             if now >= sweepAt {
                 let count = try database.expire(now: settings.wall(), limit: Self.sweepLimit)
                 statistics.expired += Int64(count)
-                if count < Self.sweepLimit { sweepAt = now + Self.sweepInterval }
+                var hasMore = count == Self.sweepLimit
+                if !hasMore { hasMore = try database.shrink() }
+                if !hasMore { sweepAt = now + Self.sweepInterval }
                 self.count()
                 return true
             }
