@@ -15,9 +15,12 @@ import Testing
         ("/v1/messages/batches/b/results", .anthropic), ("/anthropic/v1/messages", .anthropic),
         ("/v1beta/models/g:generateContent", .gemini), ("/v1beta/models", .gemini), ("/v1alpha/files", .gemini),
         ("/v1/models/g:streamGenerateContent", .gemini), ("/models/g:countTokens", .gemini),
-        ("/models/g:embedContent", .gemini),
+        ("/models/g:embedContent", .gemini), ("/upload/v1beta/files", .gemini), ("/upload/v1/files", .openai),
+        ("/v1/projects/p/publishers/google/models/g:generateContent", .gemini),
+        ("/v1/projects/p/publishers/anthropic/models/c:streamRawPredict", .anthropic),
         ("/v1/models/g:batchEmbedContents", .gemini), ("/models/g:other", .openai),
-        ("/openai/deployments/d/chat/completions", .azure), ("/openai/v1/responses", .azure), ("/openai/v2", .openai),
+        ("/openai/deployments/d/chat/completions", .azure), ("/openai/v1/responses", .azure), ("/openai/files", .azure),
+        ("/openai", .openai),
         ("/deployments/d", .openai),
     ])
     func `the path tells the dialect`(_ path: String, _ dialect: Dialect) {

@@ -63,6 +63,9 @@ package enum Operation: String, Sendable, CaseIterable {
 
     private static func anthropic(_ segments: [Substring]) -> Operation {
         guard let index = segments.lastIndex(of: "messages") else {
+            // Vertex has its own model for that.
+            if segments.last?.hasPrefix("count-tokens:") == true { return .countTokens }
+            if RequestFacts.isVertex(segments.last ?? "") { return .messages }
             if segments.contains("models") { return .models }
             return segments.contains("files") ? .files : .messages
         }

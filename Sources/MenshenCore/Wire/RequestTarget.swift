@@ -21,7 +21,7 @@ package struct RequestTarget: Sendable, Equatable {
         var provider: String?
         let segments = raw.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         for segment in segments where Self.isDotSegment(segment) { return nil }
-        if let first = segments.first, providerNames.contains(String(first)), !Self.isAzurePath(raw) {
+        if let first = segments.first, providerNames.contains(String(first)), !Self.isAzure(raw, query) {
             provider = String(first)
             path = String(raw.dropFirst(first.count + 1))
             if path.isEmpty { path = "/" }
@@ -60,7 +60,12 @@ package struct RequestTarget: Sendable, Equatable {
         return nil
     }
 
-    private static func isAzurePath(_ path: String) -> Bool { path.hasPrefix("/openai/deployments/") }
+    /// Azure's paths begin with what may also be a provider's name.
+    private static func isAzure(_ path: String, _ query: String?) -> Bool {
+        guard path.hasPrefix("/openai/") else { return false }
+        return path.hasPrefix("/openai/deployments/")
+            || (query ?? "").split(separator: "&").contains { $0.hasPrefix("api-version=") }
+    }
 
     /// A base URL that ends with a slash gives "//chat" or "/v1//chat". Slashes are dropped there, at the start and
     /// after a version or a provider's name; what follows is the caller's business and stays as it is.

@@ -21,13 +21,13 @@ final class ResolvedTarget {
         operation = Operation(dialect, path: target.path)
         surface = Surface(target)
         switch dialect {
-        case .gemini: facts = RequestFacts(geminiPath: target.path)
+        case .gemini, .anthropic: facts = RequestFacts(googlePath: target.path)
         case .bedrock: facts = RequestFacts(bedrockPath: target.path)
         case .azure:
             var facts = RequestFacts()
             facts.model = RequestFacts.azureDeployment(target.path)
             self.facts = facts
-        case .openai, .anthropic: facts = RequestFacts()
+        case .openai: facts = RequestFacts()
         }
     }
 
