@@ -54,9 +54,7 @@ extension Exchange {
         worker.scan.reset()
         body.withUnsafeBufferPointer { worker.scan.feed($0.span) }
         facts.add(worker.scan.facts)
-        guard provider.includeUsage, operation == .chat || operation == .completions,
-            let splice = worker.scan.usageSplice(in: body)
-        else { return }
+        guard provider.includeUsage, operation == .chat, let splice = worker.scan.usageSplice(in: body) else { return }
         splice.apply(to: &body)
         if provider.stripAddedUsage { filter = UsageChunkFilter() }
     }
