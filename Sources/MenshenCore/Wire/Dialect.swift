@@ -56,8 +56,8 @@ package enum Dialect: String, Sendable, CaseIterable {
         if RequestFacts.isVertex(path) { return true }
         let segments = path.split(separator: "/")
         guard let messages = segments.lastIndex(of: "messages") else { return false }
-        // OpenAI's threads have messages too: /v1/threads/ID/messages.
-        return !segments[..<messages].contains("threads")
+        // OpenAI's have messages too: /v1/threads/ID/messages, /v1/chat/completions/ID/messages.
+        return !segments[..<messages].contains { $0 == "threads" || $0 == "completions" }
     }
 
     private static func isGemini(_ path: String) -> Bool {

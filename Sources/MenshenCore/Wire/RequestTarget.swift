@@ -163,7 +163,8 @@ package struct RequestTarget: Sendable, Equatable {
     private static func isAPIPath(_ path: Substring) -> Bool {
         switch path.dropFirst().prefix(while: { $0 != "/" }) {
         case "chat", "completions", "responses", "embeddings", "models", "images", "audio", "files", "batches",
-            "moderations", "messages", "uploads", "fine_tuning", "vector_stores", "assistants", "threads", "realtime":
+            "moderations", "messages", "uploads", "fine_tuning", "vector_stores", "assistants", "threads", "realtime",
+            "conversations", "containers", "videos", "evals":
             true
         default: false
         }
