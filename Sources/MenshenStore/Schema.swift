@@ -10,9 +10,10 @@ enum Schema {
 
     static let migrator = Migrator([
         .init("1 requests, attempts, bodies", tables),
-        .init("2 request_log", log(usage: "")),
+        .init("2 request_log", log(usage: "", sequenceBits: 12)),
         .init("3 usage", usage),
-        .init("4 routing, cache", routing),
+        .init("4 ids until 2255", shorterSequence),
+        .init("5 routing, cache", routing),
     ])
 
     private static let tables = """
@@ -88,7 +89,7 @@ enum Schema {
         ALTER TABLE requests ADD COLUMN usage_other TEXT;
         ALTER TABLE requests ADD COLUMN usage_raw TEXT;
         DROP VIEW request_log;
-        \(log(usage: "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"))
+        \(log(usage: usageColumns, sequenceBits: 12))
         """
 
     /// Which key was used and which model asked for in a try, and what the cache had to do with a request.
@@ -101,10 +102,22 @@ enum Schema {
         ALTER TABLE requests ADD COLUMN saved_output INTEGER;
         """
 
-    private static func log(usage: String) -> String {
+    private static let usageColumns = "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"
+
+    /// An id's sequence had 12 bits, which would have left room for time until 2041.
+    private static let shorterSequence = """
+        UPDATE OR REPLACE requests SET id = ((id >> 12) << 10) | (id & 1023);
+        UPDATE OR REPLACE attempts SET request_id = ((request_id >> 12) << 10) | (request_id & 1023);
+        UPDATE OR REPLACE bodies SET request_id = ((request_id >> 12) << 10) | (request_id & 1023);
+        UPDATE bookmarks SET id = 0;
+        DROP VIEW request_log;
+        \(log(usage: usageColumns, sequenceBits: 10))
+        """
+
+    private static func log(usage: String, sequenceBits: Int) -> String {
         """
         CREATE VIEW request_log AS SELECT
-            strftime('%Y-%m-%d %H:%M:%f', (id >> 12) / 1e6, 'unixepoch', 'localtime') AS started,
+            strftime('%Y-%m-%d %H:%M:%f', (id >> \(sequenceBits)) / 1e6, 'unixepoch', 'localtime') AS started,
             \(textID) AS request_id,
             coalesce(token_name, caller_unit, caller_exe, 'uid ' || caller_uid, peer_address) AS caller,
             method, path, provider, model, status, end_state, problem, attempts,

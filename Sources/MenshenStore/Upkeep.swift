@@ -43,7 +43,7 @@ struct Upkeep {
         guard let days = settings.retentionDays, now >= retentionAt else { return false }
         let age = UInt64(max(days, 0)) * 24 * Self.hour
         let wall = settings.wall()
-        let cutoff = RequestID(rawValue: Int64(wall > age ? wall - age : 0) << 12)
+        let cutoff = RequestID(microseconds: Int64(wall > age ? wall - age : 0))
         let count = try database.expire(before: cutoff, limit: chunk)
         deleted += count
         if count == chunk {

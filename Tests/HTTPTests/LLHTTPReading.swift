@@ -104,10 +104,10 @@ extension LLHTTPReading {
             }
         }
         if ours.body != theirs.body { return "body of \(ours.body.count) bytes, \(theirs.body.count)" }
-        // llhttp lets "keep-alive" win in HTTP/1.0, where RFC 9112 §9.3 lets "close" win, and does not know "close" when
-        // a tab follows. It also hears the obsolete Proxy-Connection, which RFC 9112 §C.2.2 does not know.
-        let mayClose = !ours.keepAlive && (ours.minor == 0 || hasTab)
-        if ours.keepAlive != theirs.keepAlive, !mayClose, !ours.has("proxy-connection") {
+        // llhttp lets "keep-alive" win in HTTP/1.0, where RFC 9112 §9.3 lets "close" win, and knows neither word when a tab
+        // follows. It also hears the obsolete Proxy-Connection, which RFC 9112 §C.2.2 does not know.
+        let isExcused = ours.minor == 0 && !ours.keepAlive || hasTab && ours.keepAlive == (ours.minor == 0)
+        if ours.keepAlive != theirs.keepAlive, !isExcused, !ours.has("proxy-connection") {
             return "keep-alive \(ours.keepAlive), \(theirs.keepAlive)"
         }
         return nil

@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func `the text is thirteen characters and reads back`() throws {
-        for raw: Int64 in [0, 1, 31, 32, 4095, 4096, Int64(start) << 12, .max] {
+        for raw: Int64 in [0, 1, 31, 32, 4095, 4096, Int64(start) << 10, .max] {
             let id = RequestID(rawValue: raw)
             #expect(id.description.utf8.count == 13)
             #expect(RequestID(id.description) == id)
@@ -44,6 +44,14 @@ import Testing
             let text = "\(digit)123456789abc"
             if let id = RequestID(text) { #expect(id.description == text) }
         }
+    }
+
+    @Test func `there are ids until 2255`() {
+        let last: UInt64 = 8_993_000_000_000_000
+        var source = RequestID.Source(worker: 63, of: 64)
+        let id = source.next(wallMicroseconds: last)
+        #expect(id.microseconds == Int64(last))
+        #expect(id.rawValue > 0 && RequestID(id.description) == id)
     }
 
     @Test func `ids grow when the clock stands still or steps back`() {

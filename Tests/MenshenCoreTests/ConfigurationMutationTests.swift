@@ -7,19 +7,6 @@ import Testing
 /// Damaged configurations: whatever they hold, decoding ends, says something if there is no configuration, and
 /// repeats no secret.
 @Suite struct ConfigurationMutationTests {
-    /// SplitMix64: small, and the same on every run with the same seed.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     private static let pieces: [[UInt8]] =
         [
             "[", "]", "[[", "{", "}", "\"", "'", "\"\"\"", "'''", "=", ".", ",", "#", "\n", "\r\n", "\\u0000", "${",
@@ -32,7 +19,7 @@ import Testing
     @Test func `twenty thousand damaged texts are told apart without a crash`() {
         let seed = UInt64.random(in: .min ... .max)
         print("configuration mutations: seed \(seed)")
-        var generator = Generator(state: seed)
+        var generator = SeededGenerator(state: seed)
         let small =
             "listen = \":80\"\n[auth]\ntoken = \"${TOKEN}\"\n[[providers]]\nbase_url = \"https://x/v1\"\napi_key = \"${KEY}\"\n"
         let origins = [small, aiMenshenFile, small, String(ConfigurationExample.text(for: .tcp).suffix(700))].map {
@@ -58,7 +45,7 @@ import Testing
         #expect((200..<19_800).contains(loaded), "\(loaded) loaded: the mutations are too mild or too wild")
     }
 
-    private func mutate(_ bytes: inout [UInt8], _ origins: [[UInt8]], _ generator: inout Generator) {
+    private func mutate(_ bytes: inout [UInt8], _ origins: [[UInt8]], _ generator: inout SeededGenerator) {
         let place = Int.random(in: 0...bytes.count, using: &generator)
         let end = min(bytes.count, place + Int.random(in: 0...12, using: &generator))
         switch Int.random(in: 0..<5, using: &generator) {

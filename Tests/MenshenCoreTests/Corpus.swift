@@ -37,6 +37,7 @@ struct CorpusCase: Sendable, CustomTestStringConvertible {
             var image_in: Int64?
             var image_out: Int64?
             var seconds: Double?
+            var usage_other: [String: Int64]?
         }
         var request: Request
         var answer: Answer

@@ -60,6 +60,8 @@ import Testing
         #expect((usage.outputTotal, usage.reasoning) == (record.output_total, record.reasoning))
         #expect((usage.audioIn, usage.audioOut) == (record.audio_in, record.audio_out))
         #expect((usage.imageIn, usage.imageOut, usage.seconds) == (record.image_in, record.image_out, record.seconds))
+        let other = Dictionary(uniqueKeysWithValues: usage.other.map { ($0.name, $0.count) })
+        #expect(other == record.usage_other ?? [:])
         #expect((reading.usage != nil) == ["reported", "partial"].contains(record.usage_state))
         #expect((reading.model, reading.finishReason) == (record.answer_model, record.finish_reason))
         if reading.serviceTier != nil { #expect(reading.serviceTier == record.service_tier) }

@@ -125,18 +125,22 @@ import Testing
 
     // MARK: Facts of paths
 
-    @Test(arguments: [
-        ("/v1beta/models/gemini-2.0-flash:generateContent", "gemini-2.0-flash", false),
-        ("/v1beta/models/gemini-2.0-flash:streamGenerateContent", "gemini-2.0-flash", true),
-        ("/v1beta/tunedModels/a:b:generateContent", "a:b", false),
-    ])
-    func `Gemini says both in the path`(_ path: String, _ model: String, _ isStream: Bool) {
-        #expect(RequestFacts(geminiPath: path) == expected(model, isStream))
+    @Test(
+        arguments: [
+            ("/v1beta/models/gemini-2.0-flash:generateContent", "gemini-2.0-flash", false),
+            ("/v1beta/models/gemini-2.0-flash:streamGenerateContent", "gemini-2.0-flash", true),
+            ("/v1beta/tunedModels/a:b:generateContent", "a:b", false),
+            ("/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:rawPredict", "claude@1", false),
+            ("/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:streamRawPredict", "claude@1", true),
+            ("/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", nil, false),
+        ] as [(String, String?, Bool)])
+    func `Google's APIs say both in the path`(_ path: String, _ model: String?, _ isStream: Bool) {
+        #expect(RequestFacts(googlePath: path) == expected(model, isStream))
     }
 
     @Test func `a Gemini path without a method says nothing`() {
         for path in ["", "/", "/v1beta/models", "/v1beta/models/g"] {
-            #expect(RequestFacts(geminiPath: path) == RequestFacts())
+            #expect(RequestFacts(googlePath: path) == RequestFacts())
         }
     }
 

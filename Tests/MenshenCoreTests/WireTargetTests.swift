@@ -57,6 +57,14 @@ struct WireJoin: Sendable, CustomTestStringConvertible {
         #expect(target.path == path)
     }
 
+    @Test func `a path of Azure's that a provider's name begins is told by its version`() throws {
+        for path in ["/openai/files", "/openai/responses", "/openai/v1/files"] {
+            let azure = try #require(make(path, "a=b&api-version=2024-10-21", names: ["openai"]))
+            #expect((azure.providerName, azure.path) == (nil, path))
+            #expect(try #require(make(path, "a=api-version=1", names: ["openai"])).providerName == "openai")
+        }
+    }
+
     // MARK: Credentials in the query
 
     @Test(arguments: [
@@ -138,7 +146,7 @@ let wireJoins: [WireJoin] = [
     .init("/v1", .anthropic, "/v1/messages", "/v1/messages"),
     .init("/v1", .anthropic, "/messages", "/v1/messages"),
     .init("/v1", .anthropic, "/v1/v1/messages", "/v1/messages"),
-    .init("", .anthropic, "/api/hello", "/api/hello"),
+    .init("", .anthropic, "/api/claude", "/api/claude"),
     // Gemini: the caller's version is meant.
     .init("", .gemini, "/v1beta/models/g:generateContent", "/v1beta/models/g:generateContent"),
     .init("", .gemini, "/models/g:generateContent", "/v1beta/models/g:generateContent"),
@@ -159,6 +167,13 @@ let wireJoins: [WireJoin] = [
     .init("/openai/v1", .azure, "/openai/v1/responses", "/openai/v1/responses"),
     .init("/openai/v1", .azure, "/chat/completions", "/openai/v1/chat/completions"),
     .init("", .azure, "/openai/v1/responses", "/openai/v1/responses"),
+    .init("", .azure, "/openai/files", "/openai/files"),
+    .init("/openai", .azure, "/openai/batches", "/openai/batches"),
+    // Vertex.
+    .init(
+        "/v1", .openai, "/v1/projects/p/publishers/anthropic/models/c@1:rawPredict",
+        "/v1/projects/p/publishers/anthropic/models/c@1:rawPredict"),
+    .init("/v1", .openai, "/projects/p/models/c:rawPredict", "/v1/projects/p/models/c:rawPredict"),
     .init("", .bedrock, "/model/a.b-v2%3A0/converse", "/model/a.b-v2%3A0/converse"),
     .init("", .bedrock, "/model/a.b-v2:0/invoke", "/model/a.b-v2%3A0/invoke"),
     .init("/gate", .bedrock, "/model/arn%3Aaws%2Fx~y/converse", "/gate/model/arn%3Aaws%2Fx~y/converse"),

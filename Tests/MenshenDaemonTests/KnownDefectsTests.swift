@@ -7,7 +7,7 @@ import Testing
 /// The eight defects seen on the program that menshen replaces; each is a promise here.
 struct KnownDefectsTests {
     @Test(arguments: [false, true])
-    func `P1 usage of the Responses API passes unchanged`(isStreamed: Bool) throws {
+    func `P1 usage of the Responses API passes unchanged, and is recorded`(isStreamed: Bool) throws {
         let usage = #""usage":{"input_tokens":11,"output_tokens":7,"total_tokens":18}"#
         let body =
             isStreamed
@@ -23,7 +23,9 @@ struct KnownDefectsTests {
                 "POST", "/responses", ["Content-Type: application/json"], body: "{\"stream\":\(isStreamed)}")
             #expect(answer.text == body)
             #expect(stage.upstream.requests.map(\.target) == ["/v1/responses"])
-            #expect(try stage.records().first?.isStream == isStreamed)
+            let row = try #require(try stage.records().first)
+            #expect((row.isStream, row.usageState) == (isStreamed, "reported"))
+            #expect((row.inputTotal, row.outputTotal) == (11, 7))
         }
     }
 

@@ -179,7 +179,7 @@ let caller = CallerRecord(
     uid: 1000, pid: 4242, executable: "/usr/bin/python3.11", unit: "notebook.service", address: "unix")
 
 func id(_ number: Int64, second: Int64 = 1_800_000_000) -> RequestID {
-    RequestID(rawValue: (second * 1_000_000 + number) << 12)
+    RequestID(microseconds: second * 1_000_000 + number)
 }
 
 func intent(_ id: RequestID, model: String? = "gpt-4o") -> AuditIntent {

@@ -121,6 +121,28 @@ import Testing
                 == "lost,complete,lost,open")
     }
 
+    @Test func `rows with ids of the older form keep their time and what belongs to them`() throws {
+        let settings = try settings()
+        let first = worker(settings)
+        first.record([.settled(settlement(intent(id(5)))), .intent(intent(id(6)))], sink)
+        first.close()
+        let other = try Connection(path: settings.databasePath, .readWrite, busyMilliseconds: 1000)
+        for table in [
+            "requests SET id = id << 2", "attempts SET request_id = request_id << 2", "bookmarks SET id = id << 2",
+        ] {
+            try other.execute("UPDATE \(table)")
+        }
+        try other.execute("DELETE FROM migrations WHERE step LIKE '4 %'")
+        let second = worker(settings)
+        #expect(events.all.contains { if case .opened(_, ["4 ids until 2255"]) = $0 { true } else { false } })
+        let reader = try Connection.reading(settings.databasePath)
+        #expect(try reader.count("requests WHERE id = \(id(5).rawValue) AND end_state = 'complete'") == 1)
+        #expect(try reader.count("requests WHERE id = \(id(6).rawValue) AND end_state = 'lost'") == 1)
+        #expect(try reader.count("attempts WHERE request_id = \(id(5).rawValue)") > 0)
+        #expect(try reader.text("SELECT strftime('%s', started, 'utc') FROM request_log LIMIT 1") == "1800000000")
+        second.close()
+    }
+
     @Test func `an id below the bookmark moves it back, so that its row can be found`() throws {
         let settings = try settings()
         do {

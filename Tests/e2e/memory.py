@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 
-from harness import Caller, Daemon, check, done, equal, note, place, wait
+from harness import JSON, Caller, Daemon, check, done, equal, note, place, wait
 from upstream import Upstream
 
 MIB = 1 << 20
@@ -66,6 +66,23 @@ def upload(size=64 * MIB):
     check(grown < size / 4, "an upload is passed on, not kept", f"{grown} bytes more")
     row = daemon.row(answer.headers["x-menshen-request-id"])
     equal((row["bytes_in"], row["end_state"]), (size, "complete"), "its row counts every byte")
+
+
+def late_facts(size=60 * MIB):
+    """A JSON body that is streamed through tells its model at the very end, behind look-alikes."""
+    decoy = b'{"model": "no", "stream": true, "text": "\\"model\\": \\"no\\", ' + b"a long prompt, " * 70_000 + b'"}'
+    body = b'{"messages": [' + b",".join([decoy] * (size // len(decoy))) + b'], "stream": false, "model": "late-model"}'
+    before = daemon.memory()
+    caller = Caller(daemon.socket)
+    caller.request("POST", "/v1/upload", body, JSON)
+    answer = caller.getresponse()
+    text = answer.read().decode()
+    caller.close()
+    check(answer.status == 200 and hashlib.sha256(body).hexdigest() in text, f"{len(body) // MIB} MiB of JSON arrive as they are", text)
+    row = daemon.row(answer.headers["x-menshen-request-id"])
+    equal((row["model"], row["stream"]), ("late-model", 0), "and its row names the model that stands at its end")
+    grown = daemon.memory("VmHWM") - before
+    check(grown < size / 4, "without being kept", f"{grown} bytes more")
 
 
 def too_large(size=64 * MIB + 1):
@@ -130,6 +147,7 @@ def flood():
 slow_reader()
 flood()
 upload()
+late_facts()
 too_large()
 many_slow_readers()
 equal(daemon.stop(), 0, "SIGTERM ends it with 0")

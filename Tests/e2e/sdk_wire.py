@@ -90,6 +90,8 @@ def ask(clients, case, script=None):
     elif operation == "responses":
         if case.request["method"] == "GET":
             return sdk.responses.retrieve("resp_0d00r01", **extra)
+        if case.request["method"] == "DELETE":
+            return sdk.responses.delete("resp_0d00r01", **extra)
         answer = sdk.responses.create(**body, **extra)
     elif operation == "messages":
         answer = sdk.messages.create(**body, **extra)

@@ -2,10 +2,12 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 /// Names one request everywhere: the SQLite row, the journal entry, the answer's `x-menshen-request-id`.
-/// Unix microseconds in the upper bits and a sequence in the lower 12, so ids sort by time; the text form is 13
-/// characters of Crockford's base 32.
+/// Unix microseconds in the upper bits and a sequence in the lower ones, so ids sort by time, until 2255; the text form
+/// is 13 characters of Crockford's base 32.
 package struct RequestID: Sendable, Hashable, CustomStringConvertible {
     package let rawValue: Int64
+    /// 64 workers have 16 ids each in a microsecond, and borrow from the next if that is not enough.
+    private static let sequenceBits: Int64 = 10
 
     package init(rawValue: Int64) { self.rawValue = rawValue }
 
@@ -35,7 +37,10 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Unix microseconds at which the request began.
-    package var microseconds: Int64 { rawValue >> 12 }
+    package var microseconds: Int64 { rawValue >> Self.sequenceBits }
+
+    /// The smallest id of that moment.
+    package init(microseconds: Int64) { rawValue = microseconds << Self.sequenceBits }
 
     /// Hands out ids that only grow, even when the clock steps back. One per worker.
     package struct Source {
@@ -50,7 +55,7 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
         }
 
         package mutating func next(wallMicroseconds: UInt64) -> RequestID {
-            var raw = Int64(wallMicroseconds) << 12
+            var raw = RequestID(microseconds: Int64(wallMicroseconds)).rawValue
             if raw <= last { raw = last + 1 }
             raw += (worker - raw % workers + workers) % workers
             last = raw

@@ -113,7 +113,8 @@ package struct UsageReading: Sendable {
         usage.cacheWrite1h = self[.cacheWritten1h]
         // Without the split it is the default lifetime's.
         if usage.cacheWrite5m == nil, usage.cacheWrite1h == nil { usage.cacheWrite5m = self[.cacheWritten] }
-        usage.inputTotal = self[.inputUncached].map { $0 &+ (self[.cacheWritten] ?? 0) &+ (self[.cacheRead] ?? 0) }
+        let written = self[.cacheWritten] ?? (usage.cacheWrite5m ?? 0) &+ (usage.cacheWrite1h ?? 0)
+        usage.inputTotal = self[.inputUncached].map { $0 &+ written &+ (self[.cacheRead] ?? 0) }
     }
 
     /// Google leaves zeros out, so what is absent beside a total is 0.

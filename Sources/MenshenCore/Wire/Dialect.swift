@@ -10,7 +10,8 @@ package enum Dialect: String, Sendable, CaseIterable {
 
     /// `path` without the query and without a leading `/NAME` of a provider.
     package init(path: String) {
-        if path.hasPrefix("/openai/deployments/") || path.hasPrefix("/openai/v1/") || path == "/openai/realtime" {
+        if path.hasPrefix("/openai/") {
+            // Deployments, /openai/v1, and files, batches, responses and the like beside them.
             self = .azure
         } else if Self.isBedrock(path) {
             self = .bedrock
@@ -51,18 +52,19 @@ package enum Dialect: String, Sendable, CaseIterable {
     }
 
     private static func isAnthropic(_ path: String) -> Bool {
-        // Vertex's form; the answers are Anthropic's.
-        if path.hasSuffix(":rawPredict") || path.hasSuffix(":streamRawPredict") { return true }
+        // At Google's Vertex; the answers are Anthropic's.
+        if RequestFacts.isVertex(path) { return true }
         let segments = path.split(separator: "/")
         guard let messages = segments.lastIndex(of: "messages") else { return false }
-        // OpenAI's threads have messages too: /v1/threads/ID/messages.
-        return !segments[..<messages].contains("threads")
+        // OpenAI's have messages too: /v1/threads/ID/messages, /v1/chat/completions/ID/messages.
+        return !segments[..<messages].contains { $0 == "threads" || $0 == "completions" }
     }
 
     private static func isGemini(_ path: String) -> Bool {
         // The Live API's WebSocket.
         if path.hasPrefix("/ws/google.ai.generativelanguage.") { return true }
         if path.hasPrefix("/v1beta/") || path.hasPrefix("/v1alpha/") { return !path.contains("/openai/") }
+        if path.hasPrefix("/upload/v1beta/") { return true }
         guard let last = path.split(separator: "/").last, let colon = last.firstIndex(of: ":") else { return false }
         switch last[last.index(after: colon)...] {
         case "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents":

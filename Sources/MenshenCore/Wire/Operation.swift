@@ -19,7 +19,9 @@ package enum Operation: String, Sendable, CaseIterable {
     package init(_ dialect: Dialect, path: String) {
         let segments = path.split(separator: "/")
         switch dialect {
-        case .openai, .azure: self = Self.openAI(segments)
+        case .openai: self = Self.openAI(segments[...])
+        // A deployment may be called "images".
+        case .azure: self = Self.openAI(segments.dropFirst(RequestFacts.azureDeployment(path) == nil ? 0 : 3))
         case .anthropic: self = Self.anthropic(segments)
         case .gemini: self = Self.gemini(segments)
         case .bedrock: self = Self.bedrock(segments)
@@ -27,21 +29,22 @@ package enum Operation: String, Sendable, CaseIterable {
     }
 
     /// Whether the provider charges for it, so that an answer without usage leaves the cost unknown. What is only looked
-    /// up or stored has none, nor has moderation; whoever asks with GET fetches what was paid for by another request.
-    package func hasUsage(isGet: Bool) -> Bool {
+    /// up or stored has none, nor has moderation; `isLookUp`: by GET what another request has paid for is fetched, by
+    /// DELETE it is taken away.
+    package func hasUsage(isLookUp: Bool) -> Bool {
         switch self {
-        case .moderations, .countTokens, .files, .batches, .models: false
+        case .moderations, .countTokens, .files, .batches: false
         case .realtime, .live: true
-        default: !isGet
+        default: !isLookUp
         }
     }
 
-    private static func openAI(_ segments: [Substring]) -> Operation {
+    private static func openAI(_ segments: ArraySlice<Substring>) -> Operation {
         for (index, segment) in segments.enumerated() {
             switch segment {
             case "chat": if segments.dropFirst(index + 1).first == "completions" { return .chat }
             case "completions": return .completions
-            case "responses": return .responses
+            case "responses": return segments.last == "input_tokens" ? .countTokens : .responses
             case "embeddings": return .embeddings
             case "moderations": return .moderations
             case "images": return .images
@@ -54,7 +57,8 @@ package enum Operation: String, Sendable, CaseIterable {
             case "realtime": return .realtime
             case "files", "uploads": return .files
             case "batches": return .batches
-            case "models": return .models
+            // Vertex runs Google's own models by the names that list them.
+            case "models": return segments.contains("publishers") ? .other : .models
             default: break
             }
         }
@@ -63,6 +67,9 @@ package enum Operation: String, Sendable, CaseIterable {
 
     private static func anthropic(_ segments: [Substring]) -> Operation {
         guard let index = segments.lastIndex(of: "messages") else {
+            // Vertex has its own model for that.
+            if segments.last?.hasPrefix("count-tokens:") == true { return .countTokens }
+            if RequestFacts.isVertex(segments.last ?? "") { return .messages }
             if segments.contains("models") { return .models }
             return segments.contains("files") ? .files : .messages
         }

@@ -15,18 +15,25 @@ package struct RequestFacts: Sendable, Equatable {
     package init(_ dialect: Dialect, path: String) {
         self.init()
         switch dialect {
-        case .gemini: self = RequestFacts(geminiPath: path)
+        case .gemini, .anthropic: self = RequestFacts(googlePath: path)
         case .bedrock: self = RequestFacts(bedrockPath: path)
         case .azure: model = RequestFacts.azureDeployment(path)
-        case .openai, .anthropic: break
+        case .openai: break
         }
     }
 
-    /// Gemini carries both in the path: /v1beta/models/MODEL:streamGenerateContent.
-    package init(geminiPath path: String) {
+    /// Google carries both in the path: /v1beta/models/MODEL:streamGenerateContent. So does Vertex for Anthropic's
+    /// models, but for counting tokens, where the body has the model.
+    package init(googlePath path: String) {
         guard let last = path.split(separator: "/").last, let colon = last.lastIndex(of: ":") else { return }
-        model = String(last[..<colon])
+        let name = last[..<colon]
+        if name != "count-tokens" { model = String(name) }
         isStream = last[colon...].hasPrefix(":stream")
+    }
+
+    /// A request to a model of Anthropic's at Google's Vertex.
+    static func isVertex(_ path: some StringProtocol) -> Bool {
+        path.hasSuffix(":rawPredict") || path.hasSuffix(":streamRawPredict")
     }
 
     /// Azure carries the deployment in the path: /openai/deployments/NAME/chat/completions.

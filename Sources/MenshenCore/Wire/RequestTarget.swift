@@ -21,7 +21,7 @@ package struct RequestTarget: Sendable, Equatable {
         var provider: String?
         let segments = raw.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         for segment in segments where Self.isDotSegment(segment) { return nil }
-        if let first = segments.first, providerNames.contains(String(first)), !Self.isAzurePath(raw) {
+        if let first = segments.first, providerNames.contains(String(first)), !Self.isAzure(raw, query) {
             provider = String(first)
             path = String(raw.dropFirst(first.count + 1))
             if path.isEmpty { path = "/" }
@@ -60,7 +60,12 @@ package struct RequestTarget: Sendable, Equatable {
         return nil
     }
 
-    private static func isAzurePath(_ path: String) -> Bool { path.hasPrefix("/openai/deployments/") }
+    /// Azure's paths begin with what may also be a provider's name.
+    private static func isAzure(_ path: String, _ query: String?) -> Bool {
+        guard path.hasPrefix("/openai/") else { return false }
+        return path.hasPrefix("/openai/deployments/")
+            || (query ?? "").split(separator: "&").contains { $0.hasPrefix("api-version=") }
+    }
 
     /// A base URL that ends with a slash gives "//chat" or "/v1//chat". Slashes are dropped there, at the start and
     /// after a version or a provider's name; what follows is the caller's business and stays as it is.
@@ -93,8 +98,10 @@ package struct RequestTarget: Sendable, Equatable {
         let name = String(decoding: PercentEncoding.escape(model.utf8, keepingSlashes: false), as: UTF8.self)
         var segments = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         switch dialect {
-        case .gemini:
-            guard let last = segments.last, let colon = last.lastIndex(of: ":") else { return nil }
+        case .gemini, .anthropic:
+            // Vertex has Anthropic's models there too, but for counting tokens.
+            guard let last = segments.last, let colon = last.lastIndex(of: ":"), last[..<colon] != "count-tokens"
+            else { return nil }
             segments[segments.count - 1] = name + last[colon...]
         case .azure:
             guard segments.count > 3, segments[1] == "openai", segments[2] == "deployments" else { return nil }
@@ -102,7 +109,7 @@ package struct RequestTarget: Sendable, Equatable {
         case .bedrock:
             guard segments.count > 3, segments[1] == "model" else { return nil }
             segments[2] = name
-        case .openai, .anthropic: return nil
+        case .openai: return nil
         }
         return RequestTarget(self, path: segments.joined(separator: "/"))
     }
@@ -184,7 +191,8 @@ package struct RequestTarget: Sendable, Equatable {
     private static func isAPIPath(_ path: Substring) -> Bool {
         switch path.dropFirst().prefix(while: { $0 != "/" }) {
         case "chat", "completions", "responses", "embeddings", "models", "images", "audio", "files", "batches",
-            "moderations", "messages", "uploads", "fine_tuning", "vector_stores", "assistants", "threads", "realtime":
+            "moderations", "messages", "uploads", "fine_tuning", "vector_stores", "assistants", "threads", "realtime",
+            "conversations", "containers", "videos", "evals":
             true
         default: false
         }

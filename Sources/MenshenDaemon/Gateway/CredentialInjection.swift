@@ -14,7 +14,9 @@ enum CredentialInjection {
             let isToken = secret.hasPrefix("sk-ant-oat")
             request.addHeader(isToken ? "Authorization: Bearer " : "x-api-key: ", secret)
         case .gemini: request.addHeader("x-goog-api-key: ", secret)
-        case .azure: request.addHeader("api-key: ", secret)
+        case .azure:
+            // A token of Entra's is a JWT, which a key never looks like.
+            request.addHeader(secret.hasPrefix("eyJ") ? "Authorization: Bearer " : "api-key: ", secret)
         }
     }
 }

@@ -87,7 +87,7 @@ extension Exchange {
         facts.add(worker.scan.facts)
         if runtime.snapshot.routes.replacesModels { modelPlaces = worker.scan.modelPlaces }
         asksForUsage = worker.scan.asksForUsage
-        if operation == .chat || operation == .completions { usageSplice = worker.scan.usageSplice(in: body) }
+        if operation == .chat { usageSplice = worker.scan.usageSplice(in: body) }
     }
 
     private func understandForm() {

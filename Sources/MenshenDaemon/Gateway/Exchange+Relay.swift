@@ -113,8 +113,9 @@ extension Exchange: TransferReceiver {
             }
         }
         observer = AnswerObserver(operation, contentType: head.first(.contentType) ?? "")
+        if observer?.isStream != true { filter = nil }
         // A filtered answer has another length than was announced.
-        if framing != .chunked || observer?.isStream != true { filter = nil }
+        if case .fixed = framing { filter = nil }
     }
 
     private func observe(_ bytes: UnsafeRawBufferPointer) {

@@ -181,9 +181,8 @@ extension Exchange {
             return usage != nil ? .reported : messages.hasWorked ? .unknown : .none
         }
         if usage != nil { return state == .complete ? .reported : .partial }
-        guard intent != nil, operation.hasUsage(isGet: head.method == .get || head.method == .head) else {
-            return .none
-        }
+        let isLookUp = head.method == .get || head.method == .head || head.method == .delete
+        guard intent != nil, operation.hasUsage(isLookUp: isLookUp) else { return .none }
         // A provider that refuses charges nothing; one that never answered may have worked.
         if let status, status >= 400, framing != nil { return .none }
         let wasSent = attempts.contains {

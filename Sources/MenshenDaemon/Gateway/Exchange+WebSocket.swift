@@ -11,7 +11,8 @@ extension Exchange {
     func understandUpgrade(_ resolved: ResolvedTarget) {
         upgrade = WebSocketUpgrade(head)
         if upgrade == nil { return }
-        facts.model = facts.model ?? resolved.target.queryValue(dialect == .azure ? "deployment" : "model")
+        // Azure's older path names a deployment.
+        facts.model = facts.model ?? resolved.target.queryValue("model") ?? resolved.target.queryValue("deployment")
         // What a broken handshake leaves cannot be told from frames.
         keepAlive = false
     }

@@ -7,7 +7,8 @@ internal import MenshenStore
 
 /// menshen's own pages: `/` and `/_menshen/…`.
 enum Surface: Equatable {
-    static let healthPath = "/_menshen/health"
+    /// Besides menshen's own name the one that Claude Code asks for before its first request.
+    private static let healthPaths = ["/_menshen/health", "/api/hello"]
 
     case page
     case health
@@ -19,7 +20,7 @@ enum Surface: Equatable {
         guard target.providerName == nil else { return nil }
         switch target.path {
         case "/": self = .page
-        case Self.healthPath: self = .health
+        case _ where Self.healthPaths.contains(target.path): self = .health
         case "/_menshen/status": self = .status
         default:
             guard target.path.hasPrefix("/_menshen") else { return nil }

@@ -80,20 +80,21 @@ struct CredentialTests {
         }
     }
 
-    @Test func `an OAuth token of Anthropic's goes where that is taken`() throws {
+    @Test(arguments: [("anthropic", "sk-ant-oat01-abc"), ("azure", "eyJ0eXAiOiJKV1Qi.eyJhdWQi.c2ln")])
+    func `a token in place of a key goes where that is taken`(kind: String, token: String) throws {
         try Stage.run(
             .with {
-                $0.kind = "anthropic"
+                $0.kind = kind
                 $0.basePath = ""
-                $0.key = "api_key = \"sk-ant-oat01-abc\""
+                $0.key = "api_key = \"\(token)\""
             }
         ) {
             try $0.reply()
         } _: { stage throws in
             _ = try stage.ask("POST", "/v1/messages", body: "{}")
             let request = try #require(stage.upstream.requests.first)
-            #expect(request["Authorization"] == "Bearer sk-ant-oat01-abc")
-            #expect(request["x-api-key"] == nil)
+            #expect(request["Authorization"] == "Bearer \(token)")
+            #expect((request["x-api-key"], request["api-key"]) == (nil, nil))
         }
     }
 

@@ -16,6 +16,7 @@ struct ErrorShapeTests {
         ),
         ("/v1beta/models/g:generateContent", "gemini", #""status":"UNAUTHENTICATED"}}"#, "x-request-id"),
         ("/openai/deployments/d/chat/completions", "azure", #""code":"unauthenticated"}}"#, "x-request-id"),
+        ("/model/m/converse", "bedrock", #"{"message":"#, "x-request-id"),
     ])
     func `a refusal has the shape that the path's SDK reads`(
         path: String, dialect: String, part: String, idName: String
@@ -26,7 +27,7 @@ struct ErrorShapeTests {
             let answer = try stage.askTCP("POST", path, ["Content-Type: application/json"], body: "{}")
             #expect((answer.status, answer["Content-Type"]) == (401, "application/json"))
             #expect(answer.text.contains(part))
-            #expect(answer["x-menshen-error"] == "unauthenticated")
+            #expect((answer["x-menshen-error"], answer["x-should-retry"]) == ("unauthenticated", "false"))
             let id = try #require(answer[idName])
             #expect(answer["x-menshen-request-id"] == id)
             if dialect == "anthropic" { #expect(answer.text.contains("\"request_id\":\"\(id)\"")) }

@@ -63,6 +63,19 @@ struct StatusPageTests {
         }
     }
 
+    @Test func `Claude Code's first question costs no request`() throws {
+        try Stage.run(.with { $0.hasTCP = true }) {
+            try $0.reply()
+        } _: { stage throws in
+            for ask in [stage.askTCP, stage.ask] {
+                let answer = try ask("HEAD", "/api/hello", [], nil)
+                #expect((answer.status, answer.body) == (200, []))
+            }
+            #expect(stage.upstream.connections == 0)
+            #expect(try stage.records().isEmpty)
+        }
+    }
+
     @Test func `pages answer GET only, and unknown ones are not forwarded`() throws {
         try Stage.run {
             try $0.reply()

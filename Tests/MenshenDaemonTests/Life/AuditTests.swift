@@ -18,7 +18,7 @@ struct AuditTests {
                 let answer = try stage.ask("POST", path, body: "{}")
                 #expect((answer.status, answer.problem) == (503, "audit_unavailable"))
                 #expect(!answer.text.contains("must not be seen"))
-                #expect(answer["x-should-retry"] == "true")
+                #expect((answer["x-should-retry"], answer["Retry-After"]) == ("true", "1"))
             }
             #expect(stage.daemon.log.contains("/proc/menshen"))
         }

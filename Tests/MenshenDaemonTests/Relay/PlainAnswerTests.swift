@@ -35,6 +35,37 @@ struct PlainAnswerTests {
         }
     }
 
+    /// What Claude Code asks of a gateway, and the SDKs' own.
+    @Test func `every header that is no credential passes, up and down`() throws {
+        let up = [
+            "anthropic-version: 2023-06-01", "anthropic-beta: a-2025-01-01,b-2026-02-02", "anthropic-beta: c-1",
+            "anthropic-workspace-id: w", "anthropic-new-thing: 1", "x-claude-code-session-id: s",
+            "x-claude-code-agent-id: a",
+            "x-claude-code-parent-agent-id: p", "X-Stainless-Retry-Count: 2", "OpenAI-Beta: realtime=v1",
+            "x-goog-api-client: c", "X-Amzn-Bedrock-Trace: ENABLED", "Idempotency-Key: i", "User-Agent: me/1",
+            "Accept: text/event-stream", "accept-encoding: gzip, br", "X-Client-Request-Id: r",
+        ]
+        let down = [
+            "retry-after: 30", "retry-after-ms: 30000", "x-should-retry: false", "request-id: req_1", "x-request-id: r",
+            "anthropic-ratelimit-unified-status: allowed_warning", "anthropic-ratelimit-unified-5h-reset: 1790000000",
+            "anthropic-organization-id: o", "openai-processing-ms: 12", "x-ratelimit-limit-tokens: 5",
+            "apim-request-id: q", "Set-Cookie: a=b", "cf-ray: c", "Content-Type: application/json; charset=utf-8",
+        ]
+        for kind in ["anthropic", "openai"] {
+            try Stage.run(.with { $0.kind = kind }) {
+                try $0.reply(429, down, body: "{}")
+            } _: { stage throws in
+                let answer = try stage.ask(
+                    "POST", "/v1/messages?beta=true", up + ["Content-Type: application/json"], body: "{}")
+                let request = try #require(stage.upstream.requests.first)
+                #expect(request.target == "/v1/messages?beta=true")
+                #expect(up.filter { !request.head.text.contains("\r\n\($0)\r\n") } == [])
+                #expect(down.filter { !answer.head.text.contains("\r\n\($0)\r\n") } == [])
+                #expect(answer.problem == nil)
+            }
+        }
+    }
+
     @Test func `nothing is added to a request but host, length and key`() throws {
         try Stage.run {
             try $0.reply()

@@ -73,6 +73,79 @@ struct WebSocketTests {
         }
     }
 
+    @Test(arguments: [
+        ("/v1/realtime?model=door", "openai", "realtime", "response.done"),
+        ("/v1/responses", "openai", "responses", "response.completed"),
+        ("/openai/v1/realtime?model=door", "azure", "realtime", "response.done"),
+        ("/openai/realtime?api-version=2025-04-01-preview&deployment=door", "azure", "realtime", "response.done"),
+    ])
+    func `what the responses of a session used is added up in its one record`(
+        target: String, kind: String, operation: String, type: String
+    ) throws {
+        let report = #"{"input_tokens":20,"output_tokens":10,"input_tokens_details":{"cached_tokens":4}}"#
+        try Stage.run(
+            .with {
+                $0.kind = kind
+                $0.basePath = ""
+            }
+        ) { call in
+            try call.acceptWebSocket()
+            while true {
+                let frame = try call.wire.readFrame(masked: true)
+                if frame.opcode == Frame.close {
+                    try call.wire.write(frame, masked: false)
+                    return call.close()
+                }
+                for event in [
+                    #""type":"response.created","response":{}"#,
+                    #""type":"\#(type)","response":{"model":"door-1","usage":\#(report)}"#,
+                ] {
+                    try call.wire.write(.text("{\(event)}"), masked: false)
+                }
+            }
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.askForWebSocket(target)
+            _ = try caller.webSocketHead()
+            for _ in 0..<3 {
+                try caller.wire.write(.text(#"{"type":"response.create"}"#), masked: true)
+                for _ in 0..<2 { #expect(try caller.wire.readFrame(masked: false).opcode == Frame.text) }
+            }
+            try caller.wire.write(.goodbye, masked: true)
+            #expect(try caller.wire.readFrame(masked: false) == .goodbye)
+            #expect(stage.upstream.requests.first?.target == target)
+            let rows = try stage.records()
+            let row = try #require(rows.first)
+            #expect((rows.count, row.dialect, row.operation, row.endState) == (1, kind, operation, "complete"))
+            #expect((row.usageState, row.inputTotal, row.cacheRead, row.outputTotal) == ("reported", 60, 12, 30))
+            #expect((row.model, row.answerModel) == (target.contains("door") ? "door" : nil, "door-1"))
+        }
+    }
+
+    @Test(arguments: [
+        ([], "none"), (["response.created"], "unknown"), (["response.created", "response.done"], "reported"),
+        (["response.created", "response.done", "response.created"], "partial"),
+    ])
+    func `a session that its caller leaves is charged for what was begun`(types: [String], state: String) throws {
+        try Stage.run { call in
+            try call.acceptWebSocket()
+            for type in types {
+                let usage = type == "response.done" ? #"{"input_tokens":20,"output_tokens":10}"# : "null"
+                try call.wire.write(.text(#"{"type":"\#(type)","response":{"usage":\#(usage)}}"#), masked: false)
+            }
+            try call.waitForEnd()
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.askForWebSocket()
+            _ = try caller.webSocketHead()
+            for _ in types { _ = try caller.wire.readFrame(masked: false) }
+            caller.wire.close()
+            let row = try #require(try stage.records().first)
+            #expect((row.endState, row.usageState) == ("client_gone", state))
+            #expect(row.inputTotal == (types.contains("response.done") ? 20 : nil))
+        }
+    }
+
     @Test func `over TCP a browser's token may stand among the sub-protocols`() throws {
         try Stage.run(Self.tcp) {
             try $0.acceptWebSocket("Sec-WebSocket-Protocol: realtime\r\n")
