@@ -36,24 +36,35 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
 
     /// Overwrites every place of the secret in `text` with asterisks.
     package func mask(in text: inout [UInt8]) {
-        guard bytes.count >= Self.shortestMasked, text.count >= bytes.count else { return }
         var index = 0
-        while index + bytes.count <= text.count {
-            if text[index] == bytes[0], text[index..<index + bytes.count].elementsEqual(bytes) {
-                for place in index..<index + bytes.count { text[place] = UInt8(ascii: "*") }
-                index += bytes.count
-            } else {
-                index += 1
-            }
+        while let place = find(in: text.span, from: index) {
+            for index in place..<place + bytes.count { text[index] = UInt8(ascii: "*") }
+            index = place + bytes.count
         }
     }
 
-    /// The text with every place of the secret overwritten. Most are too short to hold it.
+    /// The text with every place of the secret overwritten. Most texts do not hold it, and stay as they are.
     package func masked(_ text: String?) -> String? {
-        guard let text, text.utf8.count >= bytes.count else { return text }
+        guard let text, find(in: text.utf8.span, from: 0) != nil else { return text }
         var masked = Array(text.utf8)
         mask(in: &masked)
         return String(decoding: masked, as: UTF8.self)
+    }
+
+    private func find(in text: Span<UInt8>, from start: Int) -> Int? {
+        let secret = bytes
+        guard secret.count >= Self.shortestMasked, text.count >= secret.count else { return nil }
+        let first = secret[0]
+        var place = start
+        while place <= text.count &- secret.count {
+            if text[place] == first {
+                var length = 1
+                while length < secret.count, text[place &+ length] == secret[length] { length &+= 1 }
+                if length == secret.count { return place }
+            }
+            place &+= 1
+        }
+        return nil
     }
 
     /// Overwrites the end of a text that was cut off within the secret.

@@ -118,7 +118,7 @@ extension Exchange: TransferReceiver {
         }
         if failure == nil {
             observer?.end()
-            if let observer, observer.needsMarker, observer.ending == .open, status == 200 {
+            if observer?.needsMarker == true, observer?.ending == .open, status == 200 {
                 failure = UpstreamFailure(.truncated, "the stream ended without its completion marker")
             }
         }
