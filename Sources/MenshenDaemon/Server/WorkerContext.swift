@@ -36,7 +36,10 @@ final class WorkerContext: Sendable, ReceiptSink {
         mailbox = try Mailbox()
     }
 
-    func deliver(_ receipts: [AuditReceipt]) { mailbox.post(.receipts(receipts)) }
+    /// Most receipts come before the provider's answer; only one that something waits for is worth a wake.
+    func deliver(_ receipts: [AuditReceipt]) {
+        mailbox.post(.receipts(receipts), isPatient: receipts.allSatisfy { $0.device == .database })
+    }
 }
 
 /// What workers tell the thread that supervises them.
