@@ -58,7 +58,10 @@ extension Exchange: TransferReceiver {
             // More than was announced would be read as the next answer.
             let count = min(bytes.count, length - Int(bytesOut))
             if count > 0 { deliver(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
-            if Int(bytesOut) == length { answerIsWhole(transfer) }
+            guard Int(bytesOut) == length else { return }
+            // Before libcurl is done with it, and its record made.
+            connection.flush()
+            if !isSettled { answerIsWhole(transfer) }
         case .chunked:
             connection.output.append(hexadecimal: bytes.count)
             connection.output.append(ascii: "\r\n")

@@ -45,9 +45,9 @@ final class Exchange {
     // understand
     var facts = RequestFacts()
     /// Reads a streamed body as it passes.
-    var scan: RequestScan?
+    @Boxed var scan: RequestScan?
     /// The same for a form.
-    var form: FormScan?
+    @Boxed var form: FormScan?
     var body: [UInt8] = []
     var isBodyComplete = false
     var bytesIn: Int64 = 0
@@ -75,7 +75,7 @@ final class Exchange {
     /// Decodes a side copy of an encoded answer for the observer; the relay passes it as it is.
     var decoder: Decoder?
     /// Takes the usage chunk out that menshen alone has asked for.
-    var filter: UsageChunkFilter?
+    @Boxed var filter: UsageChunkFilter?
     var status: Int?
     var responseCapture: BodyCapture?
 
