@@ -20,23 +20,40 @@ static inline CURLcode ccurl_set_sockopt_callback(CURL *h, ccurl_sockopt_callbac
 typedef int (*ccurl_close_callback)(void *, curl_socket_t);
 static inline CURLcode ccurl_set_close_callback(CURL *h, ccurl_close_callback v) { return curl_easy_setopt(h, CURLOPT_CLOSESOCKETFUNCTION, v); }
 
-/* libcurl makes each request's head, with the key in it, in memory that it frees as it is: wiped first, here. */
+/* For each transfer libcurl makes a block of CURLOPT_BUFFERSIZE and 1, into which it only reads answers. No other of its
+   blocks has this size: buffers that grow are powers of two. */
+static inline long ccurl_read_buffer(void) { return 16000; }
+static inline size_t ccurl_read_block(void) { return ((size_t)ccurl_read_buffer() + 1 + 8 + 15) / 16 * 16 - 8; }
+
+/* libcurl makes each request's head, with the key in it, in memory that it frees as it is: wiped first, here. The block
+   above never holds the key, and to overwrite it would push a request's working set out of the first-level cache. */
 static inline void ccurl_wipe_and_free(void *memory) {
     if (!memory) return;
-    explicit_bzero(memory, malloc_usable_size(memory));
+    size_t size = malloc_usable_size(memory);
+    if (size != ccurl_read_block()) explicit_bzero(memory, size);
     free(memory);
 }
 static inline void *ccurl_wipe_and_resize(void *memory, size_t size) {
     size_t room = memory ? malloc_usable_size(memory) : 0;
     if (memory && size <= room) return memory;
-    void *larger = malloc(size);
+    /* What grows once is a head, which libcurl lets grow from 32 bytes by doubling: a few hundred at least. */
+    void *larger = malloc(memory && size < 1024 ? 1024 : size);
     if (!larger) return NULL;
     if (memory) memcpy(larger, memory, room);
     ccurl_wipe_and_free(memory);
     return larger;
 }
+/* glibc's calloc does not look into the thread's own store of small blocks. */
+static inline void *ccurl_zeroed(size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+    void *memory = malloc(bytes);
+    if (memory) memset(memory, 0, bytes);
+    return memory;
+}
 static inline CURLcode ccurl_global_init(void) {
-    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, ccurl_wipe_and_free, ccurl_wipe_and_resize, strdup, calloc);
+    return curl_global_init_mem(
+        CURL_GLOBAL_DEFAULT, malloc, ccurl_wipe_and_free, ccurl_wipe_and_resize, strdup, ccurl_zeroed);
 }
 
 static inline CURLcode ccurl_get_pointer(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }

@@ -70,6 +70,7 @@ package final class EasyHandle {
         let owner = UnsafeRawPointer(Unmanaged.passUnretained(multi).toOpaque())
         try set(pointer: CURLOPT_PRIVATE, me)
         try set(CURLOPT_NOSIGNAL, 1)
+        try set(CURLOPT_BUFFERSIZE, ccurl_read_buffer())
         // A caller that leaves during a name look-up must not make the loop wait for the look-up's thread.
         try set(CURLOPT_QUICK_EXIT, 1)
         try set(string: CURLOPT_PROTOCOLS_STR, "http,https")

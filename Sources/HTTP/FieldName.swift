@@ -75,6 +75,13 @@ package enum FieldName: String, Sendable, CaseIterable {
 }
 
 extension Span where Element == UInt8 {
+    /// Whether a part of the bytes is exactly `text`.
+    func holds(_ text: [UInt8], in range: Range<Int>) -> Bool {
+        guard range.count == text.count else { return false }
+        for index in 0..<text.count where self[range.lowerBound + index] != text[index] { return false }
+        return true
+    }
+
     /// Whether a part of the bytes is `lowercase` when ASCII capitals count as small letters.
     package func equals(_ lowercase: [UInt8], in range: Range<Int>) -> Bool {
         guard range.count == lowercase.count else { return false }
@@ -88,9 +95,9 @@ extension Span where Element == UInt8 {
 extension Span where Element == UInt8 {
     /// Whether `lowercase` stands somewhere in a part of the bytes, ASCII capitals counting as small letters.
     package func contains(_ lowercase: [UInt8], in range: Range<Int>) -> Bool {
-        guard range.count >= lowercase.count else { return false }
+        guard range.count >= lowercase.count, let first = lowercase.first else { return lowercase.isEmpty }
         for start in range.lowerBound...range.upperBound - lowercase.count
-        where equals(lowercase, in: start..<start + lowercase.count) { return true }
+        where self[start].lowercased == first && equals(lowercase, in: start..<start + lowercase.count) { return true }
         return false
     }
 

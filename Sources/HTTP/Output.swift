@@ -9,7 +9,7 @@ extension [UInt8] {
     }
 
     /// Appends a part of the bytes, in one move.
-    mutating func append(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) {
+    package mutating func append(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) {
         // SAFETY: the span keeps the memory alive during the call, and the slice checks the range.
         unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0[range]) }
     }

@@ -18,6 +18,17 @@ package struct RequestHead: Sendable {
         case patch = "PATCH"
         case delete = "DELETE"
         case options = "OPTIONS"
+
+        private static let names = allCases.map { (method: $0, bytes: Array($0.rawValue.utf8)) }
+
+        /// Case counts in methods.
+        init?(_ bytes: borrowing Span<UInt8>, in range: Range<Int>) {
+            for name in Self.names where bytes.holds(name.bytes, in: range) {
+                self = name.method
+                return
+            }
+            return nil
+        }
     }
 
     package enum Framing: Sendable, Equatable {

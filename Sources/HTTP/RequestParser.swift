@@ -85,7 +85,7 @@ package struct RequestParser {
             guard ByteClass.isToken(bytes[index]) else { throw .badRequestLine }
             index += 1
         }
-        guard let method = RequestHead.Method(rawValue: head.bytes.text(0..<index)) else { throw .badMethod }
+        guard let method = RequestHead.Method(bytes, in: 0..<index) else { throw .badMethod }
         head.method = method
         let target = index + 1
         index = target

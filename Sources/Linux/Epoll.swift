@@ -52,11 +52,16 @@ package final class Epoll {
     /// A descriptor that was closed already is no fault: closing takes it out.
     package func remove(_ fd: Int32) { _ = clinux_epoll_remove(descriptor, fd) }
 
-    /// Waits at most `timeout` microseconds (nil: for ever) and hands each report to `body`.
-    package func wait(timeout: UInt64?, _ body: (UInt64, Readiness) -> Void) throws(SystemError) {
+    /// Waits at most `timeout` microseconds (nil: for ever); returns how many reports there are.
+    package func wait(timeout: UInt64?) throws(SystemError) -> Int {
         let limit = timeout.map { Int64(min($0, 60_000_000)) } ?? -1
-        let count = try SystemError.check(
-            clinux_epoll_wait(descriptor, events.baseAddress, Int32(events.count), limit), "epoll_wait")
-        for index in 0..<Int(count) { body(events[index].token, Readiness(rawValue: events[index].ready)) }
+        return Int(
+            try SystemError.check(
+                clinux_epoll_wait(descriptor, events.baseAddress, Int32(events.count), limit), "epoll_wait"))
+    }
+
+    /// One report of the last wait.
+    package func report(_ index: Int) -> (token: UInt64, readiness: Readiness) {
+        (events[index].token, Readiness(rawValue: events[index].ready))
     }
 }

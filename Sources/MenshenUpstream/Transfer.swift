@@ -51,7 +51,9 @@ package final class Transfer: EasyDelegate, TimerHandler {
     var place: Int?
     private var hasFinalHead = false
 
-    private var body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    /// libcurl reads a whole body from here until the end of the transfer. Kept for the next one unless it is large.
+    private var block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    private static let keptBlock = 4 << 10
     private var upload: [UInt8] = []
     private var uploadStart = 0
     private var isUploadComplete = true
@@ -69,7 +71,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
         handle = easy
     }
 
-    deinit { body.deallocate() }
+    deinit { block.deallocate() }
 
     var easyHandle: EasyHandle {
         guard let handle else { preconditionFailure("a transfer has its handle from init to deinit") }
@@ -132,10 +134,13 @@ package final class Transfer: EasyDelegate, TimerHandler {
         case .none:
             try easy.request(method.rawValue, body: .none, headers: headers)
         case .whole(let bytes):
-            // libcurl reads it until the end of the transfer, so it needs an address of its own.
-            self.body = .allocate(byteCount: bytes.count, alignment: 1)
-            self.body.copyBytes(from: bytes)
-            try easy.request(method.rawValue, body: .bytes(UnsafeRawBufferPointer(self.body)), headers: headers)
+            if block.count < bytes.count {
+                block.deallocate()
+                block = .allocate(byteCount: bytes.count, alignment: 1)
+            }
+            block.copyBytes(from: bytes)
+            let whole = UnsafeRawBufferPointer(rebasing: block[..<bytes.count])
+            try easy.request(method.rawValue, body: .bytes(whole), headers: headers)
         case .streamed(let length):
             isUploadComplete = false
             // Ignored by libcurl under HTTP/2, which frames bodies itself.
@@ -324,8 +329,10 @@ package final class Transfer: EasyDelegate, TimerHandler {
         endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
         headers.clear()
         head.reset()
-        body.deallocate()
-        body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        if block.count > Self.keptBlock {
+            block.deallocate()
+            block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        }
         upload = []
         uploadStart = 0
         isUploadComplete = true

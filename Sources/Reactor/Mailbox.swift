@@ -11,6 +11,8 @@ package final class Mailbox<Message: Sendable>: Sendable {
         @usableFromInline var messages: [Message] = []
         /// The loop waits, or is about to: it must be woken. A busy loop looks by itself before it waits.
         @usableFromInline var isLoopAsleep = true
+        /// While it sleeps: it has something that only a patient message can set free.
+        @usableFromInline var isAwaiting = true
 
         @inlinable init() {}
     }
@@ -20,50 +22,59 @@ package final class Mailbox<Message: Sendable>: Sendable {
 
     @inlinable package init() throws(SystemError) { wake = try Wake() }
 
-    /// Any thread.
-    @inlinable package func post(_ message: Message) {
+    /// Any thread. A patient message does not wake a loop that awaits none: it is read when the loop wakes anyway. Returns
+    /// whether the loop was woken.
+    @discardableResult
+    @inlinable package func post(_ message: Message, isPatient: Bool = false) -> Bool {
         let mustWake = state.withLock { state in
             state.messages.append(message)
-            defer { state.isLoopAsleep = false }
-            return state.isLoopAsleep
+            guard state.isLoopAsleep, !isPatient || state.isAwaiting else { return false }
+            state.isLoopAsleep = false
+            return true
         }
         if mustWake { wake.signal() }
+        return mustWake
     }
 
     /// The loop's thread: everything that has arrived; if that is nothing, the loop may sleep.
-    @inlinable func take() -> [Message] {
+    @inlinable @inline(__always) func take(isAwaiting: Bool) -> [Message] {
         state.withLock { state in
+            state.isAwaiting = isAwaiting
             state.isLoopAsleep = state.messages.isEmpty
             defer { state.messages = [] }
             return state.messages
         }
     }
-
-    @inlinable func clear() { wake.clear() }
-
-    @inlinable var descriptor: Int32 { wake.descriptor }
 }
 
-/// The reading end of a mailbox on its reactor.
-package final class MailboxReader<Message: Sendable>: ReadinessHandler, BeforeWait {
-    @usableFromInline let mailbox: Mailbox<Message>
-    @usableFromInline let receive: (Message) -> Void
+/// The reading end of a mailbox on its reactor. Not generic itself: as a witness of a generic class its code would be made
+/// without its type.
+package final class MailboxReader: ReadinessHandler, BeforeWait {
+    private let wake: Wake
+    private let read: () -> Bool
 
-    @inlinable package init(_ mailbox: Mailbox<Message>, on reactor: Reactor, _ receive: @escaping (Message) -> Void)
-        throws(SystemError)
-    {
-        self.mailbox = mailbox
-        self.receive = receive
-        try reactor.register(mailbox.descriptor, .readable, self)
+    /// `isAwaiting` is asked before each wait whether a patient message shall end it.
+    @inlinable @inline(__always) package convenience init<Message: Sendable>(
+        _ mailbox: Mailbox<Message>, on reactor: Reactor, isAwaiting: @escaping () -> Bool = { true },
+        _ receive: @escaping (Message) -> Void
+    ) throws(SystemError) {
+        try self.init(mailbox.wake, on: reactor) {
+            let messages = mailbox.take(isAwaiting: isAwaiting())
+            for message in messages { receive(message) }
+            return messages.isEmpty
+        }
+    }
+
+    /// `read` takes the messages and says whether there were none.
+    @usableFromInline init(_ wake: Wake, on reactor: Reactor, _ read: @escaping () -> Bool) throws(SystemError) {
+        self.wake = wake
+        self.read = read
+        try reactor.register(wake.descriptor, .readable, self)
         reactor.beforeWait.append(self)
     }
 
     /// The wake itself; the messages are taken before the next wait.
-    @inlinable package func ready(_ descriptor: Int32, _ readiness: Readiness) { mailbox.clear() }
+    package func ready(_ descriptor: Int32, _ readiness: Readiness) { wake.clear() }
 
-    @inlinable package func isReadyToWait() -> Bool {
-        let messages = mailbox.take()
-        for message in messages { receive(message) }
-        return messages.isEmpty
-    }
+    package func isReadyToWait() -> Bool { read() }
 }

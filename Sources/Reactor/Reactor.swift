@@ -30,6 +30,8 @@ package final class Reactor {
     package let timers = TimerQueue()
     /// Monotonic microseconds as of the end of this turn's wait.
     package private(set) var now: UInt64
+    /// Of this turn's reports no other is waiting for the one being served.
+    package private(set) var isLastReport = false
     /// Held as long as the reactor lives.
     package var beforeWait: [any BeforeWait] = []
     /// Called once each turn after all reports and timers.
@@ -103,14 +105,15 @@ package final class Reactor {
         for asked in beforeWait where !asked.isReadyToWait() { mayWait = false }
         if !mayWait { endOfTurn?() }
         let wait = mayWait ? timers.next.map { $0 > now ? $0 - now : 0 } : 0
-        var isAwake = false
-        try epoll.wait(timeout: wait) { token, readiness in
-            // After the wait: what happens in this turn did not begin before it.
-            if !isAwake { now = Clock.monotonic() }
-            isAwake = true
+        let reports = try epoll.wait(timeout: wait)
+        // After the wait: what happens in this turn did not begin before it.
+        now = Clock.monotonic()
+        for index in 0..<reports {
+            isLastReport = index == reports - 1
+            let (token, readiness) = epoll.report(index)
             dispatch(Int(UInt32(truncatingIfNeeded: token)), UInt32(token >> 32), readiness)
         }
-        if !isAwake { now = Clock.monotonic() }
+        isLastReport = false
         timers.fire(at: now)
         endOfTurn?()
     }

@@ -14,7 +14,7 @@ import Testing
         var finishReason: String?
         var serviceTier: String?
 
-        init(_ observer: AnswerObserver) {
+        init(_ observer: consuming AnswerObserver) {
             usage = observer.usage
             // Line breaks between lines of data are the stream's, not the report's.
             usage?.raw = []

@@ -14,7 +14,10 @@ import Testing
         let pongs = try Mailbox<UInt64>()
         let pings = try Mailbox<Bool>()
         let thread = try NamedThread("pong") {
-            guard let there = try? Reactor() else { return pongs.post(.max) }
+            guard let there = try? Reactor() else {
+                pongs.post(.max)
+                return
+            }
             let reader = try? MailboxReader(pings, on: there) { goesOn in
                 if goesOn { pongs.post(Clock.monotonic()) } else { there.stop() }
             }

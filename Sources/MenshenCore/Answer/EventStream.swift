@@ -129,9 +129,11 @@ package struct EventStream: Sendable {
         while index &+ 8 <= count {
             // SAFETY: every bit pattern is a UInt64, and the load checks its bounds.
             let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-            let marks = ByteSearch.marks(word, 10) | ByteSearch.marks(word, 13)
-            if marks != 0 { return index &+ marks.trailingZeroBitCount >> 3 }
-            index &+= 8
+            let marks = ByteSearch.marks(word, below: 14)
+            index &+= marks != 0 ? marks.trailingZeroBitCount >> 3 : 8
+            if marks == 0 { continue }
+            if bytes[index] == 10 || bytes[index] == 13 { return index }
+            index &+= 1
         }
         while index < count, bytes[index] != 10, bytes[index] != 13 { index &+= 1 }
         return index

@@ -124,18 +124,20 @@ package final class AnswerRecord: Sendable {
         usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, endUser: String?,
         masking keys: [Secret]
     ) {
-        var (usage, texts) = (usage, [model, finishReason, serviceTier])
+        var (usage, model, finishReason, serviceTier) = (usage, model, finishReason, serviceTier)
         for key in keys {
             if var raw = usage?.raw {
                 key.mask(in: &raw)
                 usage?.raw = raw
             }
-            texts = texts.map(key.masked)
+            model = key.masked(model)
+            finishReason = key.masked(finishReason)
+            serviceTier = key.masked(serviceTier)
         }
         self.usage = usage
-        self.model = texts[0]
-        self.finishReason = texts[1]
-        self.serviceTier = texts[2]
+        self.model = model
+        self.finishReason = finishReason
+        self.serviceTier = serviceTier
         self.endUser = endUser
     }
 }

@@ -17,8 +17,9 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
 
     /// The text form's bytes.
     package var ascii: [UInt8] {
-        var text = [UInt8](repeating: 0, count: 13)
-        for place in 0..<13 { text[place] = Self.digits[Int(rawValue >> Int64(60 - 5 * place)) & 31] }
+        var text: [UInt8] = []
+        text.reserveCapacity(13)
+        for place in 0..<13 { text.append(Self.digits[Int(rawValue >> Int64(60 - 5 * place)) & 31]) }
         return text
     }
 

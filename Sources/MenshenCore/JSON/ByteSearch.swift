@@ -10,9 +10,34 @@ enum ByteSearch {
         return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
     }
 
-    /// The same for bytes below a space.
-    static func controls(_ word: UInt64) -> UInt64 {
-        (word &- 0x2020_2020_2020_2020) & ~word & 0x8080_8080_8080_8080
+    /// The high bit of each byte of `word` below `bound`, which is at most 128; of these too only the lowest counts.
+    static func marks(_ word: UInt64, below bound: UInt8) -> UInt64 {
+        (word &- 0x0101_0101_0101_0101 &* UInt64(bound)) & ~word & 0x8080_8080_8080_8080
+    }
+
+    /// Where the plain run of a JSON string that goes on at `start` ends: at a quote, a backslash, a control byte, or
+    /// at `limit`.
+    static func endOfPlain(_ bytes: Span<UInt8>, from start: Int, limit: Int) -> Int {
+        var index = start
+        let raw = unsafe bytes.bytes
+        while index < limit, index &+ 8 <= bytes.count {
+            // SAFETY: every bit pattern is a UInt64, and the load checks its bounds.
+            let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let marks = marks(word, 0x22) | marks(word, 0x5C) | marks(word, below: 0x20)
+            if marks != 0 { return min(limit, index &+ marks.trailingZeroBitCount >> 3) }
+            index &+= 8
+        }
+        while index < limit, bytes[index] != 0x22, bytes[index] != 0x5C, bytes[index] >= 0x20 { index &+= 1 }
+        return min(limit, index)
+    }
+
+    /// The first eight bytes of a text, first byte lowest, zeros after its end.
+    static func head(_ bytes: Span<UInt8>) -> UInt64 {
+        // SAFETY: every bit pattern is a UInt64, and the load checks its bounds.
+        if bytes.count >= 8 { return unsafe bytes.bytes.unsafeLoadUnaligned(as: UInt64.self) }
+        var word: UInt64 = 0
+        for index in 0..<min(8, bytes.count) { word |= UInt64(bytes[index]) << (UInt64(index) &* 8) }
+        return word
     }
 
     /// A byte of a short text that is kept in a word, first byte lowest.

@@ -4,8 +4,15 @@
 /// The values a scan is after, compiled once into a tree of keys. `model`, `message.usage`, `choices[].finish_reason`;
 /// `[]` is any element of an array, also at the root. Keys are plain ASCII without escapes.
 package struct JSONPaths: Sendable {
+    struct Child: Sendable {
+        let key: [UInt8]
+        /// The key's first bytes, which tell most keys apart.
+        let head: UInt64
+        let node: Int32
+    }
+
     struct Node: Sendable {
-        var children: [(key: [UInt8], node: Int32)] = []
+        var children: [Child] = []
         /// The node of an array's elements.
         var element: Int32 = -1
         /// Index of the path that ends here, or -1.
@@ -47,7 +54,8 @@ package struct JSONPaths: Sendable {
         if let known = nodes[Int(parent)].children.first(where: { $0.key == key }) { return known.node }
         let node = Int32(nodes.count)
         nodes.append(Node())
-        nodes[Int(parent)].children.append((key, node))
+        nodes[Int(parent)].children.append(
+            Child(key: key, head: ByteSearch.head(key.span), node: node))
         nodes[Int(parent)].longestKey = max(nodes[Int(parent)].longestKey, key.count)
         return node
     }

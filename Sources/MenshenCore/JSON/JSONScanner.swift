@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
+
 /// Reads a JSON text as it comes, in pieces of any size, for the values at some paths. Nothing else is decoded or kept:
 /// memory is the wanted values', cut at a limit, and nesting costs none. Of duplicate keys each is reported; the last
 /// counts, as it does for the providers. What is skipped is not checked beyond strings and the number of brackets.
@@ -56,7 +58,7 @@ package struct JSONScanner: Sendable {
     /// Ready for another text. Keeps its memory.
     package mutating func reset() {
         state = .start
-        stack.removeAll(keepingCapacity: true)
+        if !stack.isEmpty { stack.removeAll(keepingCapacity: true) }
         node = 0
         depth = 0
         isInString = false
@@ -64,7 +66,7 @@ package struct JSONScanner: Sendable {
         text.clear()
         keepsRaw = false
         offset = 0
-        found.removeAll(keepingCapacity: true)
+        if !found.isEmpty { found.removeAll(keepingCapacity: true) }
         rootStart = nil
         rootEnd = nil
         rootIsEmpty = true
@@ -119,7 +121,9 @@ package struct JSONScanner: Sendable {
         offset &+= count
     }
 
-    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+    static func isSpace(_ byte: UInt8) -> Bool {
+        byte <= 0x20 && (byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09)
+    }
 
     // MARK: Structure
 
@@ -209,13 +213,16 @@ package struct JSONScanner: Sendable {
         if stack.count == 1 { rootIsEmpty = false }
         // Usual: a short key, whole in this piece and without escapes.
         let longest = nodes[Int(frame.node)].longestKey
-        var end = index
         let limit = min(bytes.count, index &+ longest &+ 1)
-        while end < limit, bytes[end] != 0x22, bytes[end] != 0x5C, bytes[end] >= 0x20 { end &+= 1 }
+        let end = ByteSearch.endOfPlain(bytes, from: index, limit: limit)
         if end < limit, bytes[end] == 0x22 {
             node = child(of: frame.node, bytes.extracting(index..<end))
             index = end &+ 1
             state = .colon
+            if index < bytes.count, bytes[index] == UInt8(ascii: ":") {
+                index &+= 1
+                state = .value
+            }
         } else if end == limit, end == index &+ longest &+ 1 {
             // Longer than any that is wanted; an escape would only have made it longer still.
             node = -1
@@ -254,13 +261,11 @@ package struct JSONScanner: Sendable {
     }
 
     private func child(of parent: Int32, _ key: Span<UInt8>) -> Int32 {
-        for child in nodes[Int(parent)].children where child.key.count == key.count {
-            var isEqual = true
-            for index in key.indices where child.key[index] != key[index] {
-                isEqual = false
-                break
-            }
-            if isEqual { return child.node }
+        let head = ByteSearch.head(key)
+        for child in nodes[Int(parent)].children where child.head == head && child.key.count == key.count {
+            var index = 8
+            while index < key.count, child.key[index] == key[index] { index &+= 1 }
+            if index >= key.count { return child.node }
         }
         return -1
     }
@@ -269,9 +274,12 @@ package struct JSONScanner: Sendable {
 
     private mutating func report(_ kind: JSONFinding.Kind, end: Int) {
         guard node >= 0 else { return }
+        // A copy of its own, so that `text` keeps its memory.
+        let isKept = !text.isTooLong && !text.bytes.isEmpty
         found.append(
             JSONFinding(
-                path: Int(nodes[Int(node)].path), kind: kind, text: text.isTooLong ? [] : text.bytes,
+                path: Int(nodes[Int(node)].path), kind: kind,
+                text: isKept ? text.bytes.span.copy(text.bytes.indices) : [],
                 isWhole: !text.isTooLong, range: start..<end))
     }
 
@@ -303,14 +311,11 @@ package struct JSONScanner: Sendable {
         switch text.bytes.first {
         case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
             let kind: JSONFinding.Kind
-            if text.bytes.elementsEqual("true".utf8) {
-                kind = .true
-            } else if text.bytes.elementsEqual("false".utf8) {
-                kind = .false
-            } else if text.bytes.elementsEqual("null".utf8) {
-                kind = .null
-            } else {
-                return state = .failed
+            switch (text.bytes.count, ByteSearch.head(text.bytes.span)) {
+            case (4, 0x6575_7274): kind = .true
+            case (5, 0x65_736C_6166): kind = .false
+            case (4, 0x6C6C_756E): kind = .null
+            default: return state = .failed
             }
             text.clear()
             report(kind, end: end)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
+
 /// Bytes of a value that is kept, and the unescaping of strings across pieces.
 struct JSONText: Sendable {
     enum Outcome { case more, end, bad }
@@ -21,7 +23,7 @@ struct JSONText: Sendable {
     }
 
     mutating func clear() {
-        bytes.removeAll(keepingCapacity: true)
+        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
         isTooLong = false
         escape = 0
         high = 0
@@ -33,7 +35,7 @@ struct JSONText: Sendable {
 
     mutating func append(_ run: Span<UInt8>) {
         guard bytes.count + run.count <= limit else { return isTooLong = true }
-        for index in run.indices { bytes.append(run[index]) }
+        bytes.append(run, run.indices)
     }
 
     /// Takes the rest of a string up to its quote.
@@ -42,9 +44,7 @@ struct JSONText: Sendable {
             switch escape {
             case 0:
                 let begin = index
-                while index < input.count, input[index] != 0x22, input[index] != 0x5C, input[index] >= 0x20 {
-                    index &+= 1
-                }
+                index = ByteSearch.endOfPlain(input, from: index, limit: input.count)
                 if index > begin {
                     endPair()
                     append(input.extracting(begin..<index))

@@ -88,12 +88,14 @@ package struct UsageReading: Sendable {
         case .anthropic, .converse: addUpInput(&usage)
         case .gemini: addThoughts(&usage)
         }
-        usage.other = [
-            ("cache_write_tokens", family == .openAI ? self[.cacheWritten] : nil),
-            ("accepted_prediction_tokens", self[.acceptedPrediction]),
-            ("rejected_prediction_tokens", self[.rejectedPrediction]),
-            ("web_search_requests", self[.webSearches]), ("web_fetch_requests", self[.webFetches]),
-        ].compactMap { name, count in count.map { Usage.Extra(name: name, count: $0) } }
+        func addOther(_ name: String, _ count: Int64?) {
+            if let count { usage.other.append(Usage.Extra(name: name, count: count)) }
+        }
+        if family == .openAI { addOther("cache_write_tokens", self[.cacheWritten]) }
+        addOther("accepted_prediction_tokens", self[.acceptedPrediction])
+        addOther("rejected_prediction_tokens", self[.rejectedPrediction])
+        addOther("web_search_requests", self[.webSearches])
+        addOther("web_fetch_requests", self[.webFetches])
         usage.raw = reports.count == 1 ? first : [UInt8(ascii: "[")] + first + [UInt8(ascii: ",")] + reports[1] + [93]
         return usage
     }

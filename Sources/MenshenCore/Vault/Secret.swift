@@ -37,31 +37,37 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
     /// Overwrites every place of the secret in `text` with asterisks.
     package func mask(in text: inout [UInt8]) {
         var index = 0
-        while let start = place(in: text, from: index) {
-            index = start + bytes.count
-            for place in start..<index { text[place] = UInt8(ascii: "*") }
+        while let place = find(in: text.span, from: index) {
+            for index in place..<place + bytes.count { text[index] = UInt8(ascii: "*") }
+            index = place + bytes.count
         }
     }
 
     /// Whether it stands anywhere in `text`, as `mask` would find it.
-    package func occurs(in text: [UInt8]) -> Bool { place(in: text, from: 0) != nil }
+    package func occurs(in text: [UInt8]) -> Bool { find(in: text.span, from: 0) != nil }
 
-    private func place(in text: [UInt8], from start: Int) -> Int? {
-        guard bytes.count >= Self.shortestMasked else { return nil }
-        var index = start
-        while index + bytes.count <= text.count {
-            if text[index] == bytes[0], text[index..<index + bytes.count].elementsEqual(bytes) { return index }
-            index += 1
-        }
-        return nil
-    }
-
-    /// The text with every place of the secret overwritten. Most are too short to hold it.
+    /// The text with every place of the secret overwritten. Most texts do not hold it, and stay as they are.
     package func masked(_ text: String?) -> String? {
-        guard let text, text.utf8.count >= bytes.count else { return text }
+        guard let text, find(in: text.utf8.span, from: 0) != nil else { return text }
         var masked = Array(text.utf8)
         mask(in: &masked)
         return String(decoding: masked, as: UTF8.self)
+    }
+
+    private func find(in text: Span<UInt8>, from start: Int) -> Int? {
+        let secret = bytes
+        guard secret.count >= Self.shortestMasked, text.count >= secret.count else { return nil }
+        let first = secret[0]
+        var place = start
+        while place <= text.count &- secret.count {
+            if text[place] == first {
+                var length = 1
+                while length < secret.count, text[place &+ length] == secret[length] { length &+= 1 }
+                if length == secret.count { return place }
+            }
+            place &+= 1
+        }
+        return nil
     }
 
     /// Overwrites the end of a text that was cut off within the secret.

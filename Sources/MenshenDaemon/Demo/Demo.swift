@@ -31,7 +31,7 @@ package final class Demo: TimerHandler {
     private var daemon: DemoProcess?
     private var notifications: NotifyReader?
     private var signals: SignalSource?
-    private var reader: MailboxReader<Event>?
+    private var reader: MailboxReader?
     private var caller: NamedThread?
     private var replies: [DemoCaller.Reply] = []
     private var deadline = UInt64.max

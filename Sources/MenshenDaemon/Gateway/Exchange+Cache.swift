@@ -147,8 +147,8 @@ extension Exchange {
 
     /// As much of a stored answer as the caller takes, event by event.
     func continueReplay() {
-        guard ending == nil, replay != nil else { return }
-        while connection.pendingOutput < Connection.highWater {
+        // Writing comes back here when it has made room.
+        while ending == nil, connection.pendingOutput < Connection.highWater {
             guard let answer = replay?.answer, let piece = replay?.next() else {
                 if framing == .chunked { connection.output.append(ascii: "0\r\n\r\n") }
                 return end(.complete, .keepAlive(keepAlive))
@@ -188,15 +188,15 @@ extension Exchange {
     }
 
     private func wholeAnswer() -> CachedAnswer? {
-        guard let storing, let observer, observer.ending == .complete else { return nil }
+        guard let storing, observer?.ending == .complete else { return nil }
         let keys = runtime.keys.known(runtime.snapshot.routes.providers)
         var answer = CachedAnswer(
-            status: 200, fieldLines: storing.fieldLines, body: storing.body, isStream: observer.isStream,
+            status: 200, fieldLines: storing.fieldLines, body: storing.body, isStream: observer?.isStream == true,
             storedAt: Clock.wall(), requestID: id)
         if answer.holds(keys) { return nil }
         let record = AnswerRecord(
-            usage: observer.usage, model: observer.model, finishReason: observer.finishReason,
-            serviceTier: observer.serviceTier, endUser: nil, masking: keys)
+            usage: observer?.usage, model: observer?.model, finishReason: observer?.finishReason,
+            serviceTier: observer?.serviceTier, endUser: nil, masking: keys)
         answer.usage = record.usage
         answer.model = record.model
         answer.finishReason = record.finishReason

@@ -82,7 +82,10 @@ extension Exchange: TransferReceiver {
             // More than was announced would be read as the next answer.
             let count = min(bytes.count, length - Int(bytesOut))
             if count > 0 { deliver(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
-            if Int(bytesOut) == length { answerIsWhole() }
+            guard Int(bytesOut) == length else { return }
+            // Before libcurl is done with it, and its record made.
+            connection.flush()
+            if !isSettled { answerIsWhole() }
         case .chunked:
             connection.output.append(hexadecimal: bytes.count)
             connection.output.append(ascii: "\r\n")
@@ -150,7 +153,7 @@ extension Exchange: TransferReceiver {
         }
         if failure == nil {
             observer?.end()
-            if let observer, observer.needsMarker, observer.ending == .open, status == 200 {
+            if observer?.needsMarker == true, observer?.ending == .open, status == 200 {
                 failure = UpstreamFailure(.truncated, "the stream ended without its completion marker")
             }
         }

@@ -162,12 +162,12 @@ extension Exchange {
         }
         settlement.model = facts.model
         settlement.isStream = facts.isStream
-        let messages = webSocket?.observer
-        let usage = messages?.usage ?? observer?.usage
-        let serviceTier = messages?.serviceTier ?? observer?.serviceTier ?? facts.serviceTier
-        if usage != nil || observer != nil || serviceTier != nil || facts.endUser != nil || messages?.model != nil {
+        let usage = webSocket?.observer.usage ?? observer?.usage
+        let serviceTier = webSocket?.observer.serviceTier ?? observer?.serviceTier ?? facts.serviceTier
+        let model = webSocket?.observer.model ?? observer?.model
+        if usage != nil || observer != nil || serviceTier != nil || facts.endUser != nil || model != nil {
             settlement.answer = AnswerRecord(
-                usage: usage, model: messages?.model ?? observer?.model, finishReason: observer?.finishReason,
+                usage: usage, model: model, finishReason: observer?.finishReason,
                 serviceTier: serviceTier, endUser: facts.endUser,
                 masking: keys)
         }

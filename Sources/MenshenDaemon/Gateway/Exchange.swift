@@ -46,17 +46,17 @@ final class Exchange {
     // understand
     var facts = RequestFacts()
     /// Reads a streamed body as it passes.
-    var scan: RequestScan?
+    @Boxed var scan: RequestScan?
     /// The same for a form.
-    var form: FormScan?
+    @Boxed var form: FormScan?
     var body: [UInt8] = []
     var isBodyComplete = false
     var bytesIn: Int64 = 0
     var requestCapture: BodyCapture?
 
     /// Where the body names the model, if that may have to change.
-    var modelPlaces: ModelPlaces?
-    var usageSplice: Splice?
+    @Boxed var modelPlaces: ModelPlaces?
+    @Boxed var usageSplice: Splice?
 
     /// The caller asks for the usage chunk itself.
     var asksForUsage = false
@@ -65,8 +65,8 @@ final class Exchange {
     var cacheKey: CacheKey?
     var cacheRecord: CacheRecord?
     /// An answer that may be stored, as far as it has come.
-    var storing: StoredPart?
-    var replay: Replay?
+    @Boxed var storing: StoredPart?
+    @Boxed var replay: Replay?
 
     // plan
     /// Of the providers that fit.
@@ -81,8 +81,8 @@ final class Exchange {
     lazy var routeTimer = Timer(self)
     var hasRouteTimer = false
     /// The last provider's answer that was not passed on, and the one that is being read.
-    var kept: KeptAnswer?
-    var diverted: KeptAnswer?
+    @Boxed var kept: KeptAnswer?
+    @Boxed var diverted: KeptAnswer?
     var held: HeldAnswer?
 
     // attempt
@@ -111,7 +111,7 @@ final class Exchange {
     /// Decodes a side copy of an encoded answer for the observer; the relay passes it as it is.
     var decoder: Decoder?
     /// Takes the usage chunk out that menshen alone has asked for.
-    var filter: UsageChunkFilter?
+    @Boxed var filter: UsageChunkFilter?
     var status: Int?
     var responseCapture: BodyCapture?
 

@@ -31,7 +31,7 @@ final class Supervisor: TimerHandler {
     private var snapshot: Snapshot
     private var contexts: [WorkerContext] = []
     private var threads: [NamedThread] = []
-    private var reader: MailboxReader<ControlMessage>?
+    private var reader: MailboxReader?
     private var signals: SignalSource?
     private lazy var lookTimer = Timer(self)
     private lazy var watchdogTimer = Timer(self)

@@ -53,6 +53,8 @@ final class Worker: TimerHandler {
     /// Records of this turn.
     private var outbox: [AuditEntry] = []
     private var unrecorded: [RequestID: Exchange] = [:]
+    /// The store had no room for these.
+    private var turnedAway: [RequestID] = []
     private var awaitingKey: [Int: [Exchange]] = [:]
     private var recalling: [RequestID: Exchange] = [:]
     private var flights = Flights()
@@ -62,7 +64,7 @@ final class Worker: TimerHandler {
     private(set) var isDraining = false
     private var drainDeadline = UInt64.max
     private lazy var drainTimer = Timer(self)
-    private var reader: MailboxReader<WorkerMessage>?
+    private var reader: MailboxReader?
 
     init(_ context: WorkerContext, _ snapshot: Snapshot) throws {
         self.context = context
@@ -75,7 +77,9 @@ final class Worker: TimerHandler {
         runtime = try Runtime(
             snapshot, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, worker: context.index, of: context.count)
         runtime = try makeRuntime(snapshot, generation)
-        reader = try MailboxReader(context.mailbox, on: reactor) { [unowned self] in receive($0) }
+        reader = try MailboxReader(
+            context.mailbox, on: reactor, isAwaiting: { [unowned self] in isHoldingAnswers },
+            { [unowned self] in receive($0) })
         reactor.endOfTurn = { [unowned self] in endOfTurn() }
     }
 
@@ -174,15 +178,20 @@ final class Worker: TimerHandler {
             for connection in batch { connection.endOfTurn() }
         }
         sendRecords()
+        let ids = turnedAway
+        turnedAway = []
+        for id in ids { unrecorded.removeValue(forKey: id)?.receive(nil) }
         if !marked.isEmpty || !resuming.isEmpty || !recalled.isEmpty { endOfTurn() }
     }
 
     // MARK: Records
 
-    /// Hands an intent or a refusal to the store, at the end of the turn; its receipt comes back to the exchange.
+    /// Hands an intent or a refusal to the store; its receipt comes back to the exchange. If nothing else of this turn is
+    /// to come, that is now: the store writes while the provider is dialled.
     func record(_ entry: AuditEntry, for exchange: Exchange) {
         outbox.append(entry)
         unrecorded[exchange.id] = exchange
+        if reactor.isLastReport { sendRecords() }
     }
 
     func record(_ settlement: AuditSettlement) { outbox.append(.settled(settlement)) }
@@ -190,10 +199,12 @@ final class Worker: TimerHandler {
     /// One lock and at most one wake of the store's thread a turn, however many requests the turn had.
     private func sendRecords() {
         guard !outbox.isEmpty else { return }
-        let refused = context.store.submit(outbox, to: context)
+        turnedAway += context.store.submit(outbox, to: context)
         outbox.removeAll(keepingCapacity: true)
-        for id in refused { unrecorded.removeValue(forKey: id)?.receive(nil) }
     }
+
+    /// An answer is there, and only its receipt is missing.
+    private var isHoldingAnswers: Bool { unrecorded.values.contains { $0.connection.pendingOutput > 0 } }
 
     /// The exchange has ended without waiting for anything.
     func forget(_ exchange: Exchange) {
