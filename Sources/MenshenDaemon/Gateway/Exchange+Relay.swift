@@ -126,7 +126,7 @@ extension Exchange: TransferReceiver {
             }
         }
         finishAttempt(failure, status: status)
-        if let rest = filter?.end(), !rest.isEmpty { rest.withUnsafeBytes { relay(transfer, $0) } }
+        if filter != nil, let rest = filter?.end(), !rest.isEmpty { rest.withUnsafeBytes { relay(transfer, $0) } }
         guard let failure else {
             if framing == .chunked {
                 connection.output.append(ascii: "0\r\n")
