@@ -48,6 +48,8 @@ static inline void *ccurl_zeroed(size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
     void *memory = malloc(bytes);
+    /* Or the compiler makes a call of calloc of this. */
+    __asm__ volatile("" : "+r"(memory));
     if (memory) memset(memory, 0, bytes);
     return memory;
 }

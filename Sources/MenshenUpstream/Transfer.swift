@@ -36,6 +36,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     private let headers = HeaderList()
 
     private unowned let engine: TransferEngine
+    private let reactor: Reactor
     private unowned let endpoint: Endpoint
     private var handle: EasyHandle?
     private lazy var timer = Timer(self)
@@ -61,6 +62,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
 
     init(_ engine: TransferEngine, _ endpoint: Endpoint) throws(CurlError) {
         self.engine = engine
+        reactor = engine.reactor
         self.endpoint = endpoint
         let easy = try engine.makeHandle(self)
         let settings = endpoint.settings
@@ -149,7 +151,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
         }
         let settings = endpoint.settings
         setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
-        if let total = settings.totalTimeout { engine.reactor.timers.set(totalTimer, at: engine.reactor.now + total) }
+        if let total = settings.totalTimeout { reactor.timers.set(totalTimer, at: reactor.now + total) }
         endpoint.entered(self)
         engine.start(easy)
     }
@@ -279,7 +281,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
         if !goesOn {
             isPaused = true
             // The caller is slow, not the provider.
-            engine.reactor.timers.cancel(timer)
+            reactor.timers.cancel(timer)
             return .pause
         }
         return .proceed
@@ -310,7 +312,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     // MARK: Timer and reuse
 
     private func setTimer(_ microseconds: UInt64) {
-        if !isPaused { engine.reactor.timers.set(timer, at: engine.reactor.now + microseconds) }
+        if !isPaused { reactor.timers.set(timer, at: reactor.now + microseconds) }
     }
 
     package func timerFired(_ timer: Timer) {
@@ -346,7 +348,7 @@ package final class Transfer: EasyDelegate, TimerHandler {
     }
 
     private func cancelTimers() {
-        engine.reactor.timers.cancel(timer)
-        if endpoint.settings.totalTimeout != nil { engine.reactor.timers.cancel(totalTimer) }
+        reactor.timers.cancel(timer)
+        if endpoint.settings.totalTimeout != nil { reactor.timers.cancel(totalTimer) }
     }
 }

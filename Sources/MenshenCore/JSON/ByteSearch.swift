@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Eight bytes a step: prompts are long runs without the bytes that matter.
+/// Several bytes a step: prompts are long runs without the bytes that matter.
 enum ByteSearch {
     /// The high bit of each byte of `word` that is `byte`. Above the lowest of them others may be set too (a borrow), so
     /// only that one counts: `trailingZeroBitCount >> 3` is its place.
@@ -13,6 +13,32 @@ enum ByteSearch {
     /// The high bit of each byte of `word` below `bound`, which is at most 128; of these too only the lowest counts.
     static func marks(_ word: UInt64, below bound: UInt8) -> UInt64 {
         (word &- 0x0101_0101_0101_0101 &* UInt64(bound)) & ~word & 0x8080_8080_8080_8080
+    }
+
+    /// The first quote or backslash from `start` on, or the end. Sixteen bytes a step: prompts are little else.
+    static func quoteOrBackslash(_ bytes: Span<UInt8>, from start: Int) -> Int {
+        var index = start
+        let count = bytes.count
+        let raw = unsafe bytes.bytes
+        while index &+ 16 <= count {
+            // SAFETY: every bit pattern is a UInt64, and the loads check their bounds.
+            let first = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let second = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index &+ 8, as: UInt64.self)
+            let marks = quoteOrBackslash(first)
+            if marks | quoteOrBackslash(second) != 0 {
+                if marks != 0 { return index &+ marks.trailingZeroBitCount >> 3 }
+                return index &+ 8 &+ quoteOrBackslash(second).trailingZeroBitCount >> 3
+            }
+            index &+= 16
+        }
+        while index < count, bytes[index] != 0x22, bytes[index] != 0x5C { index &+= 1 }
+        return index
+    }
+
+    private static func quoteOrBackslash(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let (quote, backslash) = (word ^ (ones &* 0x22), word ^ (ones &* 0x5C))
+        return ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash) & 0x8080_8080_8080_8080
     }
 
     /// Where the plain run of a JSON string that goes on at `start` ends: at a quote, a backslash, a control byte, or

@@ -355,18 +355,8 @@ package struct JSONScanner: Sendable {
             index &+= 1
         }
         let count = bytes.count
-        let raw = unsafe bytes.bytes
         while index < count {
-            while index &+ 8 <= count {
-                // SAFETY: every bit pattern is a UInt64, and the load checks its bounds.
-                let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-                let marks = ByteSearch.marks(word, 0x22) | ByteSearch.marks(word, 0x5C)
-                if marks != 0 {
-                    index &+= marks.trailingZeroBitCount >> 3
-                    break
-                }
-                index &+= 8
-            }
+            index = ByteSearch.quoteOrBackslash(bytes, from: index)
             if index >= count { return false }
             let byte = bytes[index]
             index &+= 1

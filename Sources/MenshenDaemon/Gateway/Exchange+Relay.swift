@@ -172,7 +172,7 @@ extension Exchange: TransferReceiver {
 
     /// Everything that is to come of the answer has come.
     func endAnswer(_ head: ResponseHead, _ failure: UpstreamFailure? = nil) {
-        if let rest = filter?.end(), !rest.isEmpty { rest.withUnsafeBytes { relay($0) } }
+        if filter != nil, let rest = filter?.end(), !rest.isEmpty { rest.withUnsafeBytes { relay($0) } }
         guard let failure else {
             if framing == .chunked {
                 connection.output.append(ascii: "0\r\n")
