@@ -171,6 +171,9 @@ let wireJoins: [WireJoin] = [
     .init("/openai/v1", .azure, "/chat/completions", "/openai/v1/chat/completions"),
     .init("", .azure, "/openai/v1/responses", "/openai/v1/responses"),
     .init("", .azure, "/openai/files", "/openai/files"),
+    .init("/openai/v1", .azure, "/openai/deployments/d/embeddings", "/openai/deployments/d/embeddings"),
+    .init("/gate/openai/v1/", .azure, "/openai/files", "/gate/openai/files"),
+    .init("/gate", .azure, "/openai/v1/responses", "/gate/openai/v1/responses"),
     .init("/openai", .azure, "/openai/batches", "/openai/batches"),
     // Vertex.
     .init(

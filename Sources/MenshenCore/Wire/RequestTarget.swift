@@ -114,6 +114,10 @@ package struct RequestTarget: Sendable, Equatable {
         if isElsewhere, let tail = base.split(separator: "/").last, isVersion(tail) {
             return String(base.dropLast(tail.count + 1)) + rest
         }
+        // Azure has /openai/v1 and /openai/deployments side by side, and base_url may be either's.
+        if kind == .azure, rest.hasPrefix("/openai/") {
+            return base.split(separator: "/").prefix { $0 != "openai" }.map { "/" + $0 }.joined() + rest
+        }
         let baseHasVersion = base.split(separator: "/").contains { isVersion($0) }
         if let version = leadingVersion(rest) {
             // "/v1/v1/chat" came from a base URL with /v1 and a client that adds it again.
