@@ -17,6 +17,7 @@ import Testing
         ("/v1beta/models/g:generateContent", .gemini), ("/v1beta/models", .gemini), ("/v1alpha/files", .gemini),
         ("/v1/models/g:streamGenerateContent", .gemini), ("/models/g:countTokens", .gemini),
         ("/models/g:embedContent", .gemini), ("/upload/v1beta/files", .gemini), ("/upload/v1/files", .openai),
+        ("/download/v1beta/files/f:download", .gemini),
         ("/v1/projects/p/publishers/google/models/g:generateContent", .gemini),
         ("/v1/projects/p/publishers/anthropic/models/c:streamRawPredict", .anthropic),
         ("/v1/models/g:batchEmbedContents", .gemini), ("/models/g:other", .openai),

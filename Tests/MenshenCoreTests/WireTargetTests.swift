@@ -155,6 +155,9 @@ let wireJoins: [WireJoin] = [
     .init("/v1beta", .gemini, "/v1/models/g:generateContent", "/v1/models/g:generateContent"),
     .init("/v1beta", .gemini, "/v1alpha/models/g:generateContent", "/v1alpha/models/g:generateContent"),
     .init("/v1beta", .gemini, "/v1beta/v1beta/models", "/v1beta/models"),
+    .init("", .gemini, "/upload/v1beta/files", "/upload/v1beta/files"),
+    .init("/v1beta", .gemini, "/upload/v1beta/files", "/upload/v1beta/files"),
+    .init("/gate/v1beta", .gemini, "/download/v1beta/files/f:download", "/gate/download/v1beta/files/f:download"),
     .init("/v1beta", .gemini, "/v1beta/openai/chat/completions", "/v1beta/openai/chat/completions"),
     .init("/v1beta/openai", .openai, "/v1/chat/completions", "/v1beta/openai/chat/completions"),
     .init("/v1beta/openai", .gemini, "/v1/chat/completions", "/v1beta/openai/chat/completions"),
@@ -168,6 +171,9 @@ let wireJoins: [WireJoin] = [
     .init("/openai/v1", .azure, "/chat/completions", "/openai/v1/chat/completions"),
     .init("", .azure, "/openai/v1/responses", "/openai/v1/responses"),
     .init("", .azure, "/openai/files", "/openai/files"),
+    .init("/openai/v1", .azure, "/openai/deployments/d/embeddings", "/openai/deployments/d/embeddings"),
+    .init("/gate/openai/v1/", .azure, "/openai/files", "/gate/openai/files"),
+    .init("/gate", .azure, "/openai/v1/responses", "/gate/openai/v1/responses"),
     .init("/openai", .azure, "/openai/batches", "/openai/batches"),
     // Vertex.
     .init(

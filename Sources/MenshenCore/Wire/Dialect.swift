@@ -64,7 +64,7 @@ package enum Dialect: String, Sendable, CaseIterable {
         // The Live API's WebSocket.
         if path.hasPrefix("/ws/google.ai.generativelanguage.") { return true }
         if path.hasPrefix("/v1beta/") || path.hasPrefix("/v1alpha/") { return !path.contains("/openai/") }
-        if path.hasPrefix("/upload/v1beta/") { return true }
+        if path.hasPrefix("/upload/v1beta/") || path.hasPrefix("/download/v1beta/") { return true }
         guard let last = path.split(separator: "/").last, let colon = last.firstIndex(of: ":") else { return false }
         switch last[last.index(after: colon)...] {
         case "generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents":

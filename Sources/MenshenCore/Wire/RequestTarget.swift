@@ -136,9 +136,15 @@ package struct RequestTarget: Sendable, Equatable {
         while !base.isEmpty, rest.hasPrefix(base), rest.dropFirst(base.count).first == "/" || rest.count == base.count {
             rest = rest.dropFirst(base.count)
         }
-        // Google's WebSockets carry the version in their own way: /ws/google.ai.generativelanguage.v1beta.…
-        if kind == .gemini, rest.hasPrefix("/ws/"), let tail = base.split(separator: "/").last, isVersion(tail) {
+        // Google's WebSockets carry the version in their own way (/ws/google.ai.generativelanguage.v1beta.…), files
+        // behind a prefix (/upload/v1beta/files).
+        let isElsewhere = kind == .gemini && ["/ws/", "/upload/", "/download/"].contains(where: rest.hasPrefix)
+        if isElsewhere, let tail = base.split(separator: "/").last, isVersion(tail) {
             return String(base.dropLast(tail.count + 1)) + rest
+        }
+        // Azure has /openai/v1 and /openai/deployments side by side, and base_url may be either's.
+        if kind == .azure, rest.hasPrefix("/openai/") {
+            return base.split(separator: "/").prefix { $0 != "openai" }.map { "/" + $0 }.joined() + rest
         }
         let baseHasVersion = base.split(separator: "/").contains { isVersion($0) }
         if let version = leadingVersion(rest) {

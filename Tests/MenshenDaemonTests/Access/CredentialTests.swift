@@ -13,6 +13,8 @@ struct CredentialTests {
         "X-Amz-Date: caller-secret", "X-Amz-Content-Sha256: caller-secret",
         "Ocp-Apim-Subscription-Key: caller-secret", "cf-aig-authorization: Bearer caller-secret",
         "OpenAI-Organization: caller-secret", "OpenAI-Project: caller-secret", "X-Menshen-Anything: caller-secret",
+        "X-Goog-User-Project: caller-secret", "Referer: http://localhost/v1beta/models?alt=sse&key=caller-secret",
+        "referer: http://localhost/ws?access_token=caller-secret",
     ]
 
     @Test func `no credential of a caller reaches the provider`() throws {
@@ -20,11 +22,13 @@ struct CredentialTests {
             try $0.reply()
         } _: { stage throws in
             _ = try stage.ask(
-                "POST", "/v1/x?key=caller-secret&a=1&KEY=kept", Self.callers + ["OpenAI-Beta: b=1"], body: "{}")
+                "POST", "/v1/x?key=caller-secret&a=1&KEY=kept",
+                Self.callers + ["OpenAI-Beta: b=1", "Referer: http://localhost/v1/models"],
+                body: "{}")
             let request = try #require(stage.upstream.requests.first)
             #expect(!request.head.text.contains("caller-secret"))
             #expect(request.target == "/v1/x?a=1&KEY=kept")
-            #expect(request["OpenAI-Beta"] == "b=1")
+            #expect((request["OpenAI-Beta"], request["Referer"]) == ("b=1", "http://localhost/v1/models"))
             #expect(request.head.all("Authorization") == ["Bearer \(Stage.key)"])
         }
     }
