@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import TestSupport
+import Testing
+
+/// What one try leaves behind must not change the next one, and nobody waits for what does not come.
+struct RoutingEdgeTests {
+    private static let created = "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n"
+    private static let good = [
+        "data: {\"type\":\"response.output_text.delta\",\"delta\":\"hello\"}\n\n",
+        "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"g\"}}\n\n",
+    ]
+    private static let body = "{\"model\":\"m\",\"stream\":true}"
+
+    /// Two providers, the first of which, "openai", is asked first; their requests come under /a and /b.
+    private static func two(_ tables: String = "", first: String = "", second: String = "") -> Stage.Setting {
+        .with {
+            $0.basePath = "/a/v1"
+            $0.tables = tables
+            $0.provider = """
+                weight = 1000000
+                \(first)
+                [[providers]]
+                name = "b"
+                kind = "openai"
+                base_url = "UPSTREAM/b/v1"
+                api_key = "sk-second-key"
+                \(second)
+                """
+        }
+    }
+
+    private func isFirst(_ call: UpstreamCall) -> Bool { call.request.target.hasPrefix("/a/") }
+
+    private func stream(_ call: UpstreamCall, _ events: [String]) throws {
+        try call.beginStream()
+        for event in events { try call.chunk(event) }
+        try call.endStream()
+    }
+
+    /// Returns when the daemon has taken up all that was sent to it before.
+    private func settle(_ stage: Stage) throws {
+        for _ in 0..<2 { _ = try stage.ask("GET", "/_menshen/status") }
+    }
+
+    @Test func `the usage chunk of a provider that gives it by itself is kept after one whose chunk would be taken out`()
+        throws
+    {
+        let events = [
+            "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n",
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n",
+            "data: [DONE]\n\n",
+        ]
+        let setting = Self.two(first: "strip_added_usage = true", second: "include_usage = false")
+        try Stage.run(setting) { call in
+            if isFirst(call) { return call.close() }
+            try stream(call, events)
+        } _: { stage throws in
+            let answer = try stage.ask("POST", "/v1/chat/completions", body: Self.body)
+            #expect(answer.text == events.joined())
+        }
+    }
+
+    @Test func `one that is refused at once waits for its place at the next provider, and gets it`() throws {
+        let begun = try Signal()
+        let go = try Signal()
+        var setting = Self.two(second: "max_concurrent = 1")
+        setting.baseURL = "unix:///nonexistent/menshen-test.sock:"
+        try Stage.run(setting) { call in
+            if call.request.text.contains("first") {
+                begun.raise()
+                try go.wait("the second")
+            }
+            try call.reply()
+        } _: { stage throws in
+            let first = try stage.caller()
+            try first.request("POST", "/b/v1/chat/completions", body: "{\"model\":\"first\"}")
+            try begun.wait("the first")
+            let second = try stage.caller()
+            try second.request("POST", "/v1/chat/completions", body: "{\"model\":\"second\"}")
+            try settle(stage)
+            go.raise()
+            #expect(try first.answer(to: "POST").status == 200)
+            #expect(try second.answer(to: "POST").status == 200)
+        }
+    }
+}
