@@ -62,6 +62,32 @@ struct RoutingEdgeTests {
         }
     }
 
+    @Test(arguments: ["", "data: {\"type\":\"error\",\"code\":\"server_error\"}\n\n"])
+    func `a held stream that comes to nothing counts as a failure of its provider`(event: String) throws {
+        let setting = Self.two("[failover]\nbreaker_failures = 2\nbreaker_pause = \"60s\"")
+        try Stage.run(setting) { call in
+            guard isFirst(call) else { return try stream(call, [Self.created] + Self.good) }
+            try call.beginStream()
+            try call.chunk(Self.created + event)
+            call.close()
+        } _: { stage throws in
+            for _ in 0..<3 { #expect(try stage.ask("POST", "/v1/responses", body: Self.body).status == 200) }
+            #expect(stage.upstream.requests.map { $0.target.prefix(2) } == ["/a", "/b", "/a", "/b", "/b"])
+        }
+    }
+
+    @Test func `a preamble that fills the output does not stop the stream`() throws {
+        let size = 256 << 10
+        let (begin, end) = ("data: {\"type\":\"response.created\",\"response\":{\"instructions\":\"", "\"}}\n\n")
+        let preamble = begin + String(repeating: "x", count: size - begin.utf8.count - end.utf8.count) + end
+        try Stage.run(Self.two("[failover]\nhold = \"60s\"")) { call in
+            try stream(call, [preamble] + Self.good)
+        } _: { stage throws in
+            let answer = try stage.ask("POST", "/v1/responses", body: Self.body)
+            #expect(answer.body.count == size + Self.good.joined().utf8.count)
+        }
+    }
+
     @Test func `one that is refused at once waits for its place at the next provider, and gets it`() throws {
         let begun = try Signal()
         let go = try Signal()
