@@ -111,4 +111,28 @@ struct RoutingEdgeTests {
             #expect(try second.answer(to: "POST").status == 200)
         }
     }
+
+    @Test func `what a large body says last is recorded also when it came while its request had no place yet`() throws {
+        let begun = try Signal()
+        let go = try Signal()
+        let text = String(repeating: "x", count: (2 << 20) + (100 << 10))
+        try Stage.run(.with { $0.provider = "max_concurrent = 1" }) { call in
+            if call.request.body.count < 100 {
+                begun.raise()
+                try go.wait("the second")
+            }
+            try call.reply()
+        } _: { stage throws in
+            let first = try stage.caller()
+            try first.request("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}")
+            try begun.wait("the first")
+            let second = try stage.caller()
+            try second.request(
+                "POST", "/v1/chat/completions", body: "{\"model\":\"m\",\"text\":\"\(text)\",\"user\":\"somebody\"}")
+            try settle(stage)
+            go.raise()
+            for caller in [first, second] { #expect(try caller.answer(to: "POST").status == 200) }
+            #expect(try stage.records().contains { $0.endUser == "somebody" })
+        }
+    }
 }
