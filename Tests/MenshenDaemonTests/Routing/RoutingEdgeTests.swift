@@ -135,4 +135,37 @@ struct RoutingEdgeTests {
             #expect(try stage.records().contains { $0.endUser == "somebody" })
         }
     }
+
+    @Test func `a reload that brings another key forgets what was asked of the old one`() throws {
+        try Stage.run(Stage.Setting()) { call in
+            guard call.request["Authorization"] == "Bearer \(Stage.key)" else { return try call.reply() }
+            try call.reply(429, ["Retry-After: 3600"])
+        } _: { stage throws in
+            #expect(try stage.ask("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}").problem == nil)
+            let paused = try stage.ask("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}")
+            #expect((paused.status, paused.problem) == (429, "provider_paused"))
+            try stage.daemon.reload()
+            #expect(try stage.ask("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}").status == 429)
+            try stage.daemon.reload(Stage.configuration(.with { $0.key = "api_key = \"sk-new-key\"" }, stage.upstream))
+            #expect(try stage.ask("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}").status == 200)
+        }
+    }
+
+    @Test func `a limit that a reload brings leaves every worker a place`() throws {
+        let setting = Stage.Setting.with {
+            $0.tables = "[server]\nworkers = 4"
+            $0.provider = "queue_timeout = \"1s\""
+        }
+        try Stage.run(setting) { call in
+            try call.reply()
+        } _: { stage throws in
+            var reloaded = setting
+            reloaded.tables = ""
+            reloaded.provider += "\nmax_concurrent = 1"
+            try stage.daemon.reload(Stage.configuration(reloaded, stage.upstream))
+            let callers = try (0..<40).map { _ in try stage.caller() }
+            for caller in callers { try caller.request("POST", "/v1/chat/completions", body: "{}") }
+            for caller in callers { #expect(try caller.answer(to: "POST").status == 200) }
+        }
+    }
 }
