@@ -168,4 +168,16 @@ struct RoutingEdgeTests {
             for caller in callers { #expect(try caller.answer(to: "POST").status == 200) }
         }
     }
+
+    @Test func `what a try that broke off has cost is not known, whatever the next provider says`() throws {
+        try Stage.run(Self.two()) { call in
+            if isFirst(call) { return call.close() }
+            try call.reply(503)
+        } _: { stage throws in
+            #expect(try stage.ask("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}").status == 503)
+            let row = try #require(try stage.records().first)
+            #expect(row.attempts == ["openai - reset", "b 503 server_error"])
+            #expect(row.usageState == "unknown")
+        }
+    }
 }
