@@ -53,7 +53,7 @@ extension Exchange {
         }
         usedKey = secret
         if intent == nil { recordIntent(provider.name) }
-        runtime.states[tried.provider].health.enter(tried.key)
+        runtime.states[tried.provider].health.enter(tried.key, worker.now)
         isTryOpen = true
         // Before dialling: a refusal, or an answer over a connection that is there, may come before `dial` returns.
         if let plan, plan.order.count > 1 { wait(.answer, until: plan.deadline) }

@@ -82,11 +82,12 @@ extension Exchange {
         wait(.hold, until: worker.now + limit.microseconds)
     }
 
-    /// The answer is the one that the caller gets: the body is kept for no other try.
+    /// The answer is the one that the caller gets: nothing is kept for another try.
     func accept(_ head: ResponseHead?) {
         let outcome = AttemptOutcome.answered(status: status ?? 200)
         report(outcome, head: head, reason: outcome.reason)
         body = []
+        kept = nil
     }
 
     /// The answer is the one: what was held goes down.

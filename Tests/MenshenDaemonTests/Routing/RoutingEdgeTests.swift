@@ -44,9 +44,7 @@ struct RoutingEdgeTests {
         for _ in 0..<2 { _ = try stage.ask("GET", "/_menshen/status") }
     }
 
-    @Test func `the usage chunk of a provider that gives it by itself is kept after one whose chunk would be taken out`()
-        throws
-    {
+    @Test func `the usage chunk that a provider gives by itself is kept after a try whose chunk goes`() throws {
         let events = [
             "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n",
             "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n",
