@@ -178,4 +178,29 @@ struct RoutingEdgeTests {
             #expect(row.usageState == "unknown")
         }
     }
+
+    @Test func `one that waited for its place goes with a key that is not limited by then`() throws {
+        let begun = try Signal()
+        let go = try Signal()
+        let setting = Stage.Setting.with {
+            $0.key = "api_keys = [\"sk-key-one\", \"sk-key-two\"]"
+            $0.provider = "max_concurrent = 1"
+        }
+        try Stage.run(setting) { call in
+            guard call.request["Authorization"] == "Bearer sk-key-one" else { return try call.reply() }
+            begun.raise()
+            try go.wait("the second")
+            try call.reply(429, ["Retry-After: 60"])
+        } _: { stage throws in
+            let callers = try (0..<2).map { _ in try stage.caller() }
+            try callers[0].request("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}")
+            try begun.wait("the first")
+            try callers[1].request("POST", "/v1/chat/completions", body: "{\"model\":\"m\"}")
+            try settle(stage)
+            go.raise()
+            // A third call with the first key would wait for a signal that nobody gives.
+            for caller in callers { #expect(try caller.answer(to: "POST").status == 200) }
+            #expect(stage.upstream.requests.count == 3)
+        }
+    }
 }
