@@ -203,4 +203,15 @@ struct RoutingEdgeTests {
             #expect(stage.upstream.requests.count == 3)
         }
     }
+
+    @Test func `a model's name does not reach the terminal of who asks for the status as it is`() throws {
+        try Stage.run(Stage.Setting()) { call in
+            try call.reply(429, ["Retry-After: 60"])
+        } _: { stage throws in
+            _ = try stage.ask("POST", "/v1/chat/completions", body: "{\"model\":\"m\\u001b]0;x\\u0007\\n\"}")
+            let status = try stage.ask("GET", "/_menshen/status", ["Accept: text/plain"]).text
+            #expect(status.contains("m?]0;x??"))
+            #expect(!status.contains("\u{1b}"))
+        }
+    }
 }
