@@ -100,6 +100,8 @@ extension Exchange: TimerHandler {
             return try dialTry()
         }
         guard state.slots.wait(self, of: queueName) else {
+            // Another's queue may have room.
+            if let other = plan?.next(after: .noKey, now: worker.now, findKey) { return try take(other) }
             throw Problem(
                 .concurrencyLimited, status: 429,
                 "Too many requests wait for provider '\(providerName)'. See its max_concurrent and max_queued.",

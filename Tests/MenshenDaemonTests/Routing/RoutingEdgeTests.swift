@@ -214,4 +214,29 @@ struct RoutingEdgeTests {
             #expect(!status.contains("\u{1b}"))
         }
     }
+
+    @Test func `one that finds a full queue waits at the next provider`() throws {
+        let begun = try Signal()
+        let go = try Signal()
+        let setting = Self.two(first: "max_concurrent = 1\nmax_queued = 0", second: "max_concurrent = 1")
+        try Stage.run(setting) { call in
+            if call.request.text.contains("early") {
+                begun.raise()
+                try go.wait("the third")
+            }
+            try call.reply()
+        } _: { stage throws in
+            let callers = try (0..<3).map { _ in try stage.caller() }
+            for caller in callers[..<2] {
+                try caller.request("POST", "/v1/chat/completions", body: "{\"model\":\"early\"}")
+                try begun.wait("one that takes a place")
+            }
+            try callers[2].request("POST", "/v1/chat/completions", body: "{\"model\":\"late\"}")
+            try settle(stage)
+            go.raise()
+            go.raise()
+            for caller in callers { #expect(try caller.answer(to: "POST").status == 200) }
+            #expect(stage.upstream.requests.map { $0.target.prefix(2) } == ["/a", "/b", "/b"])
+        }
+    }
 }
