@@ -33,12 +33,24 @@ import Testing
 
     @Test func `after the pause a single request tries`() {
         var breaker = opened()
-        breaker.enter()
+        breaker.enter(5 * Self.second)
         #expect(breaker.state == .halfOpen)
         #expect(breaker.wait(5 * Self.second) > 0)
         breaker.left()
         #expect(breaker.wait(5 * Self.second) == 0)
-        breaker.enter()
+        breaker.enter(5 * Self.second)
+        breaker.succeeded()
+        #expect(breaker.state == .closed)
+    }
+
+    @Test func `one that tries and hears nothing for long does not keep the others waiting`() {
+        var breaker = opened()
+        for now in 5..<60 {
+            #expect(breaker.wait(UInt64(now) * Self.second) == 0)
+            breaker.enter(UInt64(now) * Self.second)
+            #expect(breaker.wait(UInt64(now) * Self.second) == Self.second)
+            #expect(breaker.state == .halfOpen)
+        }
         breaker.succeeded()
         #expect(breaker.state == .closed)
     }
@@ -48,7 +60,7 @@ import Testing
         var now: UInt64 = 0
         for pause in [2, 4, 4, 4] as [UInt64] {
             now += 10 * Self.second
-            breaker.enter()
+            breaker.enter(now)
             breaker.failed(now, limit: 3, longest: 4 * Self.second)
             #expect(breaker.wait(now) == pause * Self.second)
         }

@@ -6,7 +6,7 @@
 package struct Breaker: Sendable, Equatable {
     package enum State: String, Sendable {
         case closed, open
-        /// One request is finding out.
+        /// A request is finding out.
         case halfOpen = "half_open"
     }
 
@@ -26,13 +26,16 @@ package struct Breaker: Sendable, Equatable {
     /// Microseconds until a request may try; 0: now.
     package func wait(_ now: UInt64) -> UInt64 {
         if pause == 0 { return 0 }
-        // Whoever is trying now will know more by then.
-        if isProbing { return Self.firstPause }
         return opensUntil > now ? opensUntil - now : 0
     }
 
-    /// A request goes out; after a pause it is the one that finds out.
-    package mutating func enter() { if pause > 0 { isProbing = true } }
+    /// A request goes out; after a pause it is the one that finds out. It may take minutes to hear, so another one may
+    /// find out in a while.
+    package mutating func enter(_ now: UInt64) {
+        guard pause > 0 else { return }
+        isProbing = true
+        opensUntil = now + Self.firstPause
+    }
 
     package mutating func succeeded() { self = Breaker() }
 
@@ -47,5 +50,8 @@ package struct Breaker: Sendable, Equatable {
     }
 
     /// The request that was out ended without saying anything of the provider.
-    package mutating func left() { isProbing = false }
+    package mutating func left() {
+        if isProbing { opensUntil = 0 }
+        isProbing = false
+    }
 }

@@ -73,9 +73,9 @@ package struct ProviderHealth: Sendable {
     }
 
     /// A request goes out with that key.
-    package mutating func enter(_ key: Int) {
-        breaker.enter()
-        keys[key].breaker.enter()
+    package mutating func enter(_ key: Int, _ now: UInt64) {
+        breaker.enter(now)
+        keys[key].breaker.enter(now)
     }
 
     /// `retryAfter`: microseconds that the provider asks for.
@@ -85,9 +85,7 @@ package struct ProviderHealth: Sendable {
     ) {
         let isOfKey = outcome.remedy == .otherKeyOrProvider
         switch outcome.isGood {
-        case true?:
-            breaker.succeeded()
-            keys[key].breaker.succeeded()
+        case true?: succeeded(key)
         case nil:
             left(key)
             note(outcome, reason, now)
@@ -105,6 +103,12 @@ package struct ProviderHealth: Sendable {
                 breaker.failed(now, limit: limits.failures, longest: limits.longestPause)
             }
         }
+    }
+
+    /// What `report` does for a good outcome, of which nothing else need be known.
+    package mutating func succeeded(_ key: Int) {
+        breaker.succeeded()
+        keys[key].breaker.succeeded()
     }
 
     /// The request ended without saying anything of the provider: its caller left.

@@ -58,6 +58,12 @@ package struct RoutePlan: Sendable {
         }
     }
 
+    /// The present try goes with that key: the one that was found may be limited by the time it has its place.
+    package mutating func take(key: Int) -> Try? {
+        if let last = current, last.key != key { current = Try(provider: last.provider, key: key) }
+        return current
+    }
+
     /// Whether `next` would find anything.
     package func hasNext(after outcome: AttemptOutcome, now: UInt64, _ find: KeyFinder) -> Bool {
         var copy = self

@@ -22,6 +22,7 @@ extension Exchange {
     func dialTry() throws(Problem) {
         guard let tried, let resolved else { return }
         let provider = runtime.snapshot.routes.providers[tried.provider]
+        askedModel = provider.replacement(for: facts.model)
         // The signature is over the body's hash, and stands before it.
         if provider.signing != nil, !isBodyComplete { throw Self.unsignableProblem(provider.name) }
         let secret: Secret?
@@ -52,14 +53,16 @@ extension Exchange {
         }
         usedKey = secret
         if intent == nil { recordIntent(provider.name) }
-        runtime.states[tried.provider].health.enter(tried.key)
+        runtime.states[tried.provider].health.enter(tried.key, worker.now)
         isTryOpen = true
+        // Before dialling: a refusal, or an answer over a connection that is there, may come before `dial` returns.
+        if let plan, plan.order.count > 1 { wait(.answer, until: plan.deadline) }
         do {
             try dial(tried.provider, provider, secret, resolved)
-            if let plan, plan.order.count > 1 { wait(.answer, until: plan.deadline) }
         } catch let problem as Problem {
             throw problem
         } catch {
+            cancelTry()
             tryFailed(UpstreamFailure(.unavailable, "\(error)"))
         }
     }
@@ -102,6 +105,8 @@ extension Exchange {
     /// streamed body, whose length is announced before its end is known, only what was read so far can change.
     private func splices(for provider: Provider, _ model: String?, isInPath: Bool) throws(Problem) -> [Splice] {
         var splices: [Splice] = []
+        // An earlier try may have asked for it.
+        filter = nil
         if let model, !isInPath, operation != .models, !body.isEmpty {
             splices = modelPlaces?.splices(model) ?? []
             if splices.isEmpty {
@@ -122,7 +127,6 @@ extension Exchange {
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {
         attemptStartedAt = Clock.monotonic()
-        askedModel = provider.replacement(for: facts.model)
         let (target, isInPath) = resolved.line(for: provider, index, model: askedModel)
         if let upgrade { return try tunnel(upgrade, index, provider, secret, target) }
         let splices = try splices(for: provider, askedModel, isInPath: isInPath)
@@ -156,6 +160,7 @@ extension Exchange {
     private func takeBody() -> [UInt8] {
         if isBodyComplete, mayTryAgain { return body }
         plan?.close()
+        wait(.nothing)
         let taken = body
         body = []
         return taken
@@ -224,6 +229,8 @@ extension Exchange {
     /// The command that gives the provider's key has ended, well or not.
     func keyArrived() {
         isAwaitingKey = false
+        // It was refused meanwhile because nobody can record it.
+        if isSettled || ending != nil { return }
         do throws(Problem) { try dialTry() } catch { fail(error) }
     }
 

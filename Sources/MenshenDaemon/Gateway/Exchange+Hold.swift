@@ -21,9 +21,6 @@ struct KeptAnswer {
 
 /// An answer whose bytes are in the connection's output and may still be taken out of it.
 struct HeldAnswer {
-    /// Events that promise nothing are short, except that Responses repeats the request's instructions in them.
-    static let limit = 256 << 10
-
     let outputMark: Int
     let keepAlive: Bool
 }
@@ -85,10 +82,19 @@ extension Exchange {
         wait(.hold, until: worker.now + limit.microseconds)
     }
 
+    /// The answer is the one that the caller gets: nothing is kept for another try.
+    func accept(_ head: ResponseHead?) {
+        let outcome = AttemptOutcome.answered(status: status ?? 200)
+        report(outcome, head: head, reason: outcome.reason)
+        body = []
+        kept = nil
+    }
+
     /// The answer is the one: what was held goes down.
     func release() {
         guard held != nil else { return }
         held = nil
+        accept(nil)
         wait(.nothing)
         connection.isHeld = record == .waiting
         connection.mark()
@@ -99,11 +105,16 @@ extension Exchange {
         guard let observer, held != nil else { return release() }
         if observer.hasContent { return release() }
         guard case .failed(let code) = observer.ending else {
-            if Int(bytesOut) > HeldAnswer.limit { release() }
+            // Events that promise nothing are short, except that Responses repeats the request's instructions in them.
+            // Not one byte later: a transfer that is paused here would wait for the hold's end.
+            if connection.pendingOutput >= Connection.highWater { release() }
             return
         }
         let outcome = AttemptOutcome.errorEvent(code)
-        guard outcome.remedy != .none, hasNext(after: outcome) else { return release() }
+        guard outcome.remedy != .none, hasNext(after: outcome) else {
+            report(outcome, reason: outcome.reason)
+            return release()
+        }
         let problem = Problem(
             .upstreamBroken, status: 502, "Provider '\(providerName)' answered with an error event (\(code)).",
             isRetryable: true)

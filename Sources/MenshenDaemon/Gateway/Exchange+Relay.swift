@@ -17,13 +17,12 @@ extension Exchange: TransferReceiver {
 
     func transferReceivedHead(_ transfer: Transfer) {
         if divert(transfer.head) { return }
-        let outcome = AttemptOutcome.answered(status: transfer.head.status)
-        report(outcome, head: transfer.head, reason: outcome.reason)
         wait(.nothing)
         let mark = connection.output.count
         let wasKept = keepAlive
         beginAnswer(transfer.head)
         holdIfUseful(mark, wasKept)
+        if held == nil { accept(transfer.head) }
         if framing == ResponseHead.Framing.none || framing == .fixed(0) { answerIsWhole() }
     }
 

@@ -100,6 +100,8 @@ extension Exchange: TimerHandler {
             return try dialTry()
         }
         guard state.slots.wait(self, of: queueName) else {
+            // Another's queue may have room.
+            if let other = plan?.next(after: .noKey, now: worker.now, findKey) { return try take(other) }
             throw Problem(
                 .concurrencyLimited, status: 429,
                 "Too many requests wait for provider '\(providerName)'. See its max_concurrent and max_queued.",
@@ -154,7 +156,8 @@ extension Exchange: TimerHandler {
             wait(.nothing)
             guard let tried else { return }
             // It may have begun to fail while we waited.
-            guard findKey(tried.provider, []) != nil else { return goOn(after: .failed, pausedProblem()) }
+            guard let key = findKey(tried.provider, []) else { return goOn(after: .failed, pausedProblem()) }
+            self.tried = plan?.take(key: key) ?? tried
             do throws(Problem) { try dialTry() } catch { giveUp(error) }
         case .turn(let outcome, let problem): goOn(after: outcome, problem)
         case .recall: recallEnded()
@@ -174,6 +177,7 @@ extension Exchange: TimerHandler {
         isTryOpen = false
         let state = runtime.states[tried.provider]
         guard let outcome else { return state.health.left(tried.key) }
+        if outcome.isGood == true { return state.health.succeeded(tried.key) }
         let pause = head.flatMap { head in
             RetryAfter.microseconds(
                 milliseconds: head.first(.retryAfterMilliseconds), head.first(.retryAfter),

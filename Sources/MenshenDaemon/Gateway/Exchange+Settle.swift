@@ -184,7 +184,6 @@ extension Exchange {
         let isLookUp = head.method == .get || head.method == .head || head.method == .delete
         guard intent != nil, operation.hasUsage(isLookUp: isLookUp) else { return .none }
         // A provider that refuses charges nothing; one that never answered may have worked.
-        if let status, status >= 400, framing != nil { return .none }
         let wasSent = attempts.contains {
             ($0.status ?? 0) < 400 && UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
                 && $0.reason != AttemptOutcome.noKey.reason

@@ -286,13 +286,14 @@ final class Exchange {
         bytesIn += Int64(bytes.count)
         if isSettled || ending != nil { return true }
         requestCapture?.append(bytes)
-        if let transfer {
+        // There once its beginning was read, whether or not the provider has been dialled by now.
+        if scan != nil || form != nil {
             bytes.withMemoryRebound(to: UInt8.self) {
                 scan?.feed($0.span)
                 form?.feed($0.span)
             }
-            return transfer.send(bytes)
         }
+        if let transfer { return transfer.send(bytes) }
         body.append(contentsOf: bytes)
         if record == .none, isStreamed, body.count >= Self.factsPrefix {
             do throws(Problem) { try attempt() } catch { fail(error) }

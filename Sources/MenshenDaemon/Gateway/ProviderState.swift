@@ -11,7 +11,8 @@ final class ProviderState {
     init(_ provider: Provider, worker: Int, of workers: Int) {
         health = ProviderHealth(keys: provider.key.count)
         // Workers share nothing: each has its part, and the first ones what is left over.
-        let limit = provider.maxConcurrent.map { $0 / workers + (worker < $0 % workers ? 1 : 0) }
+        // One at least: a reload may bring a limit for fewer workers than there are until the next start.
+        let limit = provider.maxConcurrent.map { max(1, $0 / workers + (worker < $0 % workers ? 1 : 0)) }
         slots = Slots(limit: limit, maxQueued: provider.maxQueued)
     }
 }

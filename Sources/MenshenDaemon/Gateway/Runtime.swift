@@ -72,7 +72,12 @@ final class Runtime {
         let isSame =
             old.baseURL == provider.baseURL && old.key.count == provider.key.count
             && old.maxConcurrent == provider.maxConcurrent && old.maxQueued == provider.maxQueued
-        return isSame ? states[index] : nil
+        guard isSame else { return nil }
+        // What was asked of one key is not asked of another.
+        if old.key.inlineKeys.map(\.digest) != provider.key.inlineKeys.map(\.digest) {
+            states[index].health = ProviderHealth(keys: provider.key.count)
+        }
+        return states[index]
     }
 
     func endpoint(_ index: Int) -> Endpoint { endpoints[index] }

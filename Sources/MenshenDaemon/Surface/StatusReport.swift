@@ -31,14 +31,20 @@ enum StatusReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    private static func printable(_ text: String) -> String {
+        let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }
+        return String(String.UnicodeScalarView(scalars))
+    }
+
     static func words(_ cache: CacheStatistics) -> String {
         if let reason = cache.unavailable { return "not in use: \(reason)" }
         return "\(cache.entries) answers, \(cache.bytes / 1024) KiB; since the start \(cache.hits) hits, "
             + "\(cache.misses) misses, \(cache.evictions) evicted"
     }
 
-    /// Columns as wide as their longest cell.
-    private static func table(_ rows: [[String]]) -> [String] {
+    /// Columns as wide as their longest cell. Names of models are the callers', and a terminal obeys what it is sent.
+    private static func table(_ cells: [[String]]) -> [String] {
+        let rows = cells.map { $0.map(printable) }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             var line = ""
