@@ -31,13 +31,17 @@ package struct RequestRow: Sendable {
     package let answerModel: String?
     /// "provider status reason" of each try.
     package let attempts: [String]
+    /// "key model" of each try; "-" for the only key, and for the caller's model.
+    package let asked: [String]
 
     private static let columns = """
         SELECT (SELECT request_id FROM request_log WHERE request_log.id = requests.id), method, path, dialect, provider,
             model, stream, status, end_state, problem, token_name, peer_address, caller_uid, bytes_in, bytes_out, count,
             (SELECT group_concat(provider || ' ' || coalesce(status, '-') || ' ' || reason, ',')
                 FROM attempts WHERE request_id = requests.id),
-            operation, usage_state, input_total, cache_read, output_total, finish_reason, end_user, answer_model
+            operation, usage_state, input_total, cache_read, output_total, finish_reason, end_user, answer_model,
+            (SELECT group_concat(coalesce(key_n, '-') || ' ' || coalesce(model, '-'), ',')
+                FROM attempts WHERE request_id = requests.id)
         FROM requests ORDER BY id
         """
 
@@ -74,6 +78,7 @@ package struct RequestRow: Sendable {
         finishReason = row.text(22)
         endUser = row.text(23)
         answerModel = row.text(24)
+        asked = (row.text(25) ?? "").split(separator: ",").map(String.init)
         attempts = (row.text(16) ?? "").split(separator: ",").map(String.init)
     }
 }
