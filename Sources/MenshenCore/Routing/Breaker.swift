@@ -40,8 +40,10 @@ package struct Breaker: Sendable, Equatable {
     package mutating func failed(_ now: UInt64, limit: Int, longest: UInt64) {
         guard limit > 0 else { return }
         failures += 1
+        let wasProbe = isProbing
         isProbing = false
-        guard failures >= limit else { return }
+        // Requests that were out already when it opened say nothing new.
+        guard failures >= limit, pause == 0 || wasProbe else { return }
         pause = pause == 0 ? min(Self.firstPause, longest) : min(pause * 2, longest)
         opensUntil = now + pause
     }

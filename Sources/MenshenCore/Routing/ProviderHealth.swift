@@ -92,16 +92,18 @@ package struct ProviderHealth: Sendable {
             left(key)
             note(outcome, reason, now)
         case false?:
-            left(key)
             note(outcome, reason, now)
             if isOfKey { preferred = (key + 1) % keys.count }
             if let retryAfter, retryAfter > 0 {
+                left(key)
                 for index in keys.indices where !isOfKey || index == key {
                     cool(index, model ?? "", until: now + retryAfter, now)
                 }
             } else if isOfKey {
+                breaker.left()
                 keys[key].breaker.failed(now, limit: limits.failures, longest: limits.longestPause)
             } else {
+                keys[key].breaker.left()
                 breaker.failed(now, limit: limits.failures, longest: limits.longestPause)
             }
         }
