@@ -52,9 +52,10 @@ extension Exchange {
         if intent == nil { recordIntent(provider.name) }
         runtime.states[tried.provider].health.enter(tried.key)
         isTryOpen = true
+        // Before dialling: over a connection that is there, the answer may come before `dial` returns.
+        if let plan, plan.order.count > 1 { wait(.answer, until: plan.deadline) }
         do {
             try dial(tried.provider, provider, secret, resolved)
-            if let plan, plan.order.count > 1 { wait(.answer, until: plan.deadline) }
         } catch let problem as Problem {
             throw problem
         } catch {
@@ -153,6 +154,8 @@ extension Exchange {
     private func takeBody() -> [UInt8] {
         if isBodyComplete, mayTryAgain { return body }
         plan?.close()
+        // There is one try, and no deadline of several.
+        wait(.nothing)
         let taken = body
         body = []
         return taken
