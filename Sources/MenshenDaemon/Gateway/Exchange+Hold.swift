@@ -89,6 +89,7 @@ extension Exchange {
     func release() {
         guard held != nil else { return }
         held = nil
+        report(.answered(status: 200))
         wait(.nothing)
         connection.isHeld = record == .waiting
         connection.mark()

@@ -17,12 +17,15 @@ extension Exchange: TransferReceiver {
 
     func transferReceivedHead(_ transfer: Transfer) {
         if divert(transfer.head) { return }
-        report(.answered(status: transfer.head.status), head: transfer.head, reason: "status \(transfer.head.status)")
         wait(.nothing)
         let mark = connection.output.count
         let wasKept = keepAlive
         beginAnswer(transfer.head)
         holdIfUseful(mark, wasKept)
+        if held == nil {
+            report(
+                .answered(status: transfer.head.status), head: transfer.head, reason: "status \(transfer.head.status)")
+        }
         if framing == ResponseHead.Framing.none || framing == .fixed(0) { answerIsWhole() }
     }
 

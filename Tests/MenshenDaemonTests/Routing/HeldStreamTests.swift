@@ -87,6 +87,15 @@ struct HeldStreamTests {
         }
     }
 
+    @Test func `an error event counts as a failure of the provider`() throws {
+        try Stage.run(Self.setting("[failover]\nbreaker_failures = 2\nbreaker_pause = \"60s\"")) { call in
+            try reply(call, call.provider == "a" ? [Self.created, Self.error] : Self.good)
+        } _: { stage throws in
+            for _ in 0..<3 { #expect(try stage.ask("POST", "/v1/responses", body: Self.body).status == 200) }
+            #expect(stage.upstream.requests.map(\.provider) == ["a", "b", "a", "b", "b"])
+        }
+    }
+
     @Test(arguments: [true, false])
     func `a held stream goes down when its time is over, or at once when nobody else could answer`(isAlone: Bool) throws
     {
