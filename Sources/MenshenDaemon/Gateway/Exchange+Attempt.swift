@@ -207,7 +207,9 @@ extension Exchange {
         attempts.append(
             AttemptRecord(
                 provider: provider.name, key: provider.key.count > 1 ? tried.key + 1 : nil, model: askedModel,
-                status: status, reason: failure?.reason.rawValue ?? reason ?? "ok",
+                status: status,
+                reason: failure?.reason.rawValue ?? reason
+                    ?? AttemptOutcome.answered(status: status ?? 200).reason,
                 startedMicroseconds: Int64(attemptStartedAt - startedAt),
                 endedMicroseconds: Int64(Clock.monotonic() - startedAt)))
     }
