@@ -100,6 +100,8 @@ extension Exchange {
     /// streamed body, whose length is announced before its end is known, only what was read so far can change.
     private func splices(for provider: Provider, _ model: String?, isInPath: Bool) throws(Problem) -> [Splice] {
         var splices: [Splice] = []
+        // An earlier try's provider may have asked for one.
+        filter = nil
         if let model, !isInPath, operation != .models, !body.isEmpty {
             splices = modelPlaces?.splices(model) ?? []
             if splices.isEmpty {
