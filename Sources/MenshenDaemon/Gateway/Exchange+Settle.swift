@@ -185,7 +185,6 @@ extension Exchange {
             return .none
         }
         // A provider that refuses charges nothing; one that never answered may have worked.
-        if let status, status >= 400, framing != nil { return .none }
         let wasSent = attempts.contains {
             ($0.status ?? 0) < 400 && UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
                 && $0.reason != AttemptOutcome.noKey.reason

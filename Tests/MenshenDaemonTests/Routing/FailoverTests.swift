@@ -49,6 +49,37 @@ struct FailoverTests {
         }
     }
 
+    @Test func `if all fail the last answer passes through whole`() throws {
+        let body = #"{"error":{"message":"of b"}}"#
+        try Stage.run(Self.setting(["a", "b", "c"])) { call in
+            switch call.provider {
+            case "a": try call.reply(500, body: "of a")
+            case "b":
+                try call.send(
+                    "HTTP/1.1 503 Very Busy\r\nContent-Type: application/json\r\nX-Cause: load\r\nx-request-id: up-1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                )
+                try call.chunk(String(body.prefix(5)))
+                try call.chunk(String(body.dropFirst(5)))
+                try call.endStream()
+            default: call.reset()
+            }
+        } _: { stage throws in
+            let caller = try stage.caller()
+            // Twice on one connection: it stays in step.
+            for _ in 0..<2 {
+                try caller.request("POST", Self.path, body: #"{"model":"m"}"#)
+                let answer = try caller.answer(to: "POST")
+                #expect((answer.status, answer.text) == (503, body))
+                #expect(answer["X-Cause"] == "load" && answer["x-request-id"] == "up-1" && answer.problem == nil)
+            }
+            for row in try stage.records() {
+                #expect((row.status, row.endState, row.provider, row.problem) == (503, "complete", "b", nil))
+                #expect(row.attempts == ["a 500 server_error", "b 503 server_error", "c - reset"])
+                #expect(row.bytesOut == body.utf8.count && row.usageState == "unknown")
+            }
+        }
+    }
+
     @Test func `switched off, the first answer is the answer`() throws {
         try Stage.run(Self.setting(["a", "b"], "[failover]\nenable = false")) {
             try $0.reply(503, body: $0.provider)
