@@ -84,6 +84,18 @@ import Testing
         #expect(Walk([1]) { $0 == 1 }.first() == nil)
     }
 
+    @Test func `providers that are full are asked after the others`() {
+        let find: RoutePlan.KeyFinder = { _, tried in tried.isEmpty ? 0 : nil }
+        var plan = RoutePlan(order: [0, 1, 2, 3], deadline: 100)
+        #expect(plan.first(find)?.provider == 0)
+        plan.postpone { $0 == 0 || $0 == 1 || $0 == 3 }
+        #expect(plan.next(after: .failed, now: 0, find)?.provider == 2)
+        plan.postpone { $0 == 1 }
+        #expect(plan.next(after: .failed, now: 0, find)?.provider == 3)
+        #expect(plan.next(after: .failed, now: 0, find)?.provider == 1)
+        #expect(plan.next(after: .failed, now: 0, find) == nil)
+    }
+
     @Test(arguments: [
         ("invalid_request_error", AttemptOutcome.Remedy.none), ("context_length_exceeded", .none),
         ("INVALID_ARGUMENT", .none), ("authentication_error", .otherKey), ("rate_limit_exceeded", .otherKeyOrProvider),

@@ -21,7 +21,7 @@ package struct RoutePlan: Sendable {
     /// Finds a key of a provider that may be used now, other than those.
     package typealias KeyFinder = (_ provider: Int, _ tried: [Int]) -> Int?
 
-    package let order: [Int]
+    package private(set) var order: [Int]
     /// Monotonic microseconds.
     package let deadline: UInt64
     private var position = 0
@@ -56,6 +56,12 @@ package struct RoutePlan: Sendable {
             return nextKey(last, find)
         case .otherKeyOrProvider: return nextKey(last, find) ?? nextProvider(find)
         }
+    }
+
+    /// Those that are full come after the others that are still to be asked.
+    package mutating func postpone(where isFull: (Int) -> Bool) {
+        let rest = order[position...]
+        order = order[..<position] + rest.filter { !isFull($0) } + rest.filter(isFull)
     }
 
     /// Whether `next` would find anything.

@@ -131,6 +131,7 @@ extension Exchange: TimerHandler {
     func goOn(after outcome: AttemptOutcome, _ problem: Problem) {
         if isSettled || ending != nil { return }
         wait(.nothing)
+        plan?.postpone { runtime.states[$0].slots.isFull }
         do throws(Problem) {
             if let next = plan?.next(after: outcome, now: worker.now, findKey) { return try take(next) }
             giveUp(problem)
