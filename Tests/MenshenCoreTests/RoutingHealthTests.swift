@@ -66,6 +66,35 @@ import Testing
         }
     }
 
+    @Test func `requests that were out when it opened do not lengthen its pause`() {
+        var breaker = opened()
+        for _ in 0..<20 { breaker.failed(Self.second / 2, limit: 3, longest: 4 * Self.second) }
+        #expect(breaker.wait(Self.second / 2) == Self.second / 2)
+        var health = ProviderHealth(keys: 1)
+        for _ in 0..<20 { health.enter(0, 0) }
+        for _ in 0..<20 {
+            health.report(
+                .failed, key: 0, model: nil, retryAfter: nil, reason: "reset", now: 0, Self.limits)
+        }
+        #expect(health.wait(nil, 0) == Self.second)
+    }
+
+    @Test func `answers that begin well and break off open it too`() {
+        var breaker = Breaker()
+        for _ in 0..<3 {
+            breaker.enter(0)
+            breaker.answered()
+            breaker.failed(0, limit: 3, longest: 4 * Self.second)
+        }
+        #expect(breaker.state == .open)
+        breaker.enter(Self.second)
+        breaker.answered()
+        #expect(breaker.wait(Self.second) == 0, "others need not wait for the probe's end")
+        breaker.succeeded()
+        breaker.failed(0, limit: 3, longest: 4 * Self.second)
+        #expect(breaker.state == .closed)
+    }
+
     @Test func `without a limit it never opens`() {
         var breaker = Breaker()
         for _ in 0..<100 { breaker.failed(0, limit: 0, longest: Self.second) }

@@ -10,8 +10,8 @@ import Testing
         private var plan: RoutePlan
         private let isClosed: (Int) -> Bool
 
-        init(_ order: [Int], isClosed: @escaping (Int) -> Bool = { _ in false }) {
-            plan = RoutePlan(order: order, deadline: 100)
+        init(_ order: [Int], rereadable: Set<Int> = [0], isClosed: @escaping (Int) -> Bool = { _ in false }) {
+            plan = RoutePlan(order: order, rereadable: rereadable, deadline: 100)
             self.isClosed = isClosed
         }
 
@@ -69,6 +69,13 @@ import Testing
         #expect(plan.next(outcome) == nil)
     }
 
+    @Test func `a key that stands in the configuration is not read anew`() {
+        let walk = Walk([0, 1], rereadable: [1])
+        #expect(walk.first()?.key == 0)
+        #expect(walk.next(.answered(status: 401)) == RoutePlan.Try(provider: 0, key: 1))
+        #expect(!walk.hasNext(.answered(status: 401)))
+    }
+
     @Test func `nothing is tried after the deadline, and nothing without the body`() {
         let late = plan([0, 1])
         #expect(late.next(.failed, now: 100) == nil)
@@ -82,6 +89,18 @@ import Testing
         #expect(plan.first()?.provider == 0)
         #expect(plan.next(.noKey)?.provider == 2)
         #expect(Walk([1]) { $0 == 1 }.first() == nil)
+    }
+
+    @Test func `providers that are full are asked after the others`() {
+        let find: RoutePlan.KeyFinder = { _, tried in tried.isEmpty ? 0 : nil }
+        var plan = RoutePlan(order: [0, 1, 2, 3], rereadable: [], deadline: 100)
+        #expect(plan.first(find)?.provider == 0)
+        plan.postpone { $0 == 0 || $0 == 1 || $0 == 3 }
+        #expect(plan.next(after: .failed, now: 0, find)?.provider == 2)
+        plan.postpone { $0 == 1 }
+        #expect(plan.next(after: .failed, now: 0, find)?.provider == 3)
+        #expect(plan.next(after: .failed, now: 0, find)?.provider == 1)
+        #expect(plan.next(after: .failed, now: 0, find) == nil)
     }
 
     @Test(arguments: [

@@ -45,6 +45,8 @@ package struct RecordedRequest: Sendable {
     package var target: String { String(head.startLine.split(separator: " ", omittingEmptySubsequences: false)[1]) }
     package subscript(name: String) -> String? { head[name] }
     package var text: String { String(decoding: body, as: UTF8.self) }
+    /// The first segment of its path.
+    package var provider: String { String(target.dropFirst().prefix { $0 != "/" }) }
 }
 
 /// An answer as a caller got it.

@@ -36,6 +36,8 @@ package struct RequestRow: Sendable {
     package let cacheSource: String?
     package let savedInput: Int?
     package let savedOutput: Int?
+    /// "key model" of each try; "-" for the only key, and for the caller's model.
+    package let asked: [String]
 
     private static let columns = """
         SELECT (SELECT request_id FROM request_log WHERE request_log.id = requests.id), method, path, dialect, provider,
@@ -44,7 +46,9 @@ package struct RequestRow: Sendable {
                 FROM attempts WHERE request_id = requests.id),
             operation, usage_state, input_total, cache_read, output_total, finish_reason, end_user, answer_model,
             cache, (SELECT request_id FROM request_log WHERE request_log.id = requests.cache_source), saved_input,
-            saved_output
+            saved_output,
+            (SELECT group_concat(coalesce(key_n, '-') || ' ' || coalesce(model, '-'), ',')
+                FROM attempts WHERE request_id = requests.id)
         FROM requests ORDER BY id
         """
 
@@ -85,6 +89,7 @@ package struct RequestRow: Sendable {
         cacheSource = row.text(26)
         savedInput = integer(27)
         savedOutput = integer(28)
+        asked = (row.text(29) ?? "").split(separator: ",").map(String.init)
         attempts = (row.text(16) ?? "").split(separator: ",").map(String.init)
     }
 }

@@ -26,6 +26,8 @@ package final class Stage {
 
         /// In place of the provider's real address.
         package var baseURL: String?
+        /// In place of that one provider: each its own lines, "UPSTREAM" as above. See `Stage.provider`.
+        package var providers: [String]?
 
         package init() {}
 
@@ -59,20 +61,38 @@ package final class Stage {
     }
 
     package static func configuration(_ setting: Setting, _ upstream: FakeUpstream) -> String {
+        let one = """
+            name = "\(setting.kind)"
+            kind = "\(setting.kind)"
+            base_url = "\(setting.baseURL ?? upstream.baseURL)\(setting.basePath)"
+            \(setting.key)
+            \(setting.provider)
+            """
+        let providers = (setting.providers ?? [one]).map { "[[providers]]\n\($0)\n" }.joined(separator: "\n")
+        return """
+            [auth]
+            \(setting.authentication)
+
+            \(setting.tables)
+
+            \(providers)
+            """.replacing("UPSTREAM", with: upstream.baseURL)
+    }
+
+    /// Lines of a provider whose requests come to the script with its name before their path, and "key-NAME" as their key
+    /// unless `more` says otherwise. The one with `leads` is drawn before the others but for once in a million.
+    package static func provider(
+        _ name: String, kind: String = "openai", leads: Bool = false, base: String = "UPSTREAM", path: String = "/v1",
+        _ more: String = ""
+    ) -> String {
         """
-        [auth]
-        \(setting.authentication)
-
-        \(setting.tables)
-
-        [[providers]]
-        name = "\(setting.kind)"
-        kind = "\(setting.kind)"
-        base_url = "\(setting.baseURL ?? upstream.baseURL)\(setting.basePath)"
-        \(setting.key)
-        \(setting.provider)
-
-        """.replacing("UPSTREAM", with: upstream.baseURL)
+        name = "\(name)"
+        kind = "\(kind)"
+        base_url = "\(base)/\(name)\(path)"
+        weight = \(leads ? 1_000_000 : 1)
+        \(more.contains("api_key") ? "" : "api_key = \"key-\(name)\"")
+        \(more)
+        """
     }
 
     /// Sets the stage, has `act` play on it, and clears it. Failures of the provider's script count after those of `act`.

@@ -17,6 +17,9 @@ package final class UpstreamCall {
         self.number = number
     }
 
+    /// Who of several is asked (see `Stage.provider`).
+    package var provider: String { request.provider }
+
     package func send(_ text: String) throws { try wire.write(text) }
     package func send(_ bytes: [UInt8]) throws { try wire.write(bytes) }
 

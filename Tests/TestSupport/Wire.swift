@@ -164,6 +164,16 @@ package final class Wire {
         return false
     }
 
+    /// True if nothing comes from the other side for that long.
+    package func isSilent(milliseconds: Int32) throws(Fault) -> Bool {
+        if !buffer.isEmpty { return false }
+        do { try wait(POLLIN, milliseconds) } catch {
+            if error == .timedOut { return true }
+            throw error
+        }
+        return false
+    }
+
     // MARK: Ending
 
     /// Bytes the kernel keeps for a slow reader; set it before anything arrives.

@@ -67,7 +67,8 @@ extension CanonicalJSON {
             while index &+ 8 <= count {
                 // SAFETY: every bit pattern is a UInt64, and the load checks its bounds.
                 let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-                let marks = ByteSearch.marks(word, 0x22) | ByteSearch.marks(word, 0x5C) | ByteSearch.marks(word, below: 0x20)
+                let marks =
+                    ByteSearch.marks(word, 0x22) | ByteSearch.marks(word, 0x5C) | ByteSearch.marks(word, below: 0x20)
                 if marks != 0 {
                     index &+= marks.trailingZeroBitCount >> 3
                     break

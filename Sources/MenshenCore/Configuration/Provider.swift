@@ -70,6 +70,14 @@ extension KeySource {
     /// Keys to choose from; a provider without a key counts as one.
     package var count: Int { if case .pool(let keys) = self { keys.count } else { 1 } }
 
+    /// Whether it is a place outside of the configuration, where another key may stand by now.
+    package var mayBeReread: Bool {
+        switch self {
+        case .none, .inline, .pool: false
+        case .file, .credential, .command: true
+        }
+    }
+
     /// Those that the configuration holds.
     package var inlineKeys: [Secret] {
         switch self {

@@ -37,14 +37,24 @@ package struct Breaker: Sendable, Equatable {
         opensUntil = now + Self.firstPause
     }
 
+    /// A whole answer came.
     package mutating func succeeded() { self = Breaker() }
+
+    /// A good answer has begun: others may be asked again, but what failed before is forgotten only at an answer's end. A
+    /// provider that breaks off every answer fails too.
+    package mutating func answered() {
+        pause = 0
+        isProbing = false
+    }
 
     /// `limit` failures in a row open it, for at most `longest` microseconds. 0 never does.
     package mutating func failed(_ now: UInt64, limit: Int, longest: UInt64) {
         guard limit > 0 else { return }
         failures += 1
+        let wasProbe = isProbing
         isProbing = false
-        guard failures >= limit else { return }
+        // Requests that were out already when it opened say nothing new.
+        guard failures >= limit, pause == 0 || wasProbe else { return }
         pause = pause == 0 ? min(Self.firstPause, longest) : min(pause * 2, longest)
         opensUntil = now + pause
     }

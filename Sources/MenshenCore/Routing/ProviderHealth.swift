@@ -85,27 +85,36 @@ package struct ProviderHealth: Sendable {
     ) {
         let isOfKey = outcome.remedy == .otherKeyOrProvider
         switch outcome.isGood {
-        case true?: succeeded(key)
+        case true?: answered(key)
         case nil:
             left(key)
             note(outcome, reason, now)
         case false?:
-            left(key)
             note(outcome, reason, now)
             if isOfKey { preferred = (key + 1) % keys.count }
             if let retryAfter, retryAfter > 0 {
+                left(key)
                 for index in keys.indices where !isOfKey || index == key {
                     cool(index, model ?? "", until: now + retryAfter, now)
                 }
             } else if isOfKey {
+                breaker.left()
                 keys[key].breaker.failed(now, limit: limits.failures, longest: limits.longestPause)
             } else {
+                keys[key].breaker.left()
                 breaker.failed(now, limit: limits.failures, longest: limits.longestPause)
             }
         }
     }
 
     /// What `report` does for a good outcome, of which nothing else need be known.
+    /// A good answer has begun.
+    package mutating func answered(_ key: Int) {
+        breaker.answered()
+        keys[key].breaker.answered()
+    }
+
+    /// It has ended as a whole one.
     package mutating func succeeded(_ key: Int) {
         breaker.succeeded()
         keys[key].breaker.succeeded()

@@ -21,9 +21,11 @@ package struct RoutePlan: Sendable {
     /// Finds a key of a provider that may be used now, other than those.
     package typealias KeyFinder = (_ provider: Int, _ tried: [Int]) -> Int?
 
-    package let order: [Int]
+    package private(set) var order: [Int]
     /// Monotonic microseconds.
     package let deadline: UInt64
+    /// Providers whose refused key may be read anew.
+    private let rereadable: Set<Int>
     private var position = 0
     private var current: Try?
     /// Keys of the current provider.
@@ -31,13 +33,14 @@ package struct RoutePlan: Sendable {
     private var hasReread = false
 
     /// `order`: providers as they are to be tried.
-    package init(order: [Int], deadline: UInt64) {
+    package init(order: [Int], rereadable: Set<Int>, deadline: UInt64) {
         self.order = order
+        self.rereadable = rereadable
         self.deadline = deadline
     }
 
     /// Gives up every further try: the request's body is gone.
-    package mutating func close() { self = RoutePlan(order: [], deadline: 0) }
+    package mutating func close() { self = RoutePlan(order: [], rereadable: [], deadline: 0) }
 
     package mutating func first(_ find: KeyFinder) -> Try? { nextProvider(find) }
 
@@ -48,7 +51,7 @@ package struct RoutePlan: Sendable {
         case .none: return nil
         case .otherProvider: return nextProvider(find)
         case .otherKey:
-            if !hasReread {
+            if !hasReread, rereadable.contains(last.provider) {
                 hasReread = true
                 current?.rereads = true
                 return current
@@ -62,6 +65,12 @@ package struct RoutePlan: Sendable {
     package mutating func take(key: Int) -> Try? {
         if let last = current, last.key != key { current = Try(provider: last.provider, key: key) }
         return current
+    }
+
+    /// Those that are full come after the others that are still to be asked.
+    package mutating func postpone(where isFull: (Int) -> Bool) {
+        let rest = order[position...]
+        order = order[..<position] + rest.filter { !isFull($0) } + rest.filter(isFull)
     }
 
     /// Whether `next` would find anything.

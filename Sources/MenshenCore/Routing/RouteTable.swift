@@ -9,6 +9,8 @@ package struct RouteTable: Sendable {
     private let dependsOnModel: Bool
     /// Whether any provider may be asked for another model than the caller's.
     package let replacesModels: Bool
+    /// Providers whose key's source may have another key by now.
+    package let rereadable: Set<Int>
 
     /// Whether a provider may get a request, or why not.
     package enum Fit: Sendable, Equatable {
@@ -28,6 +30,7 @@ package struct RouteTable: Sendable {
     package init(providers: [Provider]) {
         self.providers = providers
         names = Set(providers.map(\.name))
+        rereadable = Set(providers.indices.filter { providers[$0].key.mayBeReread })
         replacesModels = providers.contains { $0.model != nil || !$0.aliases.isEmpty }
         dependsOnModel = providers.contains { !$0.models.isEmpty || !$0.aliases.isEmpty }
     }

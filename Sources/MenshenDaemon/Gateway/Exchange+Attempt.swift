@@ -160,6 +160,7 @@ extension Exchange {
     private func takeBody() -> [UInt8] {
         if isBodyComplete, mayTryAgain { return body }
         plan?.close()
+        // There is one try, and no deadline of several.
         wait(.nothing)
         let taken = body
         body = []
@@ -214,7 +215,7 @@ extension Exchange {
                 provider: provider.name, key: provider.key.count > 1 ? tried.key + 1 : nil, model: askedModel,
                 status: status,
                 reason: failure?.reason.rawValue ?? reason
-                    ?? status.map { AttemptOutcome.answered(status: $0).reason } ?? "ok",
+                    ?? AttemptOutcome.answered(status: status ?? 200).reason,
                 startedMicroseconds: Int64(attemptStartedAt - startedAt),
                 endedMicroseconds: Int64(Clock.monotonic() - startedAt)))
     }
@@ -231,13 +232,13 @@ extension Exchange {
         isAwaitingKey = false
         // It was refused meanwhile because nobody can record it.
         if isSettled || ending != nil { return }
-        do throws(Problem) { try dialTry() } catch { fail(error) }
+        do throws(Problem) { try dialTry() } catch { giveUp(error) }
     }
 
     /// A reload came while the key was awaited.
     func keySourceChanged() {
         isAwaitingKey = false
-        fail(Self.keySourceChangedProblem)
+        giveUp(Self.keySourceChangedProblem)
     }
 
     private static let refusedKeyProblem = Problem(

@@ -74,9 +74,8 @@ extension Exchange {
 
     /// Holds the answer back until it shows itself, if there is anybody else to ask.
     func holdIfUseful(_ mark: Int, _ keepAlive: Bool) {
-        guard let observer, status == 200, hasNext(after: .failed) else { return }
         let limit = runtime.snapshot.configuration.failover.hold
-        guard limit > .zero, observer.isStream else { return }
+        guard status == 200, limit > .zero, hasNext(after: .failed), observer?.isStream == true else { return }
         held = HeldAnswer(outputMark: mark, keepAlive: keepAlive)
         connection.isHeld = true
         wait(.hold, until: worker.now + limit.microseconds)
@@ -102,9 +101,8 @@ extension Exchange {
 
     /// Bytes of a held answer were read. Goes on elsewhere if they are an error, releases them if they are more.
     func judgeHeld() {
-        guard let observer, held != nil else { return release() }
-        if observer.hasContent { return release() }
-        guard case .failed(let code) = observer.ending else {
+        guard held != nil, observer?.hasContent == false else { return release() }
+        guard case .failed(let code) = observer?.ending else {
             // Events that promise nothing are short, except that Responses repeats the request's instructions in them.
             // Not one byte later: a transfer that is paused here would wait for the hold's end.
             if connection.pendingOutput >= Connection.highWater { release() }

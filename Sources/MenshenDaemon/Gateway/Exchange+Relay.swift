@@ -165,7 +165,7 @@ extension Exchange: TransferReceiver {
             release()
         }
         finishAttempt(failure, status: status)
-        if let failure { reportBreak(failure) }
+        if let failure { reportBreak(failure) } else { reportWhole() }
         endAnswer(transfer.head, failure)
     }
 

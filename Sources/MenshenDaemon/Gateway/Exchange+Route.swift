@@ -41,7 +41,8 @@ extension Exchange: TimerHandler {
             order = routes.order(fitting, available: available, draw: worker.random.draw())
             if !failover.enable { order = [order[0]] }
         }
-        var plan = RoutePlan(order: order, deadline: worker.now + failover.deadline.microseconds)
+        var plan = RoutePlan(
+            order: order, rereadable: routes.rereadable, deadline: worker.now + failover.deadline.microseconds)
         guard let first = plan.first(findKey) else { throw pausedProblem() }
         self.plan = plan
         try take(first)
@@ -64,7 +65,8 @@ extension Exchange: TimerHandler {
     var mayTryAgain: Bool {
         guard let plan, let index = providerIndex else { return false }
         if body.count > runtime.snapshot.configuration.failover.maxBodyBytes { return false }
-        return plan.order.count > 1 || runtime.snapshot.routes.providers[index].key.mayChange
+        let key = runtime.snapshot.routes.providers[index].key
+        return plan.order.count > 1 || key.mayBeReread || key.count > 1
     }
 
     /// Nobody that fits may be asked now.
@@ -134,6 +136,7 @@ extension Exchange: TimerHandler {
     func goOn(after outcome: AttemptOutcome, _ problem: Problem) {
         if isSettled || ending != nil { return }
         wait(.nothing)
+        plan?.postpone { runtime.states[$0].slots.isFull }
         do throws(Problem) {
             if let next = plan?.next(after: outcome, now: worker.now, findKey) { return try take(next) }
             giveUp(problem)
@@ -142,7 +145,7 @@ extension Exchange: TimerHandler {
         }
     }
 
-    private func giveUp(_ problem: Problem) {
+    func giveUp(_ problem: Problem) {
         leaveSlot()
         if let kept { return relay(kept) }
         fail(problem, problem.endState)
@@ -177,7 +180,7 @@ extension Exchange: TimerHandler {
         isTryOpen = false
         let state = runtime.states[tried.provider]
         guard let outcome else { return state.health.left(tried.key) }
-        if outcome.isGood == true { return state.health.succeeded(tried.key) }
+        if outcome.isGood == true { return state.health.answered(tried.key) }
         let pause = head.flatMap { head in
             RetryAfter.microseconds(
                 milliseconds: head.first(.retryAfterMilliseconds), head.first(.retryAfter),
@@ -190,6 +193,13 @@ extension Exchange: TimerHandler {
         guard wasUsable, outcome.isGood == false, findKey(tried.provider, []) == nil else { return }
         let wait = state.health.wait(model(at: tried.provider), worker.now)
         worker.events.providerPaused(providerName, reason, seconds: (wait + 999_999) / 1_000_000)
+    }
+
+    /// An answer that had begun well has ended so.
+    func reportWhole() {
+        guard let tried, let status, AttemptOutcome.answered(status: status).isGood == true else { return }
+        if case .failed = observer?.ending { return }
+        runtime.states[tried.provider].health.succeeded(tried.key)
     }
 
     /// An answer that had begun well broke off.
@@ -230,15 +240,17 @@ extension Exchange: TimerHandler {
         case .nothing, .turn, .recall: break
         case .queue:
             if let index = providerIndex { runtime.states[index].slots.removeWaiting { $0 === self } }
-            giveUp(
+            goOn(
+                after: .noKey,
                 Problem(
                     .concurrencyLimited, status: 429,
                     "No place at provider '\(providerName)' became free within its queue_timeout.", isRetryable: true,
                     retryAfter: 1))
         case .answer:
             cancelTry()
-            let failure = UpstreamFailure(.firstByteTimeout, "failover.deadline")
-            tryEnded(.failed, failure, status: nil)
+            finishAttempt(UpstreamFailure(.firstByteTimeout, "failover.deadline"), status: nil)
+            // It may have been asked a moment ago.
+            report(nil)
             goOn(after: .failed, Self.deadlineProblem)
         case .rest: restIsLate()
         case .hold: release()
@@ -254,17 +266,6 @@ extension Exchange: TimerHandler {
 
     private static let deadlineProblem = Problem(
         .upstreamTimeout, status: 504, "No provider began to answer within failover.deadline.", isRetryable: true)
-}
-
-extension KeySource {
-    /// Whether a refused key may be replaced by another.
-    var mayChange: Bool {
-        switch self {
-        case .none, .inline: false
-        case .pool(let keys): keys.count > 1
-        case .file, .credential, .command: true
-        }
-    }
 }
 
 extension Problem {

@@ -59,8 +59,8 @@ final class KeyRing {
     func keyAnew(_ index: Int, _ source: KeySource, place: Int, refused: Secret?, now: UInt64) -> Lookup {
         switch source {
         case .none, .inline, .pool: return key(index, source, place: place, now: now)
-        case .file(let path): files[path] = nil
-        case .credential(let name): if let directory = credentialsDirectory { files[directory + "/" + name] = nil }
+        case .file(let path): return read(path, isCredential: false, isAnew: true)
+        case .credential(let name): return credential(name, isAnew: true)
         case .command(let argv, let timeout, _):
             guard var state = commands[index] else { break }
             // Whoever waits with us is answered by one run, and refused keys do not start one each.
@@ -86,18 +86,20 @@ final class KeyRing {
         return secrets
     }
 
-    private func credential(_ name: String) -> Lookup {
+    private func credential(_ name: String, isAnew: Bool = false) -> Lookup {
         guard let directory = credentialsDirectory else {
             return .failed(
                 "Its key is the systemd credential '\(name)', but $CREDENTIALS_DIRECTORY is not set. Add LoadCredential=\(name):FILE to menshen.service, or use api_key_file."
             )
         }
-        return read(directory + "/" + name, isCredential: true)
+        return read(directory + "/" + name, isCredential: true, isAnew: isAnew)
     }
 
     /// One stat(2) per request tells whether the file changed; rotation needs no reload.
-    private func read(_ path: String, isCredential: Bool) -> Lookup {
-        if let known = files[path], PrivateFile.identity(of: path) == known.identity { return .ready(known.secret) }
+    private func read(_ path: String, isCredential: Bool, isAnew: Bool = false) -> Lookup {
+        if !isAnew, let known = files[path], PrivateFile.identity(of: path) == known.identity {
+            return .ready(known.secret)
+        }
         do {
             let file = try PrivateFile.read(path, allowGroup: isCredential)
             guard let secret = Secret(keyText: file.bytes) else {
