@@ -28,6 +28,8 @@ struct Taken {
     var entries: [Submission] = []
     var settlements: [Submission] = []
     var questions: [Question] = []
+    /// Requests begun and not settled.
+    var underWay = 0
 }
 
 /// The way from any thread to the store's thread: a few arrays under one lock, and a semaphore that is touched only
@@ -37,6 +39,8 @@ final class SubmissionQueue: Sendable {
     enum Content { case work, later, nothing, closed }
     /// So many settlements are taken before their time: a transaction of about half a millisecond.
     private static let manySettlements = 64
+    /// So many that somebody waits for end a rest.
+    private static let manyEntries = 32
 
     private struct State {
         /// Intents and refusals: somebody waits for them.
@@ -45,9 +49,13 @@ final class SubmissionQueue: Sendable {
         /// with it or after it, so the order that matters is kept.
         var settlements: [Submission] = []
         var questions: [Question] = []
+        /// Requests begun and not settled.
+        var underWay = 0
         var isAsleep = false
         /// Asleep only for a moment after which the settlements are taken anyway.
         var isNapping = false
+        /// Asleep for a moment in which intents gather, too.
+        var isResting = false
         var isClosed = false
         var status = StoreStatus()
     }
@@ -70,16 +78,21 @@ final class SubmissionQueue: Sendable {
             var isAwaited = false
             for entry in entries {
                 if case .settled = entry {
+                    state.underWay -= 1
                     state.settlements.append(Submission(entry: entry, sink: nil))
                 } else if state.entries.count < limit {
                     state.entries.append(Submission(entry: entry, sink: sink))
+                    if case .intent = entry { state.underWay += 1 }
                     isAwaited = true
                 } else {
                     refused.append(entry.id)
                 }
             }
             let mustWake =
-                state.isAsleep && (isAwaited || !state.isNapping || state.settlements.count >= Self.manySettlements)
+                state.isAsleep
+                && (state.isResting
+                    ? state.entries.count >= Self.manyEntries
+                    : isAwaited || !state.isNapping || state.settlements.count >= Self.manySettlements)
             if mustWake { state.isAsleep = false }
             return (refused, mustWake)
         }
@@ -122,6 +135,7 @@ final class SubmissionQueue: Sendable {
     func take(_ taken: inout Taken, areSettlementsDue: Bool, _ status: StoreStatus) -> Content {
         state.withLock { state in
             state.status = status
+            taken.underWay = state.underWay
             let isUrgent = !state.entries.isEmpty || !state.questions.isEmpty
             let withSettlements =
                 areSettlementsDue || state.isClosed || state.settlements.count >= Self.manySettlements
@@ -133,6 +147,22 @@ final class SubmissionQueue: Sendable {
             swap(&taken.entries, &state.entries)
             swap(&taken.questions, &state.questions)
             return .work
+        }
+    }
+
+    /// Lets intents gather for `microseconds`, or until there are many, somebody asks a question or the queue is closed.
+    func rest(_ microseconds: UInt64) {
+        let mayRest = state.withLock { state -> Bool in
+            state.isAsleep =
+                state.entries.count < Self.manyEntries && state.questions.isEmpty && !state.isClosed
+            state.isResting = state.isAsleep
+            return state.isAsleep
+        }
+        guard mayRest else { return }
+        signal.wait(microseconds)
+        state.withLock { state in
+            state.isAsleep = false
+            state.isResting = false
         }
     }
 
