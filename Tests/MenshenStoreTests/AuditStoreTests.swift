@@ -46,7 +46,8 @@ import Testing
         #expect(recent(store, 3).isEmpty)
     }
 
-    @Test func `with a crowd transactions keep their distance, and a question or the end does not wait for it`() throws {
+    @Test func `with a crowd transactions keep their distance, and a question or the end does not wait for it`() throws
+    {
         let store = try store()
         let arrived = Signal()
         let collector = Collector { _ in arrived.post() }

@@ -64,10 +64,14 @@ def load():
     return cases
 
 
+# Every error shall come through, however many came before it.
+PATIENT = "[failover]\nbreaker_failures = 0\nobey_retry_after = false\n"
+
+
 def providers(upstream):
     """One of each kind, called c-KIND, for a configuration."""
     base = {"openai": "/v1"}
-    return "".join(
+    return PATIENT + "".join(
         f'[[providers]]\nname = "c-{kind}"\nkind = "{kind}"\nbase_url = "{upstream.url}{base.get(kind, "")}"\napi_key = "{KEYS[kind]}"\n'
         for kind in KINDS)
 

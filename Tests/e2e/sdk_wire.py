@@ -16,7 +16,7 @@ from google import genai
 from google.genai import errors as genai_errors
 
 from clients import OWN, WAYS, over
-from corpus import Upstream, load, providers
+from corpus import PATIENT, Upstream, load, providers
 from harness import TOKEN, Daemon, check, done, equal, free_port, note, number, place, wait
 
 # Nobody's SDK: Bedrock's event streams need boto3. What no SDK reads: see `unread`.
@@ -43,7 +43,7 @@ token = "{TOKEN}"
 empty = Daemon(place(), f"""\
 [auth]
 token = "{TOKEN}"
-[[providers]]
+{PATIENT}[[providers]]
 name = "c-off"
 base_url = "{upstream.url}/v1"
 weight = 0

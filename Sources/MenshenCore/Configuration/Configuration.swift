@@ -91,6 +91,8 @@ package struct Configuration: Sendable {
         package var hold: Duration = .seconds(3)
         /// Larger request bodies are not kept for a second try. An agent's context has 400 KB.
         package var maxBodyBytes = 2 << 20
+        /// A provider that says how long to wait (429, 5xx with Retry-After) gets no requests for so long.
+        package var obeyRetryAfter = true
         /// Failures in a row after which a provider is left alone; 0: never. One bad request rarely fails so often.
         package var breakerFailures = 5
         /// Longest pause of a provider that goes on failing; it begins with 1 s and doubles.

@@ -193,6 +193,9 @@ extension ConfigurationKey {
             "failover.max_body_bytes", .size(0...1 << 30), default: TOMLText.size(defaults.failover.maxBodyBytes),
             "Largest request body that is kept for a second try."),
         ConfigurationKey(
+            "failover.obey_retry_after", .boolean, default: "\(defaults.failover.obeyRetryAfter)",
+            "Send a provider nothing for as long as its `Retry-After` asks; callers are answered 429 meanwhile."),
+        ConfigurationKey(
             "failover.breaker_failures", .integer(0...1000), default: "\(defaults.failover.breakerFailures)",
             "Failures in a row after which a provider is left alone for a while; 0 never does."),
         ConfigurationKey(

@@ -26,6 +26,7 @@ package enum ConfigurationRendering {
         output.set("deadline", TOMLText.duration(failover.deadline))
         output.set("hold", failover.hold > .zero ? TOMLText.duration(failover.hold) : TOMLText.duration(nil))
         output.set("max_body_bytes", TOMLText.size(failover.maxBodyBytes))
+        output.set("obey_retry_after", "\(failover.obeyRetryAfter)")
         output.set("breaker_failures", "\(failover.breakerFailures)")
         output.set("breaker_pause", TOMLText.duration(failover.breakerPause))
         output.begin("[storage]")

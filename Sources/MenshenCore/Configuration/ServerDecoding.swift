@@ -65,6 +65,7 @@ extension ConfigurationDecoder {
         set(&failover.deadline, section.duration("deadline"))
         set(&failover.hold, section.duration("hold"))
         set(&failover.maxBodyBytes, section.size("max_body_bytes"))
+        set(&failover.obeyRetryAfter, section.boolean("obey_retry_after"))
         set(&failover.breakerFailures, section.integer("breaker_failures"))
         set(&failover.breakerPause, section.duration("breaker_pause"))
         return failover

@@ -181,7 +181,8 @@ extension Exchange: TimerHandler {
         let state = runtime.states[tried.provider]
         guard let outcome else { return state.health.left(tried.key) }
         if outcome.isGood == true { return state.health.answered(tried.key) }
-        let pause = head.flatMap { head in
+        let failover = runtime.snapshot.configuration.failover
+        let pause = (failover.obeyRetryAfter ? head : nil).flatMap { head in
             RetryAfter.microseconds(
                 milliseconds: head.first(.retryAfterMilliseconds), head.first(.retryAfter),
                 wallSeconds: Int64(Clock.wall() / 1_000_000))
@@ -189,7 +190,7 @@ extension Exchange: TimerHandler {
         let wasUsable = findKey(tried.provider, []) != nil
         state.health.report(
             outcome, key: tried.key, model: model(at: tried.provider), retryAfter: pause, reason: reason,
-            now: worker.now, ProviderHealth.Limits(runtime.snapshot.configuration.failover))
+            now: worker.now, ProviderHealth.Limits(failover))
         guard wasUsable, outcome.isGood == false, findKey(tried.provider, []) == nil else { return }
         let wait = state.health.wait(model(at: tried.provider), worker.now)
         worker.events.providerPaused(providerName, reason, seconds: (wait + 999_999) / 1_000_000)

@@ -47,6 +47,20 @@ struct PauseTests {
         }
     }
 
+    @Test func `with both switches off every request is sent, and every error is the provider's own`() throws {
+        try Stage.run(
+            .with { $0.tables = "[failover]\nbreaker_failures = 0\nobey_retry_after = false" }
+        ) {
+            try $0.reply(429, ["Retry-After: 60"], body: "slow down")
+        } _: { stage throws in
+            for _ in 0..<8 {
+                let answer = try ask(stage)
+                #expect((answer.status, answer.text, answer["Retry-After"]) == (429, "slow down", "60"))
+            }
+            #expect(stage.upstream.requests.count == 8)
+        }
+    }
+
     @Test func `while one is paused the others are asked first`() throws {
         try Stage.run(Self.setting(["a", "b"])) { call in
             if call.provider == "a" { return try call.reply(503, ["Retry-After: 60"]) }
