@@ -107,6 +107,36 @@ struct ResponseCacheTests {
         }
     }
 
+    @Test(arguments: [
+        ("openai", "/v1/chat/completions", #"{"choices":[{"finish_reason":"stop"}]}"#),
+        ("openai", "/v1/responses", #"{"object":"response","status":"completed"}"#),
+        ("openai", "/v1/embeddings", #"{"data":[]}"#),
+        ("anthropic", "/v1/messages", #"{"type":"message","stop_reason":"end_turn"}"#),
+        ("gemini", "/v1beta/models/gemini-2.5-pro:generateContent", #"{"candidates":[{"finishReason":"STOP"}]}"#),
+        (
+            "gemini", "/v1beta/models/gemini-2.5-pro:streamGenerateContent",
+            #"[{"candidates":[{"finishReason":"STOP"}]}]"#
+        ),
+        ("gemini", "/v1beta/models/text-embedding-004:embedContent", #"{"embedding":{"values":[]}}"#),
+    ])
+    func `answers of every API of text and vectors are kept`(kind: String, path: String, answer: String) throws {
+        try Stage.run(
+            Self.setting {
+                $0.kind = kind
+                $0.basePath = ""
+            }
+        ) {
+            try $0.reply(body: answer)
+        } _: { stage throws in
+            let told = try (0..<2).map { _ in
+                try stage.ask("POST", path, ["Content-Type: application/json"], body: #"{"model":"m"}"#)
+            }
+            #expect(told.map { $0["X-Cache"] } == ["MISS", "HIT"])
+            #expect(told.map(\.text) == [answer, answer])
+            #expect(stage.upstream.requests.count == 1)
+        }
+    }
+
     @Test func `a request may ask for a fresh answer, or for none to be kept`() throws {
         try Stage.run(Self.setting(), upstream: Self.counting()) { stage throws in
             func number(_ fields: String...) throws -> [String?] {
