@@ -207,6 +207,23 @@ struct ResponseCacheTests {
         }
     }
 
+    @Test func `an answer that repeats the key is not kept`() throws {
+        try Stage.run(Self.setting()) { call in
+            try call.reply(body: #"{"you_sent":"\#(call.request["Authorization"] ?? "")"}"#)
+        } _: { stage throws in
+            for _ in 0..<2 {
+                let answer = try ask(stage, Self.body())
+                #expect((answer["X-Cache"], answer.text.contains(Stage.key)) == ("MISS", true))
+            }
+            try stage.daemon.stop()
+            for name in ["cache.db", "cache.db-wal"] {
+                let bytes = TemporaryDirectory.read(stage.directory.path(".cache/menshen/\(name)")) ?? ""
+                #expect(!bytes.contains(Stage.key), "\(name)")
+            }
+            #expect(TemporaryDirectory.read(stage.directory.path(".cache/menshen/cache.db")) != nil)
+        }
+    }
+
     @Test func `the provider's own X-Cache is not mixed up with ours`() throws {
         try Stage.run(Self.setting()) {
             try $0.reply(200, ["Content-Type: application/json", "X-Cache: Hit from cloudfront"])
