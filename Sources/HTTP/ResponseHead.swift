@@ -228,6 +228,15 @@ package struct ResponseHead: Sendable {
         }
     }
 
+    /// The status line of an answer of our own.
+    package static func append(status: Int, to output: inout [UInt8]) {
+        output.append(ascii: "HTTP/1.1 ")
+        output.append(decimal: status)
+        output.append(0x20)
+        output.append(contentsOf: StatusText.of(status).utf8)
+        output.append(ascii: "\r\n")
+    }
+
     /// "Connection: close", or what an HTTP/1.0 caller needs to hear to go on.
     package static func append(connection keepAlive: Bool, isHTTP11: Bool, to output: inout [UInt8]) {
         if !keepAlive {

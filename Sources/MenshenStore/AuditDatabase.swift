@@ -32,20 +32,7 @@ final class AuditDatabase {
             let owner = try connection.integer("PRAGMA application_id")
             let isEmpty = try connection.integer("SELECT count(*) FROM sqlite_schema") == 0
             guard isEmpty || owner == Schema.applicationID else { throw Self.foreign }
-            if isEmpty {
-                // All three must precede the first table.
-                try connection.execute("PRAGMA page_size = 4096")
-                try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                try connection.execute("PRAGMA application_id = \(Schema.applicationID)")
-            }
-            // NORMAL: a commit survives the death of the process without an fsync; a power cut may cost the last
-            // moments, never the database. Temporary tables stay in memory, so no prompt reaches /tmp.
-            for pragma in [
-                "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -4096", "temp_store = MEMORY",
-                "journal_size_limit = 16777216", "trusted_schema = OFF", "cell_size_check = ON",
-            ] {
-                try connection.execute("PRAGMA \(pragma)")
-            }
+            try connection.prepareFile(isEmpty: isEmpty, applicationID: Schema.applicationID)
             if let pages = settings.maximumPages { try connection.execute("PRAGMA max_page_count = \(pages)") }
             switch try Schema.migrator.migrate(connection) {
             case .current(let applied): self.applied = applied

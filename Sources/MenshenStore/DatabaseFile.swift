@@ -3,6 +3,7 @@
 
 internal import Glibc
 internal import Linux
+internal import SQLite
 
 /// Makes a database path fit for audit rows: a 0600 file of our own in a directory that is made 0700 if missing.
 enum DatabaseFile {
@@ -120,5 +121,26 @@ struct DatabaseLock: ~Copyable {
         let count = pread(descriptor, &text, text.count, 0)
         guard count > 1, let pid = Int(String(decoding: text[..<(count - 1)], as: UTF8.self)) else { return "" }
         return " (process \(pid))"
+    }
+}
+
+extension Connection {
+    /// What menshen's files have in common, records and cache. `isEmpty`: the file has no table yet.
+    func prepareFile(isEmpty: Bool, applicationID: Int64) throws(SQLiteError) {
+        if isEmpty {
+            // All three must precede the first table.
+            try execute("PRAGMA page_size = 4096")
+            try execute("PRAGMA auto_vacuum = INCREMENTAL")
+            try execute("PRAGMA application_id = \(applicationID)")
+        }
+        // NORMAL: a commit survives the death of the process without an fsync, only checkpoints wait for the disk, and a
+        // power cut may cost the last moments, never the database. Temporary tables stay in memory, so that no prompt and
+        // no answer reaches /tmp.
+        for pragma in [
+            "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -4096", "temp_store = MEMORY",
+            "journal_size_limit = 16777216", "trusted_schema = OFF", "cell_size_check = ON",
+        ] {
+            try execute("PRAGMA \(pragma)")
+        }
     }
 }

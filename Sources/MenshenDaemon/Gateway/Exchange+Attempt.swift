@@ -13,7 +13,10 @@ extension Exchange {
         guard let resolved, isReadyToDial else { return }
         understandBody()
         facts.mask(runtime.keys.known(runtime.snapshot.routes.providers))
-        fitting = try runtime.snapshot.routes.fitting(resolved.target, resolved.dialect, model: facts.model)
+        // Without a model that the body alone tells, `begin` has found them.
+        if facts.model != resolved.facts.model {
+            fitting = try runtime.snapshot.routes.fitting(resolved.target, resolved.dialect, model: facts.model)
+        }
         if recall(resolved) { return }
         try makePlan()
     }

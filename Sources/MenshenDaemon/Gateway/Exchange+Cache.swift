@@ -121,11 +121,7 @@ extension Exchange {
     }
 
     private func writeHead(of answer: CachedAnswer) {
-        connection.output.append(ascii: "HTTP/1.1 ")
-        connection.output.append(decimal: answer.status)
-        connection.output.append(0x20)
-        connection.output.append(contentsOf: StatusText.of(answer.status).utf8)
-        connection.output.append(ascii: "\r\n")
+        ResponseHead.append(status: answer.status, to: &connection.output)
         connection.output += answer.fieldLines
         if !answer.isStream {
             framing = .fixed(answer.body.count)

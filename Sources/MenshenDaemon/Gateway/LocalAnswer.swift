@@ -47,11 +47,7 @@ struct LocalAnswer {
     }
 
     func append(to output: inout [UInt8], for exchange: Exchange) {
-        output.append(ascii: "HTTP/1.1 ")
-        output.append(decimal: status)
-        output.append(0x20)
-        output.append(contentsOf: StatusText.of(status).utf8)
-        output.append(ascii: "\r\n")
+        ResponseHead.append(status: status, to: &output)
         for field in fields {
             output.append(contentsOf: field.name.utf8)
             output.append(ascii: ": ")

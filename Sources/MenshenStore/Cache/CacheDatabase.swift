@@ -58,21 +58,8 @@ final class CacheDatabase {
 
     private static func connect(_ path: String) throws(SQLiteError) -> Connection {
         let connection = try Connection(path: path, .readWrite, busyMilliseconds: 200)
-        if try connection.integer("SELECT count(*) FROM sqlite_schema") == 0 {
-            // All three must precede the first table.
-            try connection.execute("PRAGMA page_size = 4096")
-            try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            try connection.execute("PRAGMA application_id = \(applicationID)")
-        }
-        // NORMAL: only checkpoints wait for the disk, on a thread that nobody waits for, and a power cut costs the last
-        // answers. OFF would save that wait and might leave a damaged file. Temporary tables stay in memory, so that no
-        // answer reaches /tmp.
-        for pragma in [
-            "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -4096", "temp_store = MEMORY",
-            "journal_size_limit = 16777216", "trusted_schema = OFF", "cell_size_check = ON",
-        ] {
-            try connection.execute("PRAGMA \(pragma)")
-        }
+        let isEmpty = try connection.integer("SELECT count(*) FROM sqlite_schema") == 0
+        try connection.prepareFile(isEmpty: isEmpty, applicationID: applicationID)
         return connection
     }
 
