@@ -7,6 +7,8 @@ package import MenshenCore
 package enum AuditEntry: Sendable {
     /// A request whose answer may begin as soon as the receipt is there.
     case intent(AuditIntent)
+    /// A request whose answer may begin: its intent is in the intent log. Needs no receipt. In the order of its lane.
+    case noted(AuditIntent, IntentLane)
     /// The end of a request that had an intent. Needs no receipt.
     case settled(AuditSettlement)
     /// A request that ends before it had an intent: its whole row at once. Without authentication only some rows a
@@ -15,7 +17,7 @@ package enum AuditEntry: Sendable {
 
     var id: RequestID {
         switch self {
-        case .intent(let intent): intent.id
+        case .intent(let intent), .noted(let intent, _): intent.id
         case .settled(let end), .refused(let end, _): end.intent.id
         }
     }

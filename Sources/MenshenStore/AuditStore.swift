@@ -9,16 +9,11 @@ package import MenshenCore
 package final class AuditStore: Sendable {
     /// Entries per transaction at most, so that a long backlog does not hold back the first receipts.
     private static let batchLimit = 512
-    /// With so many requests under way intents gather before they are written: each waits for its provider meanwhile, and
-    /// transactions of one cost three times as much.
-    private static let crowd = 6
-    /// Least time between two transactions then, in microseconds: a third of what a provider on the same machine takes to
-    /// answer under such a load.
-    private static let pace: UInt64 = 250
     /// Rows that `recent` reads at most.
     private static let recentLimit = 1000
 
     private let queue: SubmissionQueue
+    private let intents: IntentLog
     private let thread: NamedThread
 
     /// Starts the thread, which opens the database. A database that can't be used is no failure here: the store then
@@ -27,10 +22,17 @@ package final class AuditStore: Sendable {
     package init(settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) throws(SystemError) {
         let queue = SubmissionQueue(limit: settings.backlogLimit)
         self.queue = queue
-        thread = try NamedThread("store") { Self.run(StoreWorker(settings, log: log), queue, settings.settlementDelay) }
+        let intents = IntentLog()
+        self.intents = intents
+        thread = try NamedThread("store") {
+            Self.run(StoreWorker(settings, intents, log: log), queue, settings.gatherTime)
+        }
     }
 
     deinit { close() }
+
+    /// For a thread that notes its intents before it submits them; nil if there are too many such threads.
+    package func makeIntentWriter() -> IntentWriter? { intents.makeLane().map(IntentWriter.init) }
 
     /// Queues an entry; never blocks. False when the backlog is full or the store is closed: then there is no record
     /// and will be no receipt. Settlements are taken even beyond the backlog's limit.
@@ -75,40 +77,36 @@ package final class AuditStore: Sendable {
         return end > now ? end - now : 0
     }
 
-    private static func run(_ worker: StoreWorker, _ queue: SubmissionQueue, _ delay: UInt64) {
+    private static func run(_ worker: StoreWorker, _ queue: SubmissionQueue, _ gatherTime: UInt64) {
         var taken = Taken()
-        // Real time even where a test moves the worker's clock by hand.
-        var napEnds = Clock.monotonic()
-        var restEnds: UInt64 = 0
+        // Until then what nobody waits for gathers. Real time even where a test moves the worker's clock by hand.
+        var gathersUntil = Clock.monotonic()
         while true {
-            let rest = remaining(restEnds)
-            if rest > 0 { queue.rest(rest) }
-            let isDue = Clock.monotonic() >= napEnds
-            switch queue.take(&taken, areSettlementsDue: isDue, worker.status) {
+            let isPatientDue = remaining(gathersUntil) == 0
+            switch queue.take(&taken, isPatientDue: isPatientDue, worker.status) {
             case .work:
-                restEnds = taken.underWay >= crowd ? Clock.monotonic() + pace : 0
-                record(&taken.entries, worker)
-                if !taken.settlements.isEmpty {
-                    record(&taken.settlements, worker)
-                    napEnds = Clock.monotonic() + delay
+                record(&taken.awaited, worker)
+                if !taken.patient.isEmpty {
+                    record(&taken.patient, worker)
+                    gathersUntil = Clock.monotonic() + gatherTime
                 }
                 for question in taken.questions { worker.answer(question) }
                 taken.questions.removeAll(keepingCapacity: true)
                 worker.checkpointIfUrgent()
             case .later:
-                queue.sleep(remaining(napEnds), napping: true)
+                queue.sleep(remaining(gathersUntil), napping: true)
             case .nothing:
                 if worker.doChore() { continue }
                 let timeout = worker.timeout()
-                if isDue {
+                if isPatientDue {
                     queue.sleep(timeout, napping: false)
                 } else {
-                    queue.sleep(min(timeout ?? .max, remaining(napEnds)), napping: true)
+                    queue.sleep(min(timeout ?? .max, remaining(gathersUntil)), napping: true)
                 }
             case .closed:
                 worker.close()
                 // Nobody takes from the queue any more; this leaves the last numbers for `status`.
-                _ = queue.take(&taken, areSettlementsDue: true, worker.status)
+                _ = queue.take(&taken, isPatientDue: true, worker.status)
                 return
             }
         }

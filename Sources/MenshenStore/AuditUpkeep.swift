@@ -6,10 +6,24 @@ internal import SQLite
 
 /// What the store does when nobody waits: rows that a crash left open, rows too old, the write-ahead log.
 extension AuditDatabase {
-    /// Marks rows that nobody will settle any more; returns their number. Only right while this process has no
-    /// request in the database, which is so at its first successful opening.
-    func settleLost() throws(SQLiteError) -> Int {
+    /// Marks rows that nobody will settle any more, with those of `intents` that have none yet; returns their number.
+    /// `all`: every open row is meant. That is right only while this process has no request in the database, which is so at
+    /// its first successful opening.
+    func settleLost(_ intents: [AuditIntent], all: Bool) throws(SQLiteError) -> Int {
         try connection.transaction { () throws(SQLiteError) -> Int in
+            let row = try connection.prepare("SELECT 1 FROM requests WHERE id = ?1", reused: false)
+            var count = 0
+            for intent in intents {
+                try row.bind(1, intent.id.rawValue)
+                let hasRow = try row.step()
+                row.reset()
+                if hasRow { continue }
+                try write(intent)
+                if all { continue }
+                try connection.execute("UPDATE requests SET end_state = 'lost' WHERE id = \(intent.id.rawValue)")
+                count += 1
+            }
+            guard all else { return count }
             try connection.execute(
                 "UPDATE requests SET end_state = 'lost' WHERE id >= \(settledBelow) AND end_state = 'open'")
             return connection.changes

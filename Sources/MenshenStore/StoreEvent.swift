@@ -15,6 +15,8 @@ package enum StoreEvent: Sendable, Equatable {
     case opened(path: String, applied: [String])
     case directoryExposed(path: String, mode: UInt32)
     case lostSettled(path: String, count: Int)
+    /// Nothing is lost by that: each answer waits for the database instead.
+    case intentLogUnusable(path: String, fault: StoreFault)
     case degraded(path: String, fault: StoreFault, hasJournal: Bool)
     case recovered(path: String, replayed: Int, missing: Int64)
     case expired(count: Int, days: Int)
@@ -38,6 +40,12 @@ package enum StoreEvent: Sendable, Equatable {
                 .databaseLost,
                 "\(count) request\(count == 1 ? " was" : "s were") under way when menshen last died; recorded as lost.",
                 [("MENSHEN_COUNT", "\(count)"), ("MENSHEN_DATABASE", path)])
+        case .intentLogUnusable(let path, let fault):
+            return event(
+                .intentLogUnusable,
+                "The intent log \(path) can't be used: \(fault.reason). Each answer waits until the database has its record. "
+                    + fault.advice,
+                [("MENSHEN_PATH", path), ("MENSHEN_REASON", fault.reason)])
         case .degraded(let path, let fault, let hasJournal):
             let meaning =
                 hasJournal

@@ -21,9 +21,10 @@ package struct StoreSettings: Sendable {
     package var maximumPages: Int?
     /// How long a batch waits for another program's write lock before it goes to the journal.
     package var busyMilliseconds: Int32 = 200
-    /// How long settlements may gather after the last ones were written, to share a transaction; intents never wait. A
-    /// settlement after a quiet time is written at once. If the process is killed meanwhile, the request is `lost`.
-    package var settlementDelay: UInt64 = 5000
+    /// How long what nobody waits for may gather after the last of it was written, to share a transaction: noted intents and
+    /// settlements; after a quiet time it is written at once. A request that ends meanwhile is written once, and is `lost`
+    /// if the process is killed meanwhile.
+    package var gatherTime: UInt64 = 5000
     /// Pause between attempts to use a database that failed.
     package var retryInterval: UInt64 = 1_000_000
     package var monotonic: @Sendable () -> UInt64 = { Clock.monotonic() }

@@ -11,10 +11,18 @@ package final class StoreWorker {
     private let log: @Sendable (StoreEvent) -> Void
     private(set) var database: AuditDatabase?
     private var lock: HeldLock?
+    private let intents: IntentLog
+    private let intentsPath: String
     var journal: RequestJournal
     private var refusals: RefusalThrottle
     /// Summary rows that no device has taken yet; one a minute at most.
     private var summaries: [RefusalThrottle.Summary] = []
+    /// Noted intents that no device has taken yet; their slots stay theirs.
+    private var held: [AuditIntent] = []
+    /// Noted intents with a record whose slots come after those of held ones, by lane.
+    private var unreleased: [(lane: IntentLane, count: Int)] = []
+    /// Requests that end in the batch being written.
+    private var ended: Set<Int64> = []
     /// Settlements that the database has missed, without bodies. Written when it is back.
     private var missed: [AuditSettlement] = []
     private static let missedLimit = 10_000
@@ -24,13 +32,20 @@ package final class StoreWorker {
     private var hasToldNoDevice = false
     private var hasSettledLost = false
     private var hasToldExposure = false
+    private var hasToldLogFault = false
     private var retryAt: UInt64 = 0
     private var lookAt: UInt64 = 0
     private var upkeep: Upkeep
     package private(set) var status = StoreStatus()
 
-    package init(_ settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) {
+    package convenience init(_ settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) {
+        self.init(settings, IntentLog(), log: log)
+    }
+
+    init(_ settings: StoreSettings, _ intents: IntentLog, log: @escaping @Sendable (StoreEvent) -> Void) {
         self.settings = settings
+        self.intents = intents
+        intentsPath = settings.databasePath + "-intents"
         self.log = log
         journal = RequestJournal(settings.journal, perSecond: settings.requestEntriesPerSecond)
         refusals = RefusalThrottle(rowsPerMinute: settings.refusalRowsPerMinute)
@@ -61,10 +76,11 @@ package final class StoreWorker {
             return
         }
         deliver(batch, range) { _ in .database }
+        release(batch, range)
         guard journal.exists else { return }
         for index in range {
             switch batch[index].entry {
-            case .intent: break
+            case .intent, .noted: break
             case .settled(let end): journal.note(end, now: now)
             case .refused(let end, _): if !batch[index].isSuppressed { journal.note(end, now: now) }
             }
@@ -75,10 +91,15 @@ package final class StoreWorker {
     private func write(_ batch: [Submission], _ range: Range<Int>) throws(SQLiteError) {
         guard let database else { return }
         var rows: Int64 = 0
+        ended.removeAll(keepingCapacity: true)
+        for index in range { if case .settled(let end) = batch[index].entry { ended.insert(end.intent.id.rawValue) } }
         try database.connection.transaction { () throws(SQLiteError) in
+            for intent in held { try database.write(intent) }
             for index in range where !batch[index].isSuppressed {
                 switch batch[index].entry {
-                case .intent(let intent): try database.write(intent)
+                // Its whole row comes in the same transaction.
+                case .noted(let intent, _) where ended.contains(intent.id.rawValue): continue
+                case .intent(let intent), .noted(let intent, _): try database.write(intent)
                 case .settled(let end), .refused(let end, _): try database.write(end)
                 }
                 rows += 1
@@ -86,8 +107,9 @@ package final class StoreWorker {
             for summary in summaries { try database.write(summary) }
             for end in missed { try database.write(end) }
         }
-        status.rowsWritten += rows + Int64(summaries.count + missed.count)
+        status.rowsWritten += rows + Int64(summaries.count + missed.count + held.count)
         summaries.removeAll()
+        held.removeAll()
         upkeep.committed(database.connection.logPages)
         if fault != nil { recover(database) }
     }
@@ -99,11 +121,15 @@ package final class StoreWorker {
         summaries.removeAll { journal.record($0) }
         // A minute each: an hour without any device.
         if summaries.count > 60 { summaries.removeFirst(summaries.count - 60) }
+        held.removeAll { journal.record($0) }
         var devices: [AuditDevice] = []
         devices.reserveCapacity(range.count)
         for index in range {
             switch batch[index].entry {
             case .intent(let intent): devices.append(journal.record(intent) ? .journal : .none)
+            case .noted(let intent, _):
+                devices.append(journal.record(intent) ? .journal : .none)
+                if devices.last == AuditDevice.none { held.append(intent) }
             case .settled(let end):
                 devices.append(journal.record(end) ? .journal : .none)
                 keep(end)
@@ -124,6 +150,23 @@ package final class StoreWorker {
         }
         status.awaitingDatabase = missed.count
         deliver(batch, range) { devices[$0 - range.lowerBound] }
+        release(batch, range)
+    }
+
+    /// Frees the slots of noted intents that have a record. Slots are freed in the order of their use, so those of held
+    /// intents keep back the later ones.
+    private func release(_ batch: [Submission], _ range: Range<Int>) {
+        for index in range {
+            guard case .noted(_, let lane) = batch[index].entry else { continue }
+            if let place = unreleased.firstIndex(where: { $0.lane === lane }) {
+                unreleased[place].count += 1
+            } else {
+                unreleased.append((lane, 1))
+            }
+        }
+        guard held.isEmpty else { return }
+        for (lane, count) in unreleased where count > 0 { intents.release(lane, count) }
+        for index in unreleased.indices { unreleased[index].count = 0 }
     }
 
     private func keep(_ end: AuditSettlement) {
@@ -145,7 +188,7 @@ package final class StoreWorker {
             switch batch[index].entry {
             case .intent(let intent): id = intent.id
             case .refused(let end, _): id = end.intent.id
-            case .settled: continue
+            case .settled, .noted: continue
             }
             let receipt = AuditReceipt(id: id, device: batch[index].isSuppressed ? .suppressed : device(index))
             if let place = parcels.firstIndex(where: { $0.sink === sink }) {
@@ -169,6 +212,7 @@ package final class StoreWorker {
             // The lock file may be gone with it.
             lock = nil
             self.database = nil
+            intents.trust(false)
             open(now)
         } else if now >= retryAt {
             open(now)
@@ -185,27 +229,40 @@ package final class StoreWorker {
             }
             if lock == nil { lock = try HeldLock(place.path) }
             let opened = try AuditDatabase(place, settings)
-            if !hasSettledLost {
-                let count: Int
-                do throws(SQLiteError) {
-                    count = try opened.settleLost()
-                } catch {
-                    throw StoreFault(error, path: place.path)
-                }
-                hasSettledLost = true
-                if count > 0 { log(.lostSettled(path: settings.databasePath, count: count)) }
-            }
+            try settleLost(opened)
             // A database that failed counts as recovered at the first commit, not at the first opening.
             if fault == nil { log(.opened(path: place.path, applied: opened.applied)) }
             database = opened
             lookAt = now + 1_000_000
+            intents.trust(fault == nil && intents.isInPlace(intentsPath))
         } catch {
             degrade(error, now)
         }
     }
 
+    /// What a process that died has left open, in the database or in the intent log. Without a log intents wait for the
+    /// database, which is worth a word and no reason to refuse anything.
+    private func settleLost(_ opened: AuditDatabase) throws(StoreFault) {
+        var found: [AuditIntent] = []
+        var logFault: StoreFault?
+        do throws(StoreFault) { found = try intents.recover(intentsPath) } catch { logFault = error }
+        do throws(SQLiteError) {
+            let count = try opened.settleLost(found, all: !hasSettledLost)
+            if count > 0 { log(.lostSettled(path: settings.databasePath, count: count)) }
+        } catch {
+            throw StoreFault(error, path: opened.path)
+        }
+        hasSettledLost = true
+        if logFault == nil { do throws(StoreFault) { try intents.start(intentsPath) } catch { logFault = error } }
+        if let logFault, !hasToldLogFault {
+            hasToldLogFault = true
+            log(.intentLogUnusable(path: intentsPath, fault: logFault))
+        }
+    }
+
     private func degrade(_ fault: StoreFault, _ now: UInt64) {
         database = nil
+        intents.trust(false)
         retryAt = now + settings.retryInterval
         self.fault = fault
         status.degraded = fault.reason
@@ -222,6 +279,7 @@ package final class StoreWorker {
         hasToldNoDevice = false
         status.degraded = nil
         status.awaitingDatabase = 0
+        intents.trust(intents.isInPlace(intentsPath))
     }
 
     // MARK: Between batches
@@ -231,7 +289,7 @@ package final class StoreWorker {
         let now = settings.monotonic()
         journal.finish(now: now)
         let isSummaryDue = refusals.deadline.map { now >= $0 } ?? false
-        if isSummaryDue || (database == nil && !missed.isEmpty && now >= retryAt) {
+        if isSummaryDue || (database == nil && hasMissed && now >= retryAt) {
             var nothing: [Submission] = []
             process(&nothing, 0..<0)
         }
@@ -254,9 +312,11 @@ package final class StoreWorker {
         }
     }
 
+    private var hasMissed: Bool { !missed.isEmpty || !held.isEmpty }
+
     /// Microseconds until `doChore` has something to do; nil: nothing in sight.
     package func timeout() -> UInt64? {
-        let retry = database == nil && !missed.isEmpty ? retryAt : nil
+        let retry = database == nil && hasMissed ? retryAt : nil
         let next = [journal.deadline, refusals.deadline, retry, database.flatMap { _ in upkeep.deadline(settings) }]
         let now = settings.monotonic()
         return next.compactMap { $0 }.min().map { $0 > now ? $0 - now : 0 }
@@ -276,7 +336,7 @@ package final class StoreWorker {
     package func close() {
         if let finished = refusals.finished(now: nil) { summaries.append(finished) }
         retryAt = 0
-        if !summaries.isEmpty || !missed.isEmpty {
+        if !summaries.isEmpty || hasMissed {
             var nothing: [Submission] = []
             process(&nothing, 0..<0)
         }
@@ -290,6 +350,7 @@ package final class StoreWorker {
             }
         }
         database = nil
+        if held.isEmpty { intents.remove(intentsPath) }
         lock = nil
     }
 }

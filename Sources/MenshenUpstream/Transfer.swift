@@ -195,10 +195,10 @@ package final class Transfer: EasyDelegate, TimerHandler {
 
     /// Takes it out of libcurl. What a pause holds back goes first: libcurl (7.88) frees that only with the last stream
     /// of a connection, and the handle's next transfer would deliver it.
-    func remove(from multi: MultiHandle?) {
+    func remove() {
         if isPaused { easyHandle.resume() }
         isPaused = false
-        multi?.remove(easyHandle)
+        engine.drop(easyHandle)
     }
 
     /// The provider has refused before the body was whole, and the caller may send no more of it. libcurl stops sending

@@ -21,6 +21,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private var sleeping: [Transfer] = []
     /// Where tunnels are read into.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    /// Handles of transfers that this turn has asked for.
+    private var waiting: [EasyHandle] = []
     private var doomed: [(transfer: Transfer, endpoint: Endpoint)] = []
 
     package init(on reactor: Reactor, maxIdleConnections: Int) throws(CurlError) {
@@ -41,10 +43,26 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         return try EasyHandle(delegate, on: multi)
     }
 
-    func start(_ easy: EasyHandle) { multi?.add(easy) }
+    /// Starts a transfer with the next `startWaiting`.
+    func start(_ easy: EasyHandle) { waiting.append(easy) }
+
+    package var hasWaiting: Bool { !waiting.isEmpty }
+
+    /// Starts what the turn has asked for, one right after the other: the first request wakes the provider, and the others
+    /// find it awake. With 16 callers on the same machine that was a tenth of a request's CPU.
+    package func startWaiting() {
+        while !waiting.isEmpty {
+            let batch = waiting
+            waiting.removeAll(keepingCapacity: true)
+            for easy in batch { multi?.add(easy) }
+        }
+    }
 
     /// Takes a handle out, and closes the connection that it kept. Not from inside libcurl.
-    func drop(_ easy: EasyHandle) { multi?.remove(easy) }
+    func drop(_ easy: EasyHandle) {
+        waiting.removeAll { $0 === easy }
+        multi?.remove(easy)
+    }
 
     /// Gives a connection that libcurl has made, and wants nothing of any more, to somebody else to poll.
     func hand(_ socket: Int32, to handler: any ReadinessHandler) throws(SystemError) {
@@ -58,7 +76,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
             doomed.append((transfer, endpoint))
             reactor.timers.set(choreTimer, at: reactor.now)
         } else {
-            transfer.remove(from: multi)
+            transfer.remove()
             transfer.recycle()
         }
     }
@@ -95,7 +113,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         while let transfer = sleeping.popLast() { transfer.wakeUpload() }
         while let (transfer, endpoint) = doomed.popLast() {
             defer { withExtendedLifetime(endpoint) {} }
-            transfer.remove(from: multi)
+            transfer.remove()
             transfer.recycle()
         }
     }

@@ -11,8 +11,6 @@ package final class Mailbox<Message: Sendable>: Sendable {
         @usableFromInline var messages: [Message] = []
         /// The loop waits, or is about to: it must be woken. A busy loop looks by itself before it waits.
         @usableFromInline var isLoopAsleep = true
-        /// While it sleeps: it has something that only a patient message can set free.
-        @usableFromInline var isAwaiting = true
 
         @inlinable init() {}
     }
@@ -22,13 +20,12 @@ package final class Mailbox<Message: Sendable>: Sendable {
 
     @inlinable package init() throws(SystemError) { wake = try Wake() }
 
-    /// Any thread. A patient message does not wake a loop that awaits none: it is read when the loop wakes anyway. Returns
-    /// whether the loop was woken.
+    /// Any thread. Returns whether the loop was woken.
     @discardableResult
-    @inlinable package func post(_ message: Message, isPatient: Bool = false) -> Bool {
+    @inlinable package func post(_ message: Message) -> Bool {
         let mustWake = state.withLock { state in
             state.messages.append(message)
-            guard state.isLoopAsleep, !isPatient || state.isAwaiting else { return false }
+            guard state.isLoopAsleep else { return false }
             state.isLoopAsleep = false
             return true
         }
@@ -37,9 +34,8 @@ package final class Mailbox<Message: Sendable>: Sendable {
     }
 
     /// The loop's thread: everything that has arrived; if that is nothing, the loop may sleep.
-    @inlinable @inline(__always) func take(isAwaiting: Bool) -> [Message] {
+    @inlinable @inline(__always) func take() -> [Message] {
         state.withLock { state in
-            state.isAwaiting = isAwaiting
             state.isLoopAsleep = state.messages.isEmpty
             defer { state.messages = [] }
             return state.messages
@@ -53,13 +49,11 @@ package final class MailboxReader: ReadinessHandler, BeforeWait {
     private let wake: Wake
     private let read: () -> Bool
 
-    /// `isAwaiting` is asked before each wait whether a patient message shall end it.
     @inlinable @inline(__always) package convenience init<Message: Sendable>(
-        _ mailbox: Mailbox<Message>, on reactor: Reactor, isAwaiting: @escaping () -> Bool = { true },
-        _ receive: @escaping (Message) -> Void
+        _ mailbox: Mailbox<Message>, on reactor: Reactor, _ receive: @escaping (Message) -> Void
     ) throws(SystemError) {
         try self.init(mailbox.wake, on: reactor) {
-            let messages = mailbox.take(isAwaiting: isAwaiting())
+            let messages = mailbox.take()
             for message in messages { receive(message) }
             return messages.isEmpty
         }

@@ -30,8 +30,6 @@ package final class Reactor {
     package let timers = TimerQueue()
     /// Monotonic microseconds as of the end of this turn's wait.
     package private(set) var now: UInt64
-    /// Of this turn's reports no other is waiting for the one being served.
-    package private(set) var isLastReport = false
     /// Held as long as the reactor lives.
     package var beforeWait: [any BeforeWait] = []
     /// Called once each turn after all reports and timers.
@@ -109,11 +107,9 @@ package final class Reactor {
         // After the wait: what happens in this turn did not begin before it.
         now = Clock.monotonic()
         for index in 0..<reports {
-            isLastReport = index == reports - 1
             let (token, readiness) = epoll.report(index)
             dispatch(Int(UInt32(truncatingIfNeeded: token)), UInt32(token >> 32), readiness)
         }
-        isLastReport = false
         timers.fire(at: now)
         endOfTurn?()
     }

@@ -46,24 +46,6 @@ import Testing
         #expect(recent(store, 3).isEmpty)
     }
 
-    @Test func `with a crowd transactions keep their distance, and a question or the end does not wait for it`() throws
-    {
-        let store = try store()
-        let arrived = Signal()
-        let collector = Collector { _ in arrived.post() }
-        let begun = Clock.monotonic()
-        // Each waits for its receipt; none is settled, so from the sixth on it is a crowd.
-        for number in 1...46 {
-            #expect(store.submit(.intent(intent(id(Int64(number)))), to: collector))
-            arrived.wait()
-        }
-        #expect(Clock.monotonic() - begun >= 40 * 250)
-        #expect(recent(store, 100).count == 46)
-        store.close()
-        let reader = try Connection.reading(scratch("menshen.db"))
-        #expect(try reader.count("requests") == 46)
-    }
-
     @Test func `closing records all that was queued, takes no more, and may be repeated`() throws {
         let store = try store()
         for number in 0..<2000 {

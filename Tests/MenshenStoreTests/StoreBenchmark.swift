@@ -60,7 +60,7 @@ struct StoreBenchmark {
     func `callers in a loop through the store`(_ callers: Int, _ delay: UInt64) throws {
         let scratch = Scratch()
         var settings = StoreSettings(databasePath: scratch("menshen.db"), journal: nil)
-        settings.settlementDelay = delay
+        settings.gatherTime = delay
         let store = try AuditStore(settings: settings) { _ in }
         let arrived = Signal()
         let sink = Collector { _ in arrived.post() }
@@ -86,7 +86,7 @@ struct StoreBenchmark {
         let (wallEnd, processEnd) = (cpu(CLOCK_MONOTONIC), cpu(CLOCK_PROCESS_CPUTIME_ID))
         store.close()
         print(
-            "\(callers) callers, settlements wait \(delay) µs: \((processEnd - process) / Double(done)) µs CPU,",
+            "\(callers) callers, patient entries wait \(delay) µs: \((processEnd - process) / Double(done)) µs CPU,",
             "\((wallEnd - wall) / Double(done)) µs wall per request, \(done / sink.deliveries) requests per batch")
     }
 
@@ -94,7 +94,7 @@ struct StoreBenchmark {
     func `latency from submit to receipt on an idle store`(_ delay: UInt64) throws {
         let scratch = Scratch()
         var settings = StoreSettings(databasePath: scratch("menshen.db"), journal: nil)
-        settings.settlementDelay = delay
+        settings.gatherTime = delay
         let store = try AuditStore(settings: settings) { print($0.logEvent.message) }
         let arrived = Signal()
         let sink = Collector { _ in arrived.post() }
@@ -113,7 +113,7 @@ struct StoreBenchmark {
         let used = (cpu(CLOCK_PROCESS_CPUTIME_ID) - process) / 5000
         times.sort()
         print(
-            "latency µs, settlements wait \(delay): p50 \(times[2500]) p90 \(times[4500]) p99 \(times[4950]) max \(times[4999]); CPU \(used)"
+            "latency µs, patient entries wait \(delay): p50 \(times[2500]) p90 \(times[4500]) p99 \(times[4950]) max \(times[4999]); CPU \(used)"
         )
         store.close()
     }

@@ -52,41 +52,6 @@ import Testing
         withExtendedLifetime(reader) {}
     }
 
-    private final class Waker: TimerHandler {
-        func timerFired(_ timer: Timer) {}
-    }
-
-    @Test func `a patient message wakes only a loop that awaits one, and comes with whatever wakes it else`() throws {
-        let reactor = try Reactor()
-        let box = try Mailbox<Int>()
-        var received: [Int] = []
-        var isAwaiting = false
-        let reader = try MailboxReader(box, on: reactor, isAwaiting: { isAwaiting }) { received.append($0) }
-        let waker = Waker()
-        let timer = Timer(waker)
-        /// A turn that finds nothing to read, and ends at once.
-        func sleepAndWake() throws {
-            reactor.timers.set(timer, at: 0)
-            try reactor.turn()
-        }
-        try sleepAndWake()
-        #expect(!box.post(1, isPatient: true))
-        #expect(!box.post(2, isPatient: true))
-        #expect(received.isEmpty)
-        // One that can't wait wakes it, although others came before.
-        #expect(box.post(3))
-        #expect(!box.post(4))
-        try reactor.turn()
-        #expect(received == [1, 2, 3, 4])
-        isAwaiting = true
-        try sleepAndWake()
-        #expect(box.post(5, isPatient: true))
-        #expect(!box.post(6, isPatient: true))
-        try reactor.turn()
-        #expect(received == [1, 2, 3, 4, 5, 6])
-        withExtendedLifetime((reader, waker)) {}
-    }
-
     @Test func `what was posted before there was a reader is read`() throws {
         let reactor = try Reactor()
         let box = try Mailbox<Int>()

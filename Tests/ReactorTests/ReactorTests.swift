@@ -37,22 +37,6 @@ private final class Waker: TimerHandler {
 }
 
 @Suite struct ReactorTests {
-    @Test func `who is served last in a turn can tell`() throws {
-        let reactor = try Reactor()
-        let pairs = try (0..<3).map { _ in try Pair() }
-        defer { for pair in pairs { pair.close() } }
-        var answers: [Bool] = []
-        let listener = Listener()
-        listener.onReady = { _ in answers.append(reactor.isLastReport) }
-        for pair in pairs {
-            try reactor.register(pair.here, .readable, listener)
-            pair.say()
-        }
-        try reactor.turn()
-        #expect(answers == [false, false, true])
-        #expect(!reactor.isLastReport)
-    }
-
     /// One turn that does not wait if nothing is ready.
     private func turn(_ reactor: Reactor) throws {
         let waker = Waker()

@@ -27,6 +27,8 @@ package enum EventKind: String, Sendable, CaseIterable {
     /// Rows of requests that were under way when an earlier process died are settled as "lost".
     case databaseLost = "085c77fd7130402ab490675b72307d5e"
     case databaseOpened = "f3811e3127964621a166b343705dd2e8"
+    /// Answers wait for the database again; nothing is lost by that.
+    case intentLogUnusable = "04769cf9d2d24915b55600329e99e1af"
     case directoryExposed = "a9435c9688f84263be4a7a946e98ce5b"
     /// Neither the database nor the journal takes records: requests are refused.
     case auditUnavailable = "72b126eed3bb488fae27f45240bfd3ae"
@@ -54,7 +56,7 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .auditUnavailable: 2
         case .configurationBroken, .auditDegraded, .listenFailed: 3
         case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .providerPaused, .databaseLost,
-            .directoryExposed, .cacheUnavailable:
+            .directoryExposed, .intentLogUnusable, .cacheUnavailable:
             4
         case .auditRecovered, .notJournalled, .refusalsSummarised, .requestRefused, .cacheRenewed: 5
         case .started, .stopping, .stopped, .reloaded, .databaseOpened, .recordsExpired, .request, .requestBegun,
@@ -81,6 +83,7 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .listenFailed: ["MENSHEN_LISTENER", "MENSHEN_REASON"]
         case .databaseLost: ["MENSHEN_COUNT", "MENSHEN_DATABASE"]
         case .databaseOpened: ["MENSHEN_DATABASE"]
+        case .intentLogUnusable: ["MENSHEN_PATH", "MENSHEN_REASON"]
         case .directoryExposed: ["MENSHEN_DIRECTORY"]
         case .auditUnavailable: []
         case .recordsExpired: ["MENSHEN_COUNT", "MENSHEN_DAYS"]

@@ -10,13 +10,17 @@ internal import MenshenUpstream
 extension Exchange {
     // MARK: Records
 
-    /// Hands the intent to the store; from here on the answer waits for its receipt.
+    /// Has the intent recorded. Where that is not done at once, the answer waits for the store's receipt.
     func recordIntent(_ provider: String?) {
         let intent = makeIntent(provider: provider)
         self.intent = intent
-        worker.record(.intent(intent), for: self)
-        record = .waiting
-        connection.isHeld = true
+        if worker.note(intent) {
+            record = .safe
+        } else {
+            worker.record(.intent(intent), for: self)
+            record = .waiting
+            connection.isHeld = true
+        }
     }
 
     private func makeIntent(provider: String?) -> AuditIntent {

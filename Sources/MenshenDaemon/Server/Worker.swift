@@ -50,6 +50,8 @@ final class Worker: TimerHandler {
     private var ids: RequestID.Source
     private var listeners: [Listener] = []
     private var connections: [Int32: Connection] = [:]
+    /// nil with more workers than the log has lanes.
+    private let intents: IntentWriter?
     /// Records of this turn.
     private var outbox: [AuditEntry] = []
     private var unrecorded: [RequestID: Exchange] = [:]
@@ -72,14 +74,15 @@ final class Worker: TimerHandler {
         reactor = try Reactor()
         engine = try TransferEngine(
             on: reactor, maxIdleConnections: snapshot.configuration.upstream.maxIdleConnections)
+        intents = context.store.makeIntentWriter()
         ids = RequestID.Source(worker: context.index, of: context.count)
         settings = ConnectionSettings(snapshot.configuration)
         runtime = try Runtime(
             snapshot, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, worker: context.index, of: context.count)
         runtime = try makeRuntime(snapshot, generation)
         reader = try MailboxReader(
-            context.mailbox, on: reactor, isAwaiting: { [unowned self] in isHoldingAnswers },
-            { [unowned self] in receive($0) })
+            context.mailbox, on: reactor
+        ) { [unowned self] in receive($0) }
         reactor.endOfTurn = { [unowned self] in endOfTurn() }
     }
 
@@ -171,6 +174,7 @@ final class Worker: TimerHandler {
             for exchange in batch { exchange.resumeRoute() }
         }
         while let (exchange, answer) = recalled.popLast() { exchange.recalled(.hit(answer)) }
+        engine.startWaiting()
         // A connection may mark others, or itself again, while it is served.
         while !marked.isEmpty {
             let batch = marked
@@ -181,17 +185,22 @@ final class Worker: TimerHandler {
         let ids = turnedAway
         turnedAway = []
         for id in ids { unrecorded.removeValue(forKey: id)?.receive(nil) }
-        if !marked.isEmpty || !resuming.isEmpty || !recalled.isEmpty { endOfTurn() }
+        if !marked.isEmpty || !resuming.isEmpty || !recalled.isEmpty || engine.hasWaiting { endOfTurn() }
     }
 
     // MARK: Records
 
-    /// Hands an intent or a refusal to the store; its receipt comes back to the exchange. If nothing else of this turn is
-    /// to come, that is now: the store writes while the provider is dialled.
+    /// True: the intent is safe, and its answer may begin.
+    func note(_ intent: AuditIntent) -> Bool {
+        guard let intents, intents.note(intent) else { return false }
+        outbox.append(.noted(intent, intents.lane))
+        return true
+    }
+
+    /// Hands an intent or a refusal to the store; its receipt comes back to the exchange.
     func record(_ entry: AuditEntry, for exchange: Exchange) {
         outbox.append(entry)
         unrecorded[exchange.id] = exchange
-        if reactor.isLastReport { sendRecords() }
     }
 
     func record(_ settlement: AuditSettlement) { outbox.append(.settled(settlement)) }
@@ -202,9 +211,6 @@ final class Worker: TimerHandler {
         turnedAway += context.store.submit(outbox, to: context)
         outbox.removeAll(keepingCapacity: true)
     }
-
-    /// An answer is there, and only its receipt is missing.
-    private var isHoldingAnswers: Bool { unrecorded.values.contains { $0.connection.pendingOutput > 0 } }
 
     /// The exchange has ended without waiting for anything.
     func forget(_ exchange: Exchange) {

@@ -39,10 +39,7 @@ final class WorkerContext: Sendable, ReceiptSink {
         roster.add(mailbox)
     }
 
-    /// Most receipts come before the provider's answer; only one that something waits for is worth a wake.
-    func deliver(_ receipts: [AuditReceipt]) {
-        mailbox.post(.receipts(receipts), isPatient: receipts.allSatisfy { $0.device == .database })
-    }
+    func deliver(_ receipts: [AuditReceipt]) { mailbox.post(.receipts(receipts)) }
 }
 
 /// The workers' mailboxes, for the few things that one has to ask all.

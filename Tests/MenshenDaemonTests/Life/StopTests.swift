@@ -121,13 +121,12 @@ struct StopTests {
                 return caller
             }
             try stage.daemon.kill()
-            // A caller whose answer had begun has its row.
             for caller in callers { caller.wire.close() }
-            #expect(try stage.daemon.rows().count == 4)
         }
         try Stage.run(in: directory, upstream: script) { stage throws in
             #expect(try stage.ask("GET", "/v1/quick").status == 200)
             let rows = try stage.records()
+            // A caller whose answer had begun has its row.
             #expect(rows.filter { $0.path == "/v1/slow" }.map(\.endState) == ["lost", "lost", "lost"])
             #expect(rows.filter { $0.path == "/v1/quick" }.last?.endState == "complete")
             #expect(try stage.daemon.integrity() == ["ok"])
