@@ -36,10 +36,13 @@ package struct BodyDecoder {
     private var state: State
     private var total = 0
     private let limit: Int
+    private let leavesTrailers: Bool
 
-    /// `limit` bounds the decoded body.
-    package init(_ framing: RequestHead.Framing, limit: Int) throws(HTTPError) {
+    /// `limit` bounds the decoded body. `leavesTrailers`: a chunked body ends before its trailers, which with the blank line
+    /// behind them are the caller's to read.
+    package init(_ framing: RequestHead.Framing, limit: Int, leavesTrailers: Bool = false) throws(HTTPError) {
         self.limit = limit
+        self.leavesTrailers = leavesTrailers
         switch framing {
         case .none: state = .done
         case .fixed(let length):
@@ -91,7 +94,7 @@ package struct BodyDecoder {
             }
         case .sizeLineFeed(let value):
             guard byte == 10 else { throw .badChunk }
-            state = value == 0 ? .trailer(seen: 0) : .chunk(remaining: value)
+            state = value > 0 ? .chunk(remaining: value) : leavesTrailers ? .done : .trailer(seen: 0)
         case .chunkReturn:
             guard byte == 13 else { throw .badChunk }
             state = .chunkLineFeed

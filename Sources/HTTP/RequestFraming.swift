@@ -65,7 +65,7 @@ enum RequestFraming {
     }
 
     /// What all Connection fields together say.
-    private struct Connection {
+    struct Connection {
         var saysClose = false
         var saysKeepAlive = false
 

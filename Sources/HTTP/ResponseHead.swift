@@ -49,6 +49,8 @@ package struct ResponseHead: Sendable {
     }
 
     private static let protocolName = Array("http/".utf8)
+    private static let version = Array("1.1".utf8)
+    private static let versions = [version, Array("2".utf8), Array("3".utf8), Array("1.0".utf8)]
     private static let chunked = Array("chunked".utf8)
     private static let webSocket = Array("websocket".utf8)
 
@@ -59,6 +61,7 @@ package struct ResponseHead: Sendable {
     private var reason = 0..<0
     package private(set) var fields: [RequestHead.Field] = []
     private var hasTransferEncoding = false
+    private var isHTTP11 = false
     private var trailers: [Range<Int>] = []
     /// Whether the request asked for another protocol, which 101 then grants.
     private let mayUpgrade: Bool
@@ -112,6 +115,8 @@ package struct ResponseHead: Sendable {
 
     private mutating func readStatusLine(_ line: borrowing Span<UInt8>) throws(Fault) {
         guard let space = line.firstIndex(of: 0x20), space + 4 <= line.count else { throw .malformed }
+        // HTTP/0.9 is no head, and nobody knows what 1.2 would mean.
+        guard Self.versions.contains(where: { line.equals($0, in: 5..<space) }) else { throw .malformed }
         var code = 0
         for index in space + 1..<space + 4 {
             guard (48...57).contains(line[index]) else { throw .malformed }
@@ -120,6 +125,7 @@ package struct ResponseHead: Sendable {
         // 101 would hand over a connection that was never asked to change its protocol.
         guard code >= 100, code != 101 || mayUpgrade else { throw .malformed }
         status = code
+        isHTTP11 = line.equals(Self.version, in: 5..<space)
         var start = space + 4
         // "2000" is no status, and neither is "200OK".
         if start < line.count {
@@ -160,6 +166,13 @@ package struct ResponseHead: Sendable {
         let offset = bytes.count
         bytes.append(line, field.name.lowerBound..<field.value.upperBound)
         trailers.append(offset..<bytes.count)
+    }
+
+    /// The provider takes another request on this connection, as far as its head says.
+    package var keepsConnection: Bool {
+        var connection = RequestFraming.Connection()
+        for field in fields where field.known == .connection { connection.read(bytes[field.value]) }
+        return !connection.saysClose && (isHTTP11 || connection.saysKeepAlive)
     }
 
     /// The first value of that name.

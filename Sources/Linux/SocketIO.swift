@@ -31,6 +31,13 @@ package enum SocketIO {
         }
     }
 
+    /// Another number for the same socket, close-on-exec.
+    package static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
+        let copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw SystemError("duplicate", code: errno, subject: "a socket") }
+        return copy
+    }
+
     package static func setNoDelay(_ fd: Int32) { _ = clinux_set_nodelay(fd) }
 
     /// Has the kernel ask a silent peer whether it is still there: after a minute, every half minute, nine times.

@@ -88,6 +88,8 @@ package final class Daemon {
     }
 
     private func build(_ snapshot: Snapshot, _ events: Events) throws -> (Supervisor, AuditStore) {
+        // Who sees the socket may send a signal: before there is one.
+        SignalSource.hold(SignalSource.handled)
         ProcessHardening.ignoreBrokenPipes()
         try TransferEngine.prepareProcess()
         let configuration = snapshot.configuration

@@ -18,10 +18,14 @@ package final class Endpoint {
         package var firstByteTimeout: UInt64
         package var gapTimeout: UInt64
         package var totalTimeout: UInt64?
+        package var maxIdleConnections: Int
+        /// libcurl speaks HTTP where it need not, too.
+        package var usesLibcurl: Bool
 
         package init(
             url: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
-            connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?
+            connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?,
+            maxIdleConnections: Int, usesLibcurl: Bool
         ) {
             self.url = url
             self.isTLS = isTLS
@@ -33,6 +37,8 @@ package final class Endpoint {
             self.firstByteTimeout = firstByteTimeout
             self.gapTimeout = gapTimeout
             self.totalTimeout = totalTimeout
+            self.maxIdleConnections = maxIdleConnections
+            self.usesLibcurl = usesLibcurl
         }
     }
 
@@ -50,7 +56,9 @@ package final class Endpoint {
     }()
     private var pool: [Transfer] = []
     /// Where connections are shared: the transfers under way, in no order.
-    private var active: [Transfer] = []
+    private var active: [CurlTransfer] = []
+    /// Connections without a request, the last used at the end.
+    private var idle: [Link] = []
 
     package init(_ settings: Settings) throws(CurlError) {
         self.settings = settings
@@ -59,17 +67,20 @@ package final class Endpoint {
 
     var isPlainProxy: Bool { !settings.proxy.isEmpty && !settings.isTLS && !settings.proxy.hasPrefix("socks") }
 
+    /// Requests are written and answers read by `PlainTransfer`.
+    var isPlain: Bool { !settings.isTLS && settings.proxy.isEmpty && !settings.usesLibcurl }
+
     /// Several transfers may use one connection.
     var isShared: Bool { settings.isTLS && settings.http2 }
 
-    func entered(_ transfer: Transfer) {
+    func entered(_ transfer: CurlTransfer) {
         guard isShared else { return }
         transfer.place = active.count
         active.append(transfer)
     }
 
     /// A transfer is over. One that was given up has queued its RST_STREAM; another on its connection sends it.
-    func left(_ transfer: Transfer, isGivenUp: Bool) {
+    func left(_ transfer: CurlTransfer, isGivenUp: Bool) {
         if isShared, isGivenUp { transfer.easyHandle.closeUnsharedConnection(false) }
         guard let place = transfer.place else { return }
         active[active.count - 1].place = place
@@ -84,10 +95,33 @@ package final class Endpoint {
 
     func take(for engine: TransferEngine) throws(CurlError) -> Transfer {
         if let transfer = pool.popLast() { return transfer }
-        return try Transfer(engine, self)
+        if isPlain { return PlainTransfer(engine, self) }
+        let transfer = CurlTransfer(engine, self)
+        try transfer.prepare()
+        return transfer
     }
 
     func give(back transfer: Transfer) {
         if pool.count < Self.maxPooled { pool.append(transfer) }
     }
+
+    // MARK: Connections of plain transfers
+
+    func takeIdle(now: UInt64) -> Link? {
+        while let link = idle.popLast() {
+            if now - link.idleSince < Link.maxIdleAge { return link }
+            link.close()
+        }
+        return nil
+    }
+
+    func keep(_ link: Link) {
+        guard idle.count < settings.maxIdleConnections else { return link.close() }
+        idle.append(link)
+    }
+
+    /// It has ended while nobody used it.
+    func forget(_ link: Link) { idle.removeAll { $0 === link } }
+
+    deinit { for link in idle { link.close() } }
 }

@@ -19,5 +19,3 @@ extension HeaderSink {
         addHeader(start, UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 }
-
-extension Transfer: HeaderSink {}

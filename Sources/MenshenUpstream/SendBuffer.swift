@@ -3,12 +3,10 @@
 
 internal import Glibc
 
-/// Bytes on their way to a tunnel's provider, in memory that stays where it is while a write of them is to be tried again.
-/// Holds the key while the head is under way, so it is overwritten when that is gone.
+/// Bytes on their way to a provider, in memory that stays where it is while a write of them is to be tried again. Holds the
+/// key while the head is under way, so it is overwritten when that is gone.
 final class SendBuffer {
-    /// Two reads of a worker.
-    private static let capacity = 128 << 10
-
+    private let capacity: Int
     private var block: UnsafeMutableRawBufferPointer
     private var start = 0
     private var end = 0
@@ -17,7 +15,11 @@ final class SendBuffer {
     /// Length of the write that would have blocked; 0: none.
     private var attempt = 0
 
-    init() { block = .allocate(byteCount: Self.capacity, alignment: 16) }
+    /// `capacity`: what `take` fills, and what is kept for the next request. The default is two reads of a worker.
+    init(capacity: Int = 128 << 10) {
+        self.capacity = capacity
+        block = .allocate(byteCount: capacity, alignment: 16)
+    }
 
     deinit {
         wipe()
@@ -25,23 +27,59 @@ final class SendBuffer {
     }
 
     var isEmpty: Bool { start == end }
+    var count: Int { end - start }
     var hasRoom: Bool { end - start < block.count / 2 }
 
-    /// Takes all of it, growing as needed. Only before anything is sent.
+    /// Takes all of it, growing as needed. Not while a write is to be tried again.
     func append(_ bytes: UnsafeRawBufferPointer) {
         guard let from = bytes.baseAddress else { return }
-        if end + bytes.count > block.count {
-            let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * (end + bytes.count), alignment: 16)
-            larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: block[..<end]))
-            let used = end
-            wipe()
-            block.deallocate()
-            block = larger
-            end = used
-        }
+        makeRoom(bytes.count)
         if let to = block.baseAddress { memcpy(to + end, from, bytes.count) }
         end += bytes.count
         high = max(high, end)
+    }
+
+    /// Puts pieces before what was appended. Only before anything is sent.
+    func prepend(_ pieces: UnsafeRawBufferPointer...) {
+        let count = pieces.reduce(0) { $0 + $1.count }
+        makeRoom(count)
+        guard let base = block.baseAddress else { return }
+        memmove(base + count, base, end)
+        var place = 0
+        for piece in pieces {
+            if let from = piece.baseAddress { memcpy(base + place, from, piece.count) }
+            place += piece.count
+        }
+        end += count
+        high = max(high, end)
+    }
+
+    private func makeRoom(_ count: Int) {
+        if isEmpty {
+            start = 0
+            end = 0
+        }
+        if end + count <= block.count { return }
+        // What was sent need not be kept; else there is more than before.
+        let kept = end - start
+        let isEnough = kept + count <= block.count / 2
+        let larger = isEnough ? block : .allocate(byteCount: max(2 * (kept + count), capacity), alignment: 16)
+        if let from = block.baseAddress, let to = larger.baseAddress { memmove(to, from + start, kept) }
+        start = 0
+        end = kept
+        if isEnough { return }
+        if let base = block.baseAddress { explicit_bzero(base, high) }
+        block.deallocate()
+        block = larger
+        high = kept
+    }
+
+    func append(decimal value: Int) { append(text: String(value)) }
+    func append(hexadecimal value: Int) { append(text: String(value, radix: 16)) }
+
+    private func append(text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
     func append(_ text: StaticString) {
@@ -50,6 +88,10 @@ final class SendBuffer {
 
     /// Takes as much as there is room for, and says how much.
     func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if isEmpty {
+            start = 0
+            end = 0
+        }
         if attempt == 0, start > 0, bytes.count > block.count - end, let base = block.baseAddress {
             memmove(base, base + start, end - start)
             end -= start
@@ -75,16 +117,22 @@ final class SendBuffer {
     func sent(_ count: Int) {
         attempt = 0
         start += count
-        if isEmpty {
-            start = 0
-            end = 0
-        }
     }
 
-    /// Forgets everything, and overwrites it.
+    /// Everything that was appended, and nothing since it was sent, is to be sent again.
+    func rewind() {
+        attempt = 0
+        start = 0
+    }
+
+    /// Forgets everything, and overwrites it. Memory beyond the capacity goes back.
     func wipe() {
         if let base = block.baseAddress { explicit_bzero(base, high) }
         high = 0
+        if block.count > 2 * capacity {
+            block.deallocate()
+            block = .allocate(byteCount: capacity, alignment: 16)
+        }
         start = 0
         end = 0
         attempt = 0

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-package import Curl
 package import HTTP
 package import Reactor
 
-/// Receives what a transfer brings. All calls but `transferFinished` come from inside libcurl.
+/// Receives what a transfer brings. Only from `transferFinished` another transfer may be started or cancelled.
 package protocol TransferReceiver: AnyObject {
     /// A 1xx head, in `transfer.head`.
     func transferReceivedInterim(_ transfer: Transfer)
@@ -19,9 +18,10 @@ package protocol TransferReceiver: AnyObject {
     func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?)
 }
 
-/// One request to one provider: an easy handle at work, its header list, its body and its timer. Reused by its endpoint,
-/// which whoever started it keeps alive until the last call.
-package final class Transfer: EasyDelegate, TimerHandler {
+/// One request to one provider and its answer: `CurlTransfer`, or `PlainTransfer` where plain HTTP/1.1 leads straight to the
+/// provider. Reused by its endpoint, which whoever started it keeps alive until the last call. Here is what both share:
+/// the answer's head and the timers.
+package class Transfer: HeaderSink, TimerHandler {
     package enum Body {
         case none
         case whole([UInt8])
@@ -29,326 +29,71 @@ package final class Transfer: EasyDelegate, TimerHandler {
         case streamed(length: Int?)
     }
 
-    /// Buffered part of a streamed request body above which the caller is to stop reading: two of libcurl's 64 KiB reads.
+    /// Buffered part of a streamed request body above which the caller is to stop reading.
     package static let uploadHighWater = 128 << 10
 
-    package private(set) var head = ResponseHead()
-    private let headers = HeaderList()
-
-    private unowned let engine: TransferEngine
-    private let reactor: Reactor
-    private unowned let endpoint: Endpoint
-    private var handle: EasyHandle?
-    private lazy var timer = Timer(self)
-    /// Ours, because a transfer that libcurl ends while it is paused keeps what the pause holds back (see `remove`).
-    private lazy var totalTimer = Timer(self)
+    package final internal(set) var head = ResponseHead()
+    final unowned let engine: TransferEngine
+    final let reactor: Reactor
+    final unowned let endpoint: Endpoint
     /// From start to the last call; who receives holds the transfer too.
-    private var receiver: (any TransferReceiver)?
-    /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
-    private var verdict: UpstreamFailure?
-    private var isAbandoned = false
-    private(set) var isPaused = false
-    /// Its place among the endpoint's transfers at work.
-    var place: Int?
-    private var hasFinalHead = false
+    final var receiver: (any TransferReceiver)?
+    final var hasFinalHead = false
+    /// The receiver takes no more for now.
+    final var isPaused = false
+    private final lazy var timer = Timer(self)
+    private final lazy var totalTimer = Timer(self)
 
-    /// libcurl reads a whole body from here until the end of the transfer. Kept for the next one unless it is large.
-    private var block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-    private static let keptBlock = 4 << 10
-    private var upload: [UInt8] = []
-    private var uploadStart = 0
-    private var isUploadComplete = true
-    private var isUploadPaused = false
-
-    init(_ engine: TransferEngine, _ endpoint: Endpoint) throws(CurlError) {
+    init(_ engine: TransferEngine, _ endpoint: Endpoint) {
         self.engine = engine
         reactor = engine.reactor
         self.endpoint = endpoint
-        let easy = try engine.makeHandle(self)
-        let settings = endpoint.settings
-        try easy.route(
-            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
-            version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
-        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
-        handle = easy
     }
 
-    deinit { block.deallocate() }
+    // MARK: Of each kind
 
-    var easyHandle: EasyHandle {
-        guard let handle else { preconditionFailure("a transfer has its handle from init to deinit") }
-        return handle
-    }
+    package func addHeader(line: UnsafeRawBufferPointer) {}
+    package func addHeader(empty name: UnsafeRawBufferPointer) {}
+    package func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {}
+    package func addHeader(name: String, _ value: UnsafeRawBufferPointer) {}
+    package func suppressHeader(_ name: StaticString) {}
 
-    // MARK: Towards the provider
-
-    /// A whole line "Name: value".
-    package func addHeader(line: UnsafeRawBufferPointer) {
-        headers.beginLine()
-        headers.append(line)
-        headers.endLine()
-    }
-
-    /// A name without a value: to libcurl "Name:" means that none is sent, "Name;" that it is sent empty.
-    package func addHeader(empty name: UnsafeRawBufferPointer) {
-        headers.beginLine()
-        headers.append(name)
-        headers.append(";")
-        headers.endLine()
-    }
-
-    /// `start` ends with the separator: "Name: ".
-    package func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {
-        headers.beginLine()
-        headers.append(start)
-        headers.append(value)
-        headers.endLine()
-    }
-
-    package func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
-        var name = name
-        name.withUTF8 { bytes in
-            if value.isEmpty { return addHeader(empty: UnsafeRawBufferPointer(bytes)) }
-            headers.beginLine()
-            headers.append(UnsafeRawBufferPointer(bytes))
-            headers.append(": ")
-            headers.append(value)
-            headers.endLine()
-        }
-    }
-
-    /// "Name:" keeps libcurl from adding that header by itself.
-    package func suppressHeader(_ name: StaticString) { headers.add(name) }
-
-    /// Starts. `target` ends with a zero byte. The header lines have been added.
+    /// Starts at the end of the turn. `target` ends with a zero byte. The header lines have been added.
     package func start(
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
-    ) throws(CurlError) {
+    ) throws {
         self.receiver = receiver
-        let easy = easyHandle
-        try target.withUnsafeBufferPointer { bytes throws(CurlError) in
-            try bytes.withMemoryRebound(to: CChar.self) { text throws(CurlError) in
-                guard let start = text.baseAddress else { return }
-                try easy.target(endpoint.origin, endpoint.settings.url, start, viaPlainProxy: endpoint.isPlainProxy)
-            }
-        }
-        switch body {
-        case .none:
-            try easy.request(method.rawValue, body: .none, headers: headers)
-        case .whole(let bytes):
-            if block.count < bytes.count {
-                block.deallocate()
-                block = .allocate(byteCount: bytes.count, alignment: 1)
-            }
-            block.copyBytes(from: bytes)
-            let whole = UnsafeRawBufferPointer(rebasing: block[..<bytes.count])
-            try easy.request(method.rawValue, body: .bytes(whole), headers: headers)
-        case .streamed(let length):
-            isUploadComplete = false
-            // Ignored by libcurl under HTTP/2, which frames bodies itself.
-            if length == nil { headers.add("Transfer-Encoding: chunked") }
-            try easy.request(method.rawValue, body: .upload(length: length), headers: headers)
-        }
         let settings = endpoint.settings
         setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
         if let total = settings.totalTimeout { reactor.timers.set(totalTimer, at: reactor.now + total) }
-        endpoint.entered(self)
-        engine.start(easy)
     }
 
     /// Queues a piece of a streamed body. false: enough is queued, `transferWantsBody` tells when to go on.
-    package func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if isUploadComplete { return true }
-        upload.append(contentsOf: bytes)
-        wakeUpload()
-        return upload.count - uploadStart < Self.uploadHighWater
-    }
-
-    package func endBody() {
-        if isUploadComplete { return }
-        isUploadComplete = true
-        setTimer(endpoint.settings.firstByteTimeout)
-        wakeUpload()
-    }
-
+    package func send(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
+    package func endBody() {}
     /// Goes on after `transferReceivedBody` said no.
-    package func resume() {
-        guard isPaused else { return }
-        isPaused = false
-        setTimer(endpoint.settings.gapTimeout)
-        easyHandle.resume()
-    }
-
+    package func resume() {}
     /// Ends the transfer without a further call to the receiver.
-    package func cancel() {
-        guard !isAbandoned, receiver != nil else { return }
-        giveUp()
-        receiver = nil
-        engine.abandon(self, of: endpoint)
-    }
+    package func cancel() {}
+    /// A timer ends it.
+    func timedOut(_ failure: UpstreamFailure) {}
 
-    /// Whatever libcurl brings from here on is refused.
-    private func giveUp() {
-        isAbandoned = true
-        if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
-    }
+    // MARK: Timers
 
-    /// Takes it out of libcurl. What a pause holds back goes first: libcurl (7.88) frees that only with the last stream
-    /// of a connection, and the handle's next transfer would deliver it.
-    func remove() {
-        if isPaused { easyHandle.resume() }
-        isPaused = false
-        engine.drop(easyHandle)
-    }
-
-    /// The provider has refused before the body was whole, and the caller may send no more of it. libcurl stops sending
-    /// then and gives the connection up, but a transfer whose upload is paused would never end.
-    private func endUpload() {
-        if isUploadComplete { return }
-        isUploadComplete = true
-        upload = []
-        uploadStart = 0
-        if isUploadPaused { engine.wakeLater(self) }
-        // What the caller still sends is read and dropped, so that it comes to read its answer.
-        receiver?.transferWantsBody(self)
-    }
-
-    func wakeUpload() {
-        guard isUploadPaused else { return }
-        isUploadPaused = false
-        easyHandle.resume()
-    }
-
-    // MARK: From libcurl
-
-    package func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict {
-        if isAbandoned { return .abort }
-        let count = min(buffer.count, upload.count - uploadStart)
-        if count == 0 {
-            if isUploadComplete { return .bytes(0) }
-            isUploadPaused = true
-            return .pause
-        }
-        upload.withUnsafeBytes {
-            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploadStart..<uploadStart + count]))
-        }
-        let wasHigh = upload.count - uploadStart >= Self.uploadHighWater
-        uploadStart += count
-        if uploadStart == upload.count {
-            upload.removeAll(keepingCapacity: true)
-            uploadStart = 0
-        } else if uploadStart > Self.uploadHighWater {
-            upload.removeFirst(uploadStart)
-            uploadStart = 0
-        }
-        setTimer(endpoint.settings.firstByteTimeout)
-        if wasHigh, upload.count - uploadStart < Self.uploadHighWater {
-            engine.inside { receiver?.transferWantsBody(self) }
-        }
-        return .bytes(count)
-    }
-
-    package func received(headerLine line: UnsafeRawBufferPointer) -> Bool {
-        if isAbandoned { return false }
-        return engine.inside {
-            line.withMemoryRebound(to: UInt8.self) { bytes in
-                do {
-                    switch try head.add(bytes.span) {
-                    case .more, .trailer: break
-                    case .interim: receiver?.transferReceivedInterim(self)
-                    case .final:
-                        hasFinalHead = true
-                        setTimer(endpoint.settings.gapTimeout)
-                        if head.status >= 300 { endUpload() }
-                        receiver?.transferReceivedHead(self)
-                    }
-                    return !isAbandoned
-                } catch {
-                    verdict = UpstreamFailure(.malformed, "the answer's head is not safe to relay: \(error)")
-                    if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
-                    return false
-                }
-            }
-        }
-    }
-
-    package func received(body bytes: UnsafeRawBufferPointer) -> DataVerdict {
-        if isAbandoned { return .abort }
-        if bytes.isEmpty { return .proceed }
-        setTimer(endpoint.settings.gapTimeout)
-        let goesOn = engine.inside { receiver?.transferReceivedBody(self, bytes) ?? false }
-        if isAbandoned { return .abort }
-        if !goesOn {
-            isPaused = true
-            // The caller is slow, not the provider.
-            reactor.timers.cancel(timer)
-            return .pause
-        }
-        return .proceed
-    }
-
-    package func finished(_ error: CurlError?) {
-        guard !isAbandoned else {
-            engine.isOver(self)
-            return recycle()
-        }
-        let failure =
-            verdict
-            ?? error.map {
-                UpstreamFailure(
-                    $0, hadHead: hasFinalHead, hadConnection: easyHandle.hasConnected)
-            }
-        finish(hasFinalHead || failure != nil ? failure : UpstreamFailure(.reset, "no answer came"))
-    }
-
-    private func finish(_ failure: UpstreamFailure?) {
-        let receiver = receiver
-        self.receiver = nil
-        cancelTimers()
-        receiver?.transferFinished(self, failure)
-        recycle()
-    }
-
-    // MARK: Timer and reuse
-
-    private func setTimer(_ microseconds: UInt64) {
+    final func setTimer(_ microseconds: UInt64) {
         if !isPaused { reactor.timers.set(timer, at: reactor.now + microseconds) }
     }
 
-    package func timerFired(_ timer: Timer) {
-        guard !isAbandoned, let receiver else { return }
-        giveUp()
-        self.receiver = nil
-        let isTotal = timer === totalTimer
-        let failure = UpstreamFailure(isTotal ? .totalTimeout : hasFinalHead ? .gapTimeout : .firstByteTimeout)
-        receiver.transferFinished(self, failure)
-        engine.abandon(self, of: endpoint)
-    }
+    /// The caller is slow, not the provider.
+    final func pauseTimer() { reactor.timers.cancel(timer) }
 
-    /// Forgets the request, the key above all, and goes back to the endpoint.
-    func recycle() {
-        cancelTimers()
-        endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
-        headers.clear()
-        head.reset()
-        if block.count > Self.keptBlock {
-            block.deallocate()
-            block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-        }
-        upload = []
-        uploadStart = 0
-        isUploadComplete = true
-        isUploadPaused = false
-        isAbandoned = false
-        hasFinalHead = false
-        verdict = nil
-        receiver = nil
-        // One that libcurl ended while it was paused holds bytes that nobody may get.
-        if !isPaused { endpoint.give(back: self) }
-    }
-
-    private func cancelTimers() {
+    final func cancelTimers() {
         reactor.timers.cancel(timer)
         if endpoint.settings.totalTimeout != nil { reactor.timers.cancel(totalTimer) }
+    }
+
+    package final func timerFired(_ timer: Timer) {
+        let isTotal = timer === totalTimer
+        timedOut(UpstreamFailure(isTotal ? .totalTimeout : hasFinalHead ? .gapTimeout : .firstByteTimeout))
     }
 }

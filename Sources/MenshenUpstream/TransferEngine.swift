@@ -18,12 +18,16 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     /// Calls from libcurl on the stack; transfers may be removed only when there are none.
     private var depth = 0
     /// Their upload is over, which libcurl is to be told when it is not on the stack.
-    private var sleeping: [Transfer] = []
+    private var sleeping: [CurlTransfer] = []
     /// Where tunnels are read into.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-    /// Handles of transfers that this turn has asked for.
-    private var waiting: [EasyHandle] = []
-    private var doomed: [(transfer: Transfer, endpoint: Endpoint)] = []
+    private enum Waiting {
+        case handle(EasyHandle)
+        case plain(PlainTransfer)
+    }
+    /// What this turn has asked for.
+    private var waiting: [Waiting] = []
+    private var doomed: [(transfer: CurlTransfer, endpoint: Endpoint)] = []
 
     package init(on reactor: Reactor, maxIdleConnections: Int) throws(CurlError) {
         self.reactor = reactor
@@ -44,7 +48,9 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     }
 
     /// Starts a transfer with the next `startWaiting`.
-    func start(_ easy: EasyHandle) { waiting.append(easy) }
+    func start(_ easy: EasyHandle) { waiting.append(.handle(easy)) }
+
+    func start(_ transfer: PlainTransfer) { waiting.append(.plain(transfer)) }
 
     package var hasWaiting: Bool { !waiting.isEmpty }
 
@@ -54,13 +60,18 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         while !waiting.isEmpty {
             let batch = waiting
             waiting.removeAll(keepingCapacity: true)
-            for easy in batch { multi?.add(easy) }
+            for each in batch {
+                switch each {
+                case .handle(let easy): multi?.add(easy)
+                case .plain(let transfer): transfer.go()
+                }
+            }
         }
     }
 
     /// Takes a handle out, and closes the connection that it kept. Not from inside libcurl.
     func drop(_ easy: EasyHandle) {
-        waiting.removeAll { $0 === easy }
+        waiting.removeAll { if case .handle(let each) = $0 { each === easy } else { false } }
         multi?.remove(easy)
     }
 
@@ -71,7 +82,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     }
 
     /// Removes a transfer now, or as soon as libcurl is not on the stack.
-    func abandon(_ transfer: Transfer, of endpoint: Endpoint) {
+    func abandon(_ transfer: CurlTransfer, of endpoint: Endpoint) {
         if depth > 0 {
             doomed.append((transfer, endpoint))
             reactor.timers.set(choreTimer, at: reactor.now)
@@ -81,7 +92,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         }
     }
 
-    func wakeLater(_ transfer: Transfer) {
+    func wakeLater(_ transfer: CurlTransfer) {
         sleeping.append(transfer)
         reactor.timers.set(choreTimer, at: reactor.now)
     }
@@ -119,7 +130,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     }
 
     /// libcurl has ended a transfer by itself before it could be removed.
-    func isOver(_ transfer: Transfer) { doomed.removeAll { $0.transfer === transfer } }
+    func isOver(_ transfer: CurlTransfer) { doomed.removeAll { $0.transfer === transfer } }
 
     /// Closes every connection, while there is still somebody to hear of it.
     package func close() {

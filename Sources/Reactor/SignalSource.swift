@@ -19,6 +19,14 @@ package final class SignalSource: ReadinessHandler {
 
     deinit { close(descriptor) }
 
+    /// Blocks signals before there is a source for them, which then finds those that have come.
+    package static func hold(_ signals: [Int32]) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for signal in signals { sigaddset(&set, signal) }
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
     package func ready(_ descriptor: Int32, _ readiness: Readiness) {
         var record = [UInt8](repeating: 0, count: 128)
         while read(descriptor, &record, 128) == 128 {

@@ -26,11 +26,13 @@ package enum MenshenProgram {
 
     /// The environment of somebody whose home is `directory`.
     package static func environment(_ directory: TemporaryDirectory) -> [String: String] {
-        [
+        var environment = [
             "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": directory.path,
             "XDG_CONFIG_HOME": directory.path("config"), "XDG_STATE_HOME": directory.path("state"),
             "XDG_RUNTIME_DIR": directory.path("run"),
         ]
+        if let client = getenv("MENSHEN_HTTP") { environment["MENSHEN_HTTP"] = String(cString: client) }
+        return environment
     }
 
     package static func run(

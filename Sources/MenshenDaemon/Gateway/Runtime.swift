@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import HTTP
+internal import Linux
 package import MenshenCore
 package import MenshenStore
 internal import MenshenUpstream
@@ -90,7 +91,8 @@ final class Runtime {
             proxy: String(decoding: proxy, as: UTF8.self), caFile: provider.caFile, http2: provider.http2,
             connectTimeoutMilliseconds: Int(upstream.connectTimeout.microseconds / 1000),
             firstByteTimeout: upstream.firstByteTimeout.microseconds, gapTimeout: upstream.gapTimeout.microseconds,
-            totalTimeout: upstream.totalTimeout?.microseconds)
+            totalTimeout: upstream.totalTimeout?.microseconds, maxIdleConnections: upstream.maxIdleConnections,
+            usesLibcurl: Environment.value("MENSHEN_HTTP") == "libcurl")
     }
 }
 

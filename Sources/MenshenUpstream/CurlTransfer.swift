@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Curl
+internal import HTTP
+internal import Reactor
+
+/// A transfer that libcurl makes: an easy handle at work, its header list and its body.
+final class CurlTransfer: Transfer, EasyDelegate {
+    private let headers = HeaderList()
+
+    private var handle: EasyHandle?
+    /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
+    private var verdict: UpstreamFailure?
+    private var isAbandoned = false
+    /// Its place among the endpoint's transfers at work.
+    var place: Int?
+
+    /// libcurl reads a whole body from here until the end of the transfer. Kept for the next one unless it is large.
+    private var block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    private static let keptBlock = 4 << 10
+    private var upload: [UInt8] = []
+    private var uploadStart = 0
+    private var isUploadComplete = true
+    private var isUploadPaused = false
+
+    override init(_ engine: TransferEngine, _ endpoint: Endpoint) { super.init(engine, endpoint) }
+
+    /// Once, before all else.
+    func prepare() throws(CurlError) {
+        let easy = try engine.makeHandle(self)
+        let settings = endpoint.settings
+        try easy.route(
+            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
+            version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
+        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
+        handle = easy
+    }
+
+    deinit { block.deallocate() }
+
+    var easyHandle: EasyHandle {
+        guard let handle else { preconditionFailure("a transfer has its handle from init to deinit") }
+        return handle
+    }
+
+    // MARK: Towards the provider
+
+    override func addHeader(line: UnsafeRawBufferPointer) {
+        headers.beginLine()
+        headers.append(line)
+        headers.endLine()
+    }
+
+    /// A name without a value: to libcurl "Name:" means that none is sent, "Name;" that it is sent empty.
+    override func addHeader(empty name: UnsafeRawBufferPointer) {
+        headers.beginLine()
+        headers.append(name)
+        headers.append(";")
+        headers.endLine()
+    }
+
+    /// `start` ends with the separator: "Name: ".
+    override func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {
+        headers.beginLine()
+        headers.append(start)
+        headers.append(value)
+        headers.endLine()
+    }
+
+    override func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
+        var name = name
+        name.withUTF8 { bytes in
+            if value.isEmpty { return addHeader(empty: UnsafeRawBufferPointer(bytes)) }
+            headers.beginLine()
+            headers.append(UnsafeRawBufferPointer(bytes))
+            headers.append(": ")
+            headers.append(value)
+            headers.endLine()
+        }
+    }
+
+    /// "Name:" keeps libcurl from adding that header by itself.
+    override func suppressHeader(_ name: StaticString) { headers.add(name) }
+
+    override func start(
+        method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
+    ) throws {
+        try super.start(method: method, target: target, body: body, receiver: receiver)
+        let easy = easyHandle
+        try target.withUnsafeBufferPointer { bytes throws(CurlError) in
+            try bytes.withMemoryRebound(to: CChar.self) { text throws(CurlError) in
+                guard let start = text.baseAddress else { return }
+                try easy.target(endpoint.origin, endpoint.settings.url, start, viaPlainProxy: endpoint.isPlainProxy)
+            }
+        }
+        switch body {
+        case .none:
+            try easy.request(method.rawValue, body: .none, headers: headers)
+        case .whole(let bytes):
+            if block.count < bytes.count {
+                block.deallocate()
+                block = .allocate(byteCount: bytes.count, alignment: 1)
+            }
+            block.copyBytes(from: bytes)
+            let whole = UnsafeRawBufferPointer(rebasing: block[..<bytes.count])
+            try easy.request(method.rawValue, body: .bytes(whole), headers: headers)
+        case .streamed(let length):
+            isUploadComplete = false
+            // Ignored by libcurl under HTTP/2, which frames bodies itself.
+            if length == nil { headers.add("Transfer-Encoding: chunked") }
+            try easy.request(method.rawValue, body: .upload(length: length), headers: headers)
+        }
+        endpoint.entered(self)
+        engine.start(easy)
+    }
+
+    override func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if isUploadComplete { return true }
+        upload.append(contentsOf: bytes)
+        wakeUpload()
+        return upload.count - uploadStart < Self.uploadHighWater
+    }
+
+    override func endBody() {
+        if isUploadComplete { return }
+        isUploadComplete = true
+        setTimer(endpoint.settings.firstByteTimeout)
+        wakeUpload()
+    }
+
+    override func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        setTimer(endpoint.settings.gapTimeout)
+        easyHandle.resume()
+    }
+
+    override func cancel() {
+        guard !isAbandoned, receiver != nil else { return }
+        giveUp()
+        receiver = nil
+        engine.abandon(self, of: endpoint)
+    }
+
+    /// Whatever libcurl brings from here on is refused.
+    private func giveUp() {
+        isAbandoned = true
+        if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
+    }
+
+    /// Takes it out of libcurl. What a pause holds back goes first: libcurl (7.88) frees that only with the last stream
+    /// of a connection, and the handle's next transfer would deliver it.
+    func remove() {
+        if isPaused { easyHandle.resume() }
+        isPaused = false
+        engine.drop(easyHandle)
+    }
+
+    /// The provider has refused before the body was whole, and the caller may send no more of it. libcurl stops sending
+    /// then and gives the connection up, but a transfer whose upload is paused would never end.
+    private func endUpload() {
+        if isUploadComplete { return }
+        isUploadComplete = true
+        upload = []
+        uploadStart = 0
+        if isUploadPaused { engine.wakeLater(self) }
+        // What the caller still sends is read and dropped, so that it comes to read its answer.
+        receiver?.transferWantsBody(self)
+    }
+
+    func wakeUpload() {
+        guard isUploadPaused else { return }
+        isUploadPaused = false
+        easyHandle.resume()
+    }
+
+    // MARK: From libcurl
+
+    func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict {
+        if isAbandoned { return .abort }
+        let count = min(buffer.count, upload.count - uploadStart)
+        if count == 0 {
+            if isUploadComplete { return .bytes(0) }
+            isUploadPaused = true
+            return .pause
+        }
+        upload.withUnsafeBytes {
+            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[uploadStart..<uploadStart + count]))
+        }
+        let wasHigh = upload.count - uploadStart >= Self.uploadHighWater
+        uploadStart += count
+        if uploadStart == upload.count {
+            upload.removeAll(keepingCapacity: true)
+            uploadStart = 0
+        } else if uploadStart > Self.uploadHighWater {
+            upload.removeFirst(uploadStart)
+            uploadStart = 0
+        }
+        setTimer(endpoint.settings.firstByteTimeout)
+        if wasHigh, upload.count - uploadStart < Self.uploadHighWater {
+            engine.inside { receiver?.transferWantsBody(self) }
+        }
+        return .bytes(count)
+    }
+
+    func received(headerLine line: UnsafeRawBufferPointer) -> Bool {
+        if isAbandoned { return false }
+        return engine.inside {
+            line.withMemoryRebound(to: UInt8.self) { bytes in
+                do {
+                    switch try head.add(bytes.span) {
+                    case .more, .trailer: break
+                    case .interim: receiver?.transferReceivedInterim(self)
+                    case .final:
+                        hasFinalHead = true
+                        setTimer(endpoint.settings.gapTimeout)
+                        if head.status >= 300 { endUpload() }
+                        receiver?.transferReceivedHead(self)
+                    }
+                    return !isAbandoned
+                } catch {
+                    verdict = UpstreamFailure(.malformed, "the answer's head is not safe to relay: \(error)")
+                    if endpoint.isShared { easyHandle.closeUnsharedConnection(true) }
+                    return false
+                }
+            }
+        }
+    }
+
+    func received(body bytes: UnsafeRawBufferPointer) -> DataVerdict {
+        if isAbandoned { return .abort }
+        if bytes.isEmpty { return .proceed }
+        setTimer(endpoint.settings.gapTimeout)
+        let goesOn = engine.inside { receiver?.transferReceivedBody(self, bytes) ?? false }
+        if isAbandoned { return .abort }
+        if !goesOn {
+            isPaused = true
+            pauseTimer()
+            return .pause
+        }
+        return .proceed
+    }
+
+    func finished(_ error: CurlError?) {
+        guard !isAbandoned else {
+            engine.isOver(self)
+            return recycle()
+        }
+        let failure =
+            verdict
+            ?? error.map {
+                UpstreamFailure(
+                    $0, hadHead: hasFinalHead, hadConnection: easyHandle.hasConnected)
+            }
+        finish(hasFinalHead || failure != nil ? failure : UpstreamFailure(.reset, "no answer came"))
+    }
+
+    private func finish(_ failure: UpstreamFailure?) {
+        let receiver = receiver
+        self.receiver = nil
+        cancelTimers()
+        receiver?.transferFinished(self, failure)
+        recycle()
+    }
+
+    // MARK: Reuse
+
+    override func timedOut(_ failure: UpstreamFailure) {
+        guard !isAbandoned, let receiver else { return }
+        giveUp()
+        self.receiver = nil
+        receiver.transferFinished(self, failure)
+        engine.abandon(self, of: endpoint)
+    }
+
+    /// Forgets the request, the key above all, and goes back to the endpoint.
+    func recycle() {
+        cancelTimers()
+        endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
+        headers.clear()
+        head.reset()
+        if block.count > Self.keptBlock {
+            block.deallocate()
+            block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        }
+        upload = []
+        uploadStart = 0
+        isUploadComplete = true
+        isUploadPaused = false
+        isAbandoned = false
+        hasFinalHead = false
+        verdict = nil
+        receiver = nil
+        // One that libcurl ended while it was paused holds bytes that nobody may get.
+        if !isPaused { endpoint.give(back: self) }
+    }
+}

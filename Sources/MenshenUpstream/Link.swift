@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Curl
+internal import Linux
+internal import Reactor
+
+/// Uses a link for one request at a time.
+protocol LinkUser: AnyObject {
+    func linkIsUp(_ link: Link)
+    func linkFailed(_ link: Link, _ failure: UpstreamFailure)
+    func linkIsReady(_ link: Link, _ readiness: Readiness)
+}
+
+/// A connection without TLS to one provider. libcurl makes it (names, addresses in turn, Unix sockets); then the socket is
+/// ours, and libcurl keeps nothing of it. Between requests it waits with its endpoint, and goes when the provider closes
+/// it or says something unasked.
+final class Link: ReadinessHandler, EasyDelegate {
+    /// Idle ones older than this are likely to be closed by the provider just as they are used. Microseconds.
+    static let maxIdleAge: UInt64 = 90_000_000
+
+    private let engine: TransferEngine
+    private unowned let endpoint: Endpoint
+    /// nil while it is idle.
+    private var user: (any LinkUser)?
+    private var handle: EasyHandle?
+    private var socket: Int32 = -1
+    private(set) var isReused = false
+    private(set) var idleSince: UInt64 = 0
+
+    init(_ engine: TransferEngine, to endpoint: Endpoint) {
+        self.engine = engine
+        self.endpoint = endpoint
+    }
+
+    /// `user` owns it from here on, and closes it or makes it idle.
+    func connect(for user: any LinkUser) throws(CurlError) {
+        self.user = user
+        let easy = try engine.makeHandle(self)
+        let settings = endpoint.settings
+        try easy.route(proxy: "", socketPath: settings.socketPath, caFile: nil, version: .http1)
+        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
+        try easy.connectOnly(endpoint.origin)
+        handle = easy
+        engine.start(easy)
+    }
+
+    func use(for user: any LinkUser) {
+        self.user = user
+        isReused = true
+    }
+
+    /// Without a user until the next `use`.
+    func rest() {
+        user = nil
+        idleSince = engine.reactor.now
+        want(.readable)
+    }
+
+    func close() {
+        user = nil
+        if let handle { engine.drop(handle) }
+        handle = nil
+        guard socket >= 0 else { return }
+        engine.reactor.deregister(socket)
+        SocketIO.close(socket)
+        socket = -1
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) -> SocketIO.Outcome { SocketIO.write(socket, bytes) }
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> SocketIO.Outcome { SocketIO.read(socket, into: buffer) }
+
+    /// Errors are reported whatever is wanted: one of which nothing is wanted leaves epoll meanwhile.
+    func want(_ interest: Readiness) {
+        if interest.isEmpty { return engine.reactor.deregister(socket) }
+        if engine.reactor.isRegistered(socket) { return engine.reactor.want(socket, interest) }
+        // Fails only when memory for epoll is short; the transfer then ends by its timer.
+        try? engine.reactor.register(socket, interest, self)
+    }
+
+    func ready(_ descriptor: Int32, _ readiness: Readiness) {
+        if let user { return user.linkIsReady(self, readiness) }
+        endpoint.forget(self)
+        close()
+    }
+
+    // MARK: From libcurl
+
+    func received(headerLine: UnsafeRawBufferPointer) -> Bool { true }
+    func received(body: UnsafeRawBufferPointer) -> DataVerdict { .proceed }
+    func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict { .abort }
+
+    /// The connection is there, or will not be.
+    func finished(_ error: CurlError?) {
+        guard let user, let handle else { return }
+        if let error {
+            return user.linkFailed(self, UpstreamFailure(error, hadHead: false, hadConnection: false))
+        }
+        do {
+            guard let connected = handle.socket else { throw UpstreamFailure(.connect, "the connection is gone") }
+            // A number of our own for the connection: libcurl closes its own with the handle.
+            socket = try SocketIO.duplicate(connected)
+            engine.drop(handle)
+            self.handle = nil
+            try engine.reactor.register(socket, .readable, self)
+        } catch {
+            return user.linkFailed(self, UpstreamFailure(.unavailable, "\(error)"))
+        }
+        user.linkIsUp(self)
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import Glibc
+import TestSupport
+import Testing
+
+/// When a connection to a provider is used again, and what happens when it turns out to be closed.
+struct ConnectionReuseTests {
+    /// libcurl asks again after the first bytes of a head, too, and keeps connections for itself.
+    private static let isOurs = getenv("MENSHEN_HTTP") == nil
+
+    @Test func `requests one after the other share a connection`() throws {
+        try Stage.run {
+            switch $0.request.target {
+            case "/v1/stream":
+                try $0.beginStream()
+                try $0.chunk("data: {}\n\n")
+                try $0.endStream(trailers: ["X-Sum: 1"])
+            case "/v1/none": try $0.send("HTTP/1.1 204 No Content\r\n\r\n")
+            case "/v1/interim":
+                try $0.send(
+                    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            case "/v1/head": try $0.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+            default: try $0.reply()
+            }
+        } _: { stage throws in
+            for target in ["/v1/a", "/v1/none", "/v1/interim", "/v1/b"] {
+                #expect(try stage.ask("GET", target).status < 300)
+            }
+            #expect(try stage.ask("HEAD", "/v1/head").status == 200)
+            #expect(try stage.ask("POST", "/v1/chat/completions", body: "{}").status == 200)
+            #expect(try stage.ask("GET", "/v1/stream").text == "data: {}\n\n")
+            #expect(try stage.ask("GET", "/v1/a").status == 200)
+            #expect(stage.upstream.connections == 1)
+        }
+    }
+
+    @Test(arguments: [
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nConnection: X-Y, Close\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        // Said unasked: the next answer can't be told from it.
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+    ])
+    func `a connection that is not to be trusted with another request gets none`(answer: String) throws {
+        try Stage.run {
+            try $0.send(answer)
+        } _: { stage throws in
+            for _ in 0..<3 { #expect(try stage.ask("GET", "/v1/a").text == "ok") }
+            #expect(stage.upstream.connections == 3)
+        }
+    }
+
+    @Test func `an HTTP/1.0 answer may say that its connection stays`() throws {
+        try Stage.run {
+            try $0.send("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok")
+        } _: { stage throws in
+            for _ in 0..<3 { #expect(try stage.ask("GET", "/v1/a").text == "ok") }
+            #expect(stage.upstream.connections == 1)
+        }
+    }
+
+    /// The provider gives a connection up just as it is used again, which menshen can't see before it has written.
+    @Test(arguments: [false, true])
+    func `a request that meets a connection's end goes out once more`(isReset: Bool) throws {
+        try Stage.run {
+            guard $0.number == 1 else { return try $0.reply(body: "\($0.connection)") }
+            if isReset { $0.reset() } else { $0.close() }
+        } _: { stage throws in
+            #expect(try stage.ask("POST", "/v1/chat/completions", body: #"{"n":1}"#).text == "0")
+            #expect(try stage.ask("POST", "/v1/chat/completions", body: #"{"n":2}"#).text == "1")
+            #expect(
+                stage.upstream.requests.map { String(decoding: $0.body, as: UTF8.self) } == [
+                    #"{"n":1}"#, #"{"n":2}"#, #"{"n":2}"#,
+                ])
+            let rows = try stage.records()
+            #expect(rows.map(\.endState) == ["complete", "complete"])
+        }
+    }
+
+    @Test(.enabled(if: isOurs))
+    func `a new connection that ends is no reason to ask again, and neither is an answer that began`() throws {
+        try Stage.run {
+            if $0.request.target == "/v1/begun", $0.number == 1 { try $0.send("HTTP/1.1 2") }
+            if $0.request.target == "/v1/new" || $0.number == 1 { return $0.close() }
+            try $0.reply()
+        } _: { stage throws in
+            let fresh = try stage.ask("GET", "/v1/new")
+            #expect((fresh.status, fresh.problem) == (502, "upstream_broken"))
+            #expect(stage.upstream.requests.count == 1)
+            #expect(try stage.ask("GET", "/v1/a").status == 200)
+            #expect(try stage.ask("GET", "/v1/begun").status == 502)
+            #expect(stage.upstream.requests.count == 3)
+        }
+    }
+
+    @Test func `a body that was streamed is not sent twice`() throws {
+        let size = 3 << 20
+        try Stage.run(.with { $0.readsBody = false }) {
+            if $0.number == 1 { return $0.close() }
+            try $0.reply()
+        } _: { stage throws in
+            #expect(try stage.ask("GET", "/v1/a").status == 200)
+            #expect(
+                try stage.ask("POST", "/v1/chat/completions", body: String(repeating: "x", count: size)).status == 502)
+            #expect(stage.upstream.requests.count == 2)
+        }
+    }
+
+    @Test(.enabled(if: isOurs))
+    func `a reload keeps no connection of the old configuration`() throws {
+        let closed = try Signal()
+        try Stage.run {
+            try $0.reply()
+            if $0.connection == 0 {
+                try $0.waitForEnd()
+                closed.raise()
+            }
+        } _: { stage throws in
+            #expect(try stage.ask("GET", "/v1/a").status == 200)
+            try stage.daemon.reload()
+            try closed.wait()
+            #expect(try stage.ask("GET", "/v1/a").status == 200)
+            #expect(stage.upstream.connections == 2)
+        }
+    }
+}
