@@ -43,6 +43,7 @@ package struct BodyDecoder {
     package init(_ framing: RequestHead.Framing, limit: Int, leavesTrailers: Bool = false) throws(HTTPError) {
         self.limit = limit
         self.leavesTrailers = leavesTrailers
+        isChunked = framing == .chunked
         switch framing {
         case .none: state = .done
         case .fixed(let length):
@@ -51,6 +52,9 @@ package struct BodyDecoder {
         case .chunked: state = .size(digits: 0, value: 0, seen: 0)
         }
     }
+
+    /// Of chunks, which may be followed by trailers.
+    package let isChunked: Bool
 
     package var isDone: Bool { if case .done = state { true } else { false } }
 

@@ -12,6 +12,8 @@ package struct ResponseHead: Sendable {
         case final
         /// The line belongs to the trailers of an answer whose head is complete.
         case trailer
+        /// The blank line behind them.
+        case trailersEnded
     }
 
     package enum Fault: Error, Equatable {
@@ -92,7 +94,10 @@ package struct ResponseHead: Sendable {
         let isBlank =
             line.count <= 2 && (line.isEmpty || line[line.count - 1] == 10 && (line.count == 1 || line[0] == 13))
         if isComplete {
-            if !isBlank { try readTrailer(line) }
+            // Behind a 1xx comes another head, and nothing else.
+            if isInterim { throw .malformed }
+            if isBlank { return .trailersEnded }
+            try readTrailer(line)
             return .trailer
         }
         if isBlank {
@@ -134,6 +139,11 @@ package struct ResponseHead: Sendable {
         while start < line.count, line[start] == 0x20 { start += 1 }
         var end = start
         while end < line.count, ByteClass.isValue(line[end]) { end += 1 }
+        // Nothing but the line's end follows: a bare CR would be one to some.
+        let rest = line.count - end
+        guard rest <= 1 && (rest == 0 || line[end] == 10) || rest == 2 && line[end] == 13 && line[end + 1] == 10 else {
+            throw .malformed
+        }
         bytes.append(line, start..<end)
         reason = 0..<bytes.count
     }

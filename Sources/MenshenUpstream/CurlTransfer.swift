@@ -210,7 +210,7 @@ final class CurlTransfer: Transfer, EasyDelegate {
             line.withMemoryRebound(to: UInt8.self) { bytes in
                 do {
                     switch try head.add(bytes.span) {
-                    case .more, .trailer: break
+                    case .more, .trailer, .trailersEnded: break
                     case .interim: receiver?.transferReceivedInterim(self)
                     case .final:
                         hasFinalHead = true

@@ -45,81 +45,29 @@ extension PlainTransfer {
     }
 
     private func read(_ bytes: UnsafeBufferPointer<UInt8>) throws {
-        var used = 0
-        while used < bytes.count, !isCancelled {
-            switch state {
-            case .head, .trailers:
-                guard let whole = takeLine(bytes, &used) else { return }
-                if whole.isEmpty {
-                    let begun = line
-                    line = []
-                    try lineEnded(try head.add(begun.span), begun.count)
-                } else {
-                    try lineEnded(try head.add(bytes.extracting(whole).span), whole.count)
-                }
-            case .body(var decoder):
-                let step = try decoder.next(bytes.span, from: used)
-                state = .body(decoder)
-                switch step {
-                case .needMore: return
-                case .end(let consumed):
-                    used = consumed
-                    state = .trailers
-                case .data(let range):
-                    used = range.upperBound
-                    guard deliver(bytes, range) else { return }
-                    if decoder.isDone { state = .whole }
-                }
-            case .bodyUntilClose:
-                guard deliver(bytes, used..<bytes.count) else { return }
-                used = bytes.count
-            case .idle, .connecting: return
-            case .whole:
+        var index = 0
+        while !isCancelled {
+            switch try reader.next(bytes.span, from: index, into: &head) {
+            case .needMore: return
+            case .interim(let consumed):
+                index = consumed
+                call { $0.transferReceivedInterim(self) }
+            case .head(let consumed):
+                index = consumed
+                hasFinalHead = true
+                setTimer(endpoint.settings.gapTimeout)
+                if head.status >= 300 { endUpload() }
+                call { $0.transferReceivedHead(self) }
+            case .data(let range):
+                index = range.upperBound
+                guard deliver(bytes, range) else { return }
+            case .end(let consumed):
+                state = .whole
                 // Said unasked: whatever it is, the connection can't be trusted with another request.
-                isSendBroken = true
+                if consumed < bytes.count { isSendBroken = true }
                 return
             }
         }
-    }
-
-    /// One line with its end: a range of `bytes`, or, if it began earlier, empty for what is in `line`. nil: it goes on.
-    private func takeLine(_ bytes: UnsafeBufferPointer<UInt8>, _ used: inout Int) -> Range<Int>? {
-        guard let end = bytes[used...].firstIndex(of: 10) else {
-            line += bytes[used...]
-            used = bytes.count
-            // `head` refuses what is too long.
-            return line.count > ResponseHead.maxBytes ? 0..<0 : nil
-        }
-        defer { used = end + 1 }
-        if line.isEmpty { return used..<end + 1 }
-        line += bytes[used...end]
-        return 0..<0
-    }
-
-    private func lineEnded(_ verdict: ResponseHead.LineVerdict, _ length: Int) throws {
-        switch verdict {
-        case .more: break
-        case .interim: call { $0.transferReceivedInterim(self) }
-        case .final: try headEnded()
-        // The blank line ends them.
-        case .trailer: if length <= 2 { state = .whole }
-        }
-    }
-
-    private func headEnded() throws {
-        hasFinalHead = true
-        setTimer(endpoint.settings.gapTimeout)
-        if head.status >= 300 { endUpload() }
-        let isChunked = head.isChunked
-        switch (isChunked, head.contentLength) {
-        case _ where method == .head || head.status == 204 || head.status == 304: state = .whole
-        case (true?, _): state = .body(try BodyDecoder(.chunked, limit: 1 << 60, leavesTrailers: true))
-        case (false?, 0?): state = .whole
-        case (false?, let length?): state = .body(try BodyDecoder(.fixed(length), limit: 1 << 60))
-        case (false?, nil): state = .bodyUntilClose
-        case (nil, _): throw ResponseHead.Fault.malformed
-        }
-        call { $0.transferReceivedHead(self) }
     }
 
     /// False when no more may be looked at now.
@@ -148,10 +96,7 @@ extension PlainTransfer {
         stash = []
         stashedBody = 0
         bytes.withUnsafeBufferPointer { buffer in
-            guard deliver(buffer, 0..<count) else {
-                return
-            }
-            if case .body(let decoder) = state, decoder.isDone { state = .whole }
+            guard deliver(buffer, 0..<count) else { return }
             take(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: buffer[count...])))
         }
         if !isPaused, receiver != nil {
@@ -163,13 +108,13 @@ extension PlainTransfer {
     /// The connection has come to its end.
     func ended(_ detail: String, isBroken: Bool = false) {
         switch state {
-        case .head where mayRepeat && !hasAnswered: repeatRequest()
-        case .connecting, .head: end(UpstreamFailure(.reset, detail))
-        case .bodyUntilClose where !isBroken:
+        case .answering where mayRepeat: repeatRequest()
+        case .answering where !hasFinalHead: end(UpstreamFailure(.reset, detail))
+        case .answering where reader.endsWithConnection && !isBroken:
             isSendBroken = true
             state = .whole
-        case .body, .trailers, .bodyUntilClose: end(UpstreamFailure(.truncated, detail))
-        case .whole, .idle: break
+        case .answering: end(UpstreamFailure(.truncated, detail))
+        case .connecting, .whole, .idle: break
         }
     }
 }

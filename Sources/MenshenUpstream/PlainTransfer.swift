@@ -13,10 +13,7 @@ final class PlainTransfer: Transfer, LinkUser {
         /// Nothing of it is under way.
         case idle
         case connecting
-        case head
-        case body(BodyDecoder)
-        case bodyUntilClose
-        case trailers
+        case answering
         case whole
     }
 
@@ -25,7 +22,7 @@ final class PlainTransfer: Transfer, LinkUser {
     /// The request from its first byte, as long as it may have to be sent again, or what is queued of a streamed body. Holds
     /// the key, so it is overwritten.
     let outgoing = SendBuffer(capacity: 4 << 10)
-    var method = RequestHead.Method.get
+    var reader = ResponseReader()
     private var isChunkedUpload = false
     private var isStreamed = false
     var isUploadComplete = true
@@ -36,8 +33,6 @@ final class PlainTransfer: Transfer, LinkUser {
     /// A connection that was kept may turn out to be closed; then the request goes out once more, over a new one.
     var mayRepeat = false
     var hasAnswered = false
-    /// A part of a line of the head or of the trailers.
-    var line: [UInt8] = []
     /// What a pause has left: so many bytes of body, and behind them bytes not looked at.
     var stash: [UInt8] = []
     var stashedBody = 0
@@ -84,7 +79,7 @@ final class PlainTransfer: Transfer, LinkUser {
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
     ) throws {
         try super.start(method: method, target: target, body: body, receiver: receiver)
-        self.method = method
+        reader = ResponseReader(isHead: method == .head)
         switch body {
         case .none: outgoing.append("\r\n")
         case .whole(let bytes):
@@ -142,7 +137,7 @@ final class PlainTransfer: Transfer, LinkUser {
     }
 
     func linkIsUp(_ link: Link) {
-        state = .head
+        state = .answering
         flush()
         settle()
     }
@@ -297,7 +292,6 @@ final class PlainTransfer: Transfer, LinkUser {
         isSendBroken = false
         mayRepeat = false
         hasAnswered = false
-        if !line.isEmpty { line = [] }
         if !stash.isEmpty { stash = [] }
         stashedBody = 0
         isCancelled = false

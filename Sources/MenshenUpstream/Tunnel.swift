@@ -26,9 +26,9 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
     private enum State {
         case connecting
         case head
+        /// After a 101.
         case open
-        case body(BodyDecoder)
-        case bodyUntilClose
+        case body
         case over
     }
 
@@ -41,8 +41,7 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
     private lazy var timer = Timer(self)
     private unowned let receiver: any TunnelReceiver
     private var state = State.connecting
-    /// A part of a line of the head.
-    private var line: [UInt8] = []
+    private var reader = ResponseReader()
     private var isPaused = false
     /// The socket takes no more for now.
     private var isBlocked = false
@@ -183,7 +182,7 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
     package func timerFired(_ timer: Timer) {
         switch state {
         case .connecting, .head: end(UpstreamFailure(.firstByteTimeout))
-        case .open, .body, .bodyUntilClose: end(UpstreamFailure(.gapTimeout))
+        case .open, .body: end(UpstreamFailure(.gapTimeout))
         case .over: break
         }
     }
@@ -203,8 +202,7 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
     private func received(_ bytes: UnsafeRawBufferPointer) {
         bytes.withMemoryRebound(to: UInt8.self) { buffer in
             do {
-                let used = if case .head = state { try readHead(buffer) } else { 0 }
-                if used < buffer.count { try pass(UnsafeBufferPointer(rebasing: buffer[used...])) }
+                try read(buffer)
             } catch let failure as UpstreamFailure {
                 end(failure)
             } catch {
@@ -213,25 +211,23 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
         }
     }
 
-    /// Returns how many bytes belong to the head.
-    private func readHead(_ bytes: UnsafeBufferPointer<UInt8>) throws -> Int {
-        var start = 0
-        while start < bytes.count {
-            guard let lineFeed = bytes[start...].firstIndex(of: 10) else {
-                if line.count + bytes.count - start > ResponseHead.maxBytes { throw ResponseHead.Fault.tooLarge }
-                line += bytes[start...]
-                return bytes.count
-            }
-            let whole = line + bytes[start...lineFeed]
-            line = []
-            start = lineFeed + 1
-            let verdict = try head.add(whole.span)
-            if verdict == .final {
+    private func read(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+        var index = 0
+        while true {
+            if case .over = state { return }
+            switch try reader.next(bytes.span, from: index, into: &head) {
+            case .needMore: return
+            case .interim(let consumed): index = consumed
+            case .head(let consumed):
+                index = consumed
                 try headEnded()
-                return start
+            case .data(let range):
+                index = range.upperBound
+                if case .body = state { setTimer(endpoint.settings.gapTimeout) }
+                deliver(UnsafeBufferPointer(rebasing: bytes[range]))
+            case .end: return end(nil)
             }
         }
-        return start
     }
 
     private func headEnded() throws {
@@ -241,44 +237,11 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
             }
             state = .open
             engine.reactor.timers.cancel(timer)
-            return receiver.tunnelReceivedHead(self)
-        }
-        setTimer(endpoint.settings.gapTimeout)
-        switch (head.isChunked, head.contentLength) {
-        case _ where head.status == 204 || head.status == 304: state = .body(try BodyDecoder(.none, limit: 0))
-        case (true, _): state = .body(try BodyDecoder(.chunked, limit: 1 << 60))
-        case (false, let length?): state = .body(try BodyDecoder(.fixed(length), limit: 1 << 60))
-        case (false, nil): state = .bodyUntilClose
-        case (nil, _): throw UpstreamFailure(.malformed, "a body that is coded in an unknown way")
+        } else {
+            state = .body
+            setTimer(endpoint.settings.gapTimeout)
         }
         receiver.tunnelReceivedHead(self)
-        if case .body(let decoder) = state, decoder.isDone { end(nil) }
-    }
-
-    private func pass(_ bytes: UnsafeBufferPointer<UInt8>) throws {
-        switch state {
-        case .open: deliver(bytes)
-        case .bodyUntilClose:
-            setTimer(endpoint.settings.gapTimeout)
-            deliver(bytes)
-        case .body(var decoder):
-            setTimer(endpoint.settings.gapTimeout)
-            var used = 0
-            while true {
-                switch try decoder.next(bytes.span, from: used) {
-                case .data(let range):
-                    used = range.upperBound
-                    deliver(UnsafeBufferPointer(rebasing: bytes[range]))
-                    if case .over = state { return }
-                    if decoder.isDone { return end(nil) }
-                case .needMore:
-                    state = .body(decoder)
-                    return
-                case .end: return end(nil)
-                }
-            }
-        case .connecting, .head, .over: break
-        }
     }
 
     private func deliver(_ bytes: UnsafeBufferPointer<UInt8>) {
@@ -293,8 +256,8 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
     private func received(end error: CurlError?) {
         switch state {
         case .connecting, .head: end(UpstreamFailure(.reset, error?.description ?? "no answer came"))
-        case .open where error == nil, .bodyUntilClose where error == nil: end(nil)
-        case .open, .body, .bodyUntilClose:
+        case .open where error == nil, .body where error == nil && reader.endsWithConnection: end(nil)
+        case .open, .body:
             end(UpstreamFailure(.truncated, error?.description ?? "the answer is shorter than it said"))
         case .over: break
         }

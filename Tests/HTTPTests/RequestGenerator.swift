@@ -10,10 +10,10 @@ struct RequestGenerator {
 
     init(seed: UInt64) { random = SeededGenerator(state: seed) }
 
-    private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
-    private mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+    mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
 
-    private mutating func pick<Item>(_ items: [Item]) -> Item { items[Int.random(in: 0..<items.count, using: &random)] }
+    mutating func pick<Item>(_ items: [Item]) -> Item { items[Int.random(in: 0..<items.count, using: &random)] }
 
     /// One to four requests; about a third are left whole.
     mutating func stream() -> [UInt8] {
@@ -80,7 +80,7 @@ struct RequestGenerator {
         "Authorization: Bearer x", "X:y:z", "X: :",
     ]
 
-    private mutating func content() -> [UInt8] {
+    mutating func content() -> [UInt8] {
         switch pick([0, 1, 2, 3]) {
         case 0: []
         case 1: Array(#"{"model":"m","stream":true}"#.utf8)
@@ -89,7 +89,7 @@ struct RequestGenerator {
         }
     }
 
-    private mutating func chunks() -> [UInt8] {
+    mutating func chunks() -> [UInt8] {
         var bytes: [UInt8] = []
         for _ in 0..<number(0...4) {
             let piece = content()
@@ -127,7 +127,7 @@ struct RequestGenerator {
             ", chunked", "0\r\n\r\n", "HTTP/1.1", "GET / HTTP/1.1\r\n", "Upgrade: h2c\r\n", "+", "-", "0x",
         ].map { Array($0.utf8) } + [[0xFF], [0x80], [0xC3]]
 
-    private mutating func mutate(_ bytes: inout [UInt8]) {
+    mutating func mutate(_ bytes: inout [UInt8]) {
         guard bytes.count > 1 else { return }
         let place = number(0...bytes.count - 1)
         switch number(0...8) {

@@ -166,7 +166,7 @@ extension ConfigurationKey {
             "Limit of a whole exchange; it also cuts streams that are doing well."),
         ConfigurationKey(
             "upstream.max_idle_connections", .integer(0...65_536), default: "\(defaults.upstream.maxIdleConnections)",
-            "Idle connections to providers kept for reuse."),
+            "Idle connections to a provider kept for reuse."),
         ConfigurationKey(
             "upstream.timeout", .duration(orOff: true), standing: .alias,
             "ai-menshen's total limit; sets `first_byte_timeout`, because a total limit cuts streams."),
