@@ -257,11 +257,8 @@ final class CurlTransfer: Transfer, EasyDelegate {
     }
 
     private func finish(_ failure: UpstreamFailure?) {
-        let receiver = receiver
-        self.receiver = nil
         cancelTimers()
-        receiver?.transferFinished(self, failure)
-        recycle()
+        tell(receiver, failure) { recycle() }
     }
 
     // MARK: Reuse
@@ -269,9 +266,7 @@ final class CurlTransfer: Transfer, EasyDelegate {
     override func timedOut(_ failure: UpstreamFailure) {
         guard !isAbandoned, let receiver else { return }
         giveUp()
-        self.receiver = nil
-        receiver.transferFinished(self, failure)
-        engine.abandon(self, of: endpoint)
+        tell(receiver, failure) { engine.abandon(self, of: endpoint) }
     }
 
     /// Forgets the request, the key above all, and goes back to the endpoint.

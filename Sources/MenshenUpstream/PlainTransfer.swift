@@ -246,10 +246,8 @@ final class PlainTransfer: Transfer, LinkUser {
         if let failure {
             link?.close()
             link = nil
-            self.receiver = nil
             cancelTimers()
-            receiver.transferFinished(self, failure)
-            return recycle()
+            return tell(receiver, failure) { recycle() }
         }
         guard case .whole = state, !isPaused else { return }
         let isKept = isUploadComplete && outgoing.isEmpty && !isSendBroken && head.keepsConnection
@@ -260,10 +258,8 @@ final class PlainTransfer: Transfer, LinkUser {
             link?.close()
         }
         link = nil
-        self.receiver = nil
         cancelTimers()
-        receiver.transferFinished(self, nil)
-        recycle()
+        tell(receiver, nil) { recycle() }
     }
 
     override func cancel() {
@@ -278,6 +274,8 @@ final class PlainTransfer: Transfer, LinkUser {
 
     /// Forgets the request, the key above all, and goes back to the endpoint.
     private func recycle() {
+        // The receiver may be the last to hold it.
+        let endpoint = endpoint
         cancelTimers()
         outgoing.wipe()
         head.reset()

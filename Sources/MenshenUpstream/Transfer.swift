@@ -78,6 +78,17 @@ package class Transfer: HeaderSink, TimerHandler {
     /// A timer ends it.
     func timedOut(_ failure: UpstreamFailure) {}
 
+    /// Makes the last call, and then `rest`. The receiver may let go of the endpoint with it, which lives on until that is
+    /// done.
+    final func tell(_ receiver: (any TransferReceiver)?, _ failure: UpstreamFailure?, then rest: () -> Void) {
+        self.receiver = nil
+        let endpoint = endpoint
+        withExtendedLifetime(endpoint) {
+            receiver?.transferFinished(self, failure)
+            rest()
+        }
+    }
+
     // MARK: Timers
 
     final func setTimer(_ microseconds: UInt64) {
