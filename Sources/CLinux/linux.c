@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -80,6 +81,19 @@ int clinux_epoll_wait(int epoll, struct clinux_event *events, int capacity, int6
         events[i].ready = out;
     }
     return count;
+}
+
+void clinux_semaphore_wait(void *semaphore, int64_t timeout_us) {
+    if (timeout_us < 0) {
+        sem_wait(semaphore);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t nanoseconds = until.tv_nsec + timeout_us % 1000000 * 1000;
+    until.tv_sec += timeout_us / 1000000 + nanoseconds / 1000000000;
+    until.tv_nsec = nanoseconds % 1000000000;
+    sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
 }
 
 int clinux_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }

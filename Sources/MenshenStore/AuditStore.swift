@@ -5,7 +5,7 @@ package import Linux
 package import MenshenCore
 
 /// The audit trail. Any thread submits; the thread "store" writes batch by batch: whatever is queued when it is free
-/// goes into one transaction. Nothing here waits for the disk but that thread.
+/// goes into one transaction. No other thread waits for the disk, but for the page cache when it notes an intent.
 package final class AuditStore: Sendable {
     /// Entries per transaction at most, so that a long backlog does not hold back the first receipts.
     private static let batchLimit = 512

@@ -63,10 +63,11 @@ enum IntentCoding {
 
         init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-        /// nil: the slot was never used, or not written to its end.
+        /// nil: the slot was never used, not written to its end, or is damaged.
         mutating func read() -> (number: Int64, intent: AuditIntent)? {
-            guard let number = take(Int64.self), number > 0, let id = take(Int64.self), let uid = take(Int64.self),
-                let pid = take(Int64.self), let stream = take(UInt8.self), let address = text(),
+            guard let number = take(Int64.self), number > 0, let id = take(Int64.self), id > 0, id < .max,
+                let uid = take(Int64.self), let pid = take(Int64.self), let stream = take(UInt8.self),
+                let address = text(),
                 let executable = text(), let unit = text(), let tokenName = text(), let method = text(),
                 let path = text(), let dialect = text(), let operation = text(), let provider = text(),
                 let model = text(), take(Int64.self) == number

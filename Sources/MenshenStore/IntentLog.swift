@@ -26,6 +26,8 @@ final class IntentLog: Sendable {
     /// The one before, which a worker may have been about to write to. The store's thread closes it with the next change.
     private let retired = Atomic<Int32>(-1)
     private let isTrusted = Atomic<Bool>(false)
+    /// `start` has succeeded: what the file holds is this process's. Of the store's thread.
+    private let isStarted = Atomic<Bool>(false)
     private let lanes = Mutex<[IntentLane]>([])
 
     deinit {
@@ -57,25 +59,28 @@ final class IntentLog: Sendable {
 
     /// Whether intents may rely on it: only while the database takes records.
     func trust(_ isUsable: Bool) {
-        isTrusted.store(isUsable && descriptor.load(ordering: .relaxed) >= 0, ordering: .releasing)
+        isTrusted.store(isUsable && isStarted.load(ordering: .relaxed), ordering: .releasing)
     }
 
-    /// What `path` holds of a process that died, oldest first; nothing if it is open already. The caller has the
-    /// database's lock, so nobody else writes here. `start` must follow once that is safe elsewhere.
-    func recover(_ path: String) throws(StoreFault) -> [AuditIntent] {
-        if isInPlace(path) { return [] }
+    /// What `path` holds of a process that died, oldest first; nil if it is in use here already. The caller has the
+    /// database's lock, so nobody else writes here. `start` must follow once that is safe elsewhere; until then the next
+    /// call finds the same.
+    func recover(_ path: String) throws(StoreFault) -> [AuditIntent]? {
+        if isInPlace(path) { return nil }
+        isStarted.store(false, ordering: .relaxed)
         let opened = Glibc.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard opened >= 0 else { throw DatabaseFile.system("open", path) }
-        adopt(opened)
         var status = stat()
-        let file = descriptor.load(ordering: .relaxed)
-        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
-            adopt(-1)
+        guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
+            close(opened)
             throw StoreFault(
                 reason: "\(path) is not a file of this user's own", advice: "Move it away; menshen makes a new one.")
         }
-        if status.st_mode & 0o077 != 0, fchmod(file, 0o600) != 0 { throw DatabaseFile.system("make private", path) }
-        return leftovers(Int(status.st_size))
+        // Workers see it from here on, but write to it only when it is trusted.
+        let before = retired.exchange(descriptor.exchange(opened, ordering: .acquiringAndReleasing), ordering: .relaxed)
+        if before >= 0 { close(before) }
+        if status.st_mode & 0o077 != 0, fchmod(opened, 0o600) != 0 { throw DatabaseFile.system("make private", path) }
+        return try leftovers(path, Int(status.st_size))
     }
 
     /// Begins anew.
@@ -87,18 +92,26 @@ final class IntentLog: Sendable {
             throw DatabaseFile.system("write", path)
         }
         lanes.withLock { lanes in for lane in lanes { lane.writeReleased(to: file, at: Self.lanesAt) } }
+        isStarted.store(true, ordering: .relaxed)
     }
 
     /// The oldest `count` intents of a lane that are not released yet have a record elsewhere.
     func release(_ lane: IntentLane, _ count: Int) {
         lane.released(count)
+        // Else the file may be a dead process's still.
+        guard isStarted.load(ordering: .relaxed) else { return }
         lane.writeReleased(to: descriptor.load(ordering: .relaxed), at: Self.lanesAt)
     }
 
+    /// False if it was not started, or was deleted, replaced or cut off since.
     func isInPlace(_ path: String) -> Bool {
         let file = descriptor.load(ordering: .relaxed)
         var status = stat()
-        guard file >= 0, fstat(file, &status) == 0 else { return false }
+        var head = [UInt8](repeating: 0, count: Self.magic.count)
+        guard isStarted.load(ordering: .relaxed), fstat(file, &status) == 0,
+            pread(file, &head, head.count, 0) == head.count,
+            head == Self.magic
+        else { return false }
         return DatabaseFile.identity(path) == [UInt64(status.st_dev), UInt64(status.st_ino)]
     }
 
@@ -108,12 +121,7 @@ final class IntentLog: Sendable {
         if isInPlace(path) { unlink(path) }
     }
 
-    private func adopt(_ opened: Int32) {
-        let before = retired.exchange(descriptor.exchange(opened, ordering: .acquiringAndReleasing), ordering: .relaxed)
-        if before >= 0 { close(before) }
-    }
-
-    private func leftovers(_ size: Int) -> [AuditIntent] {
+    private func leftovers(_ path: String, _ size: Int) throws(StoreFault) -> [AuditIntent] {
         guard size > Self.headerBytes else { return [] }
         let file = descriptor.load(ordering: .relaxed)
         // No process leaves more than its lanes; what is behind them is not ours.
@@ -121,9 +129,8 @@ final class IntentLog: Sendable {
         let slots = (min(size, limit) - Self.headerBytes + Self.slotBytes - 1) / Self.slotBytes
         // The last slot is written no further than its intent reaches.
         var content = [UInt8](repeating: 0, count: Self.headerBytes + slots * Self.slotBytes)
-        guard pread(file, &content, content.count, 0) > Self.headerBytes, content.starts(with: Self.magic) else {
-            return []
-        }
+        guard pread(file, &content, content.count, 0) >= 0 else { throw DatabaseFile.system("read", path) }
+        guard content.starts(with: Self.magic) else { return [] }
         var found: [AuditIntent] = []
         content.withUnsafeBytes { bytes in
             for slot in 0..<slots {

@@ -94,7 +94,9 @@ package final class StoreWorker {
         ended.removeAll(keepingCapacity: true)
         for index in range { if case .settled(let end) = batch[index].entry { ended.insert(end.intent.id.rawValue) } }
         try database.connection.transaction { () throws(SQLiteError) in
+            // In the order in which it came: of two writes of a row the later one stays.
             for intent in held { try database.write(intent) }
+            for end in missed { try database.write(end) }
             for index in range where !batch[index].isSuppressed {
                 switch batch[index].entry {
                 // Its whole row comes in the same transaction.
@@ -105,7 +107,6 @@ package final class StoreWorker {
                 rows += 1
             }
             for summary in summaries { try database.write(summary) }
-            for end in missed { try database.write(end) }
         }
         status.rowsWritten += rows + Int64(summaries.count + missed.count + held.count)
         summaries.removeAll()
@@ -208,7 +209,7 @@ package final class StoreWorker {
         if let database {
             if now < lookAt { return true }
             lookAt = now + 1_000_000
-            if database.isInPlace { return true }
+            if database.isInPlace { return intents.isInPlace(intentsPath) || takeLog(database, now) }
             // The lock file may be gone with it.
             lock = nil
             self.database = nil
@@ -229,12 +230,11 @@ package final class StoreWorker {
             }
             if lock == nil { lock = try HeldLock(place.path) }
             let opened = try AuditDatabase(place, settings)
-            try settleLost(opened)
+            try takeOver(opened)
             // A database that failed counts as recovered at the first commit, not at the first opening.
             if fault == nil { log(.opened(path: place.path, applied: opened.applied)) }
             database = opened
             lookAt = now + 1_000_000
-            intents.trust(fault == nil && intents.isInPlace(intentsPath))
         } catch {
             degrade(error, now)
         }
@@ -242,22 +242,30 @@ package final class StoreWorker {
 
     /// What a process that died has left open, in the database or in the intent log. Without a log intents wait for the
     /// database, which is worth a word and no reason to refuse anything.
-    private func settleLost(_ opened: AuditDatabase) throws(StoreFault) {
-        var found: [AuditIntent] = []
+    private func takeOver(_ opened: AuditDatabase) throws(StoreFault) {
+        intents.trust(false)
+        var found: [AuditIntent]?
         var logFault: StoreFault?
         do throws(StoreFault) { found = try intents.recover(intentsPath) } catch { logFault = error }
         do throws(SQLiteError) {
-            let count = try opened.settleLost(found, all: !hasSettledLost)
+            let count = try opened.settleLost(found ?? [], all: !hasSettledLost)
             if count > 0 { log(.lostSettled(path: settings.databasePath, count: count)) }
         } catch {
             throw StoreFault(error, path: opened.path)
         }
         hasSettledLost = true
-        if logFault == nil { do throws(StoreFault) { try intents.start(intentsPath) } catch { logFault = error } }
+        if found != nil { do throws(StoreFault) { try intents.start(intentsPath) } catch { logFault = error } }
         if let logFault, !hasToldLogFault {
             hasToldLogFault = true
             log(.intentLogUnusable(path: intentsPath, fault: logFault))
         }
+        intents.trust(fault == nil && intents.isInPlace(intentsPath))
+    }
+
+    /// The log was taken away, or could not be used so far. False: the database fails.
+    private func takeLog(_ database: AuditDatabase, _ now: UInt64) -> Bool {
+        do throws(StoreFault) { try takeOver(database) } catch { degrade(error, now) }
+        return self.database != nil
     }
 
     private func degrade(_ fault: StoreFault, _ now: UInt64) {

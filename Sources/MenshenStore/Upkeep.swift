@@ -9,7 +9,7 @@ struct Upkeep {
     /// Pages in the write-ahead log that make a checkpoint worth while in an idle moment: 8 MiB. A page that was
     /// written many times is copied once, so fewer checkpoints cost less.
     private static let idlePages: Int32 = 2000
-    /// … and under load: 32 MiB. One takes some milliseconds, during which intents wait.
+    /// … and under load: 32 MiB. One takes some milliseconds, during which refusals wait, and intents that no log could take.
     private static let urgentPages: Int32 = 8000
     private static let hour: UInt64 = 3_600_000_000
 

@@ -158,4 +158,20 @@ import Testing
         worker.rest()
         #expect(journal.entries().map { $0["MENSHEN_COUNT"] } == ["10"])
     }
+
+    @Test mutating func `of two ends of a request the later one stays, also when the database was away for the first`()
+        throws
+    {
+        settings.journal = nil
+        let worker = worker()
+        let other = try Connection.reading(settings.databasePath)
+        try other.execute("BEGIN IMMEDIATE")
+        // Its provider has ended when it turns out that there is no record of it: the caller gets a 503.
+        worker.record([.intent(intent(id(1))), .settled(settlement(intent(id(1))))], sink)
+        #expect(sink.devices == [.none])
+        try other.execute("ROLLBACK")
+        clock.advance(seconds: 6)
+        worker.record([.settled(settlement(intent(id(1)), .refused))], sink)
+        #expect(try other.text("SELECT end_state FROM requests") == "refused")
+    }
 }

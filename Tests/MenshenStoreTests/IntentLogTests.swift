@@ -241,6 +241,108 @@ import Testing
         #expect(try states(copy) == ["complete", "lost"])
         store.close()
     }
+
+    // MARK: A database or a log that fails at a bad moment
+
+    @Test func `what a killed process left waits until a full database has room for it`() throws {
+        let store = try store()
+        let writer = try #require(store.makeIntentWriter())
+        #expect(note(1...200, writer, store) == 200)
+        let copy = try crashCopy("killed.db")
+        // SQLite takes the file's present size for the least limit.
+        let next = try self.store(at: copy) { $0.maximumPages = 1 }
+        #expect(next.status.degraded?.contains("full") == true)
+        let again = scratch("again.db")
+        for suffix in ["", "-wal", "-intents"] { try copyFile(copy + suffix, again + suffix) }
+        next.close()
+        for path in [again, copy] {
+            try self.store(at: path).close()
+            #expect(try states(path) == Array(repeating: "lost", count: 200))
+        }
+        store.close()
+    }
+
+    @Test func `attempts to use a full database again leave what was noted in the log`() throws {
+        let store = try store { $0.maximumPages = 24 }
+        let writer = try #require(store.makeIntentWriter())
+        #expect(note(1...200, writer, store) == 200)
+        let arrived = Signal()
+        let sink = Collector { _ in arrived.post() }
+        var next: Int64 = 1_000_000
+        while sink.devices.last != AuditDevice.none && next < 1_020_000 {
+            #expect(store.submit((0..<10).map { .intent(intent(id(next + $0))) }, to: sink).isEmpty)
+            arrived.wait()
+            next += 10
+        }
+        settle(store)
+        #expect(store.status.degraded?.contains("full") == true)
+        let noted = "requests WHERE id BETWEEN \(id(1).rawValue) AND \(id(200).rawValue)"
+        let copy = try crashCopy("killed.db")
+        try self.store(at: copy).close()
+        #expect(try Connection.reading(copy).count("\(noted) AND end_state = 'lost'") == 200)
+        // Nor does a stop while it is full.
+        store.close()
+        try self.store().close()
+        #expect(try Connection.reading(path).count("\(noted) AND end_state = 'lost'") == 200)
+    }
+
+    @Test(arguments: [false, true])
+    func `a log that was deleted or cut off under us is noticed and made again`(_ isCutOff: Bool) throws {
+        let clock = ManualClock()
+        let store = try store { $0.monotonic = { clock.now } }
+        let writer = try #require(store.makeIntentWriter())
+        if isCutOff { truncate(path + "-intents", 0) } else { unlink(path + "-intents") }
+        clock.advance(seconds: 2)
+        #expect(store.submit(.settled(settlement(intent(id(1)))), to: nil))
+        settle(store)
+        #expect(note(2...2, writer, store) == 1)
+        let copy = try crashCopy("killed.db")
+        try self.store(at: copy).close()
+        #expect(try states(copy) == ["complete", "lost"])
+        store.close()
+    }
+
+    @Test(.enabled(if: geteuid() == 0)) func `a log whose beginning could not be written is not relied on`() throws {
+        let disk = scratch("disk")
+        mkdir(disk, 0o700)
+        try #require(mount("none", disk, "tmpfs", 0, "size=1m") == 0)
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        let small = disk + "/menshen.db"
+        try store(at: small).close()
+        // Keeps what SQLite needs beside the file there.
+        let other = try Connection.reading(small)
+        #expect(try other.count("requests") == 1)
+        let filler = open(disk + "/filler", O_RDWR | O_CREAT, 0o600)
+        while write(filler, [UInt8](repeating: 1, count: 4096), 4096) > 0 {}
+        let store = try AuditStore(settings: StoreSettings(databasePath: small, journal: nil)) { [events] in
+            events.log($0)
+        }
+        settle(store)
+        #expect(store.status.degraded == nil)
+        ftruncate(filler, 0)
+        close(filler)
+        let writer = try #require(store.makeIntentWriter())
+        let isNoted = writer.note(intent(id(1)))
+        let copy = scratch("killed.db")
+        for suffix in ["", "-wal", "-intents"] { try copyFile(small + suffix, copy + suffix) }
+        try self.store(at: copy).close()
+        #expect(try states(copy) == (isNoted ? ["lost"] : []))
+        store.close()
+    }
+
+    @Test func `an id that no request has is no intent`() throws {
+        let store = try store()
+        let writer = try #require(store.makeIntentWriter())
+        #expect(note(1...2, writer, store) == 2)
+        let copy = try crashCopy("killed.db")
+        let log = open(copy + "-intents", O_RDWR)
+        var id = Int64.max
+        #expect(pwrite(log, &id, 8, off_t(4096 + 1024 + 8)) == 8)
+        close(log)
+        try self.store(at: copy).close()
+        #expect(try states(copy) == ["lost"])
+        store.close()
+    }
 }
 
 private func copyFile(_ from: String, _ to: String) throws {

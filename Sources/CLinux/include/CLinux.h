@@ -26,6 +26,8 @@ int clinux_epoll_remove(int epoll, int fd);
 int clinux_epoll_wait(int epoll, struct clinux_event *events, int capacity, int64_t timeout_us);
 
 int clinux_eventfd(void);
+/* Waits for a sem_t, at most `timeout_us` microseconds (negative: for ever), which no change of the clock makes longer. */
+void clinux_semaphore_wait(void *semaphore, int64_t timeout_us);
 /* A descriptor that becomes readable when one of `signals` arrives; the signals are blocked in the calling thread, which
  * is to be the one that reads it. A library's thread that has them unblocked (Subprocess's waits in epoll_pwait with an
  * empty mask) hands them over to that thread instead of dying of them. */
