@@ -31,6 +31,12 @@ package enum SocketIO {
         }
     }
 
+    /// Nothing waits to be read, the end included.
+    package static func isSilent(_ fd: Int32) -> Bool {
+        var byte: UInt8 = 0
+        return recv(fd, &byte, 1, Int32(MSG_PEEK)) < 0 && errno == EAGAIN
+    }
+
     /// Another number for the same socket, close-on-exec.
     package static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
         let copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)

@@ -244,8 +244,9 @@ final class CurlTransfer: Transfer, EasyDelegate {
 
     func finished(_ error: CurlError?) {
         guard !isAbandoned else {
-            engine.isOver(self)
-            return recycle()
+            recycle()
+            // Last, because it may be all that holds the endpoint.
+            return engine.isOver(self)
         }
         let failure =
             verdict

@@ -47,11 +47,14 @@ package final class Endpoint {
 
     package let settings: Settings
     let origin: Origin
-    /// Host and port as they go into Host, the scheme's own port left out.
+    /// Host and port as they go into Host, the scheme's own port and an address's zone left out.
     private(set) lazy var authority: [UInt8] = {
         var text = settings.url.dropFirst(settings.isTLS ? 8 : 7)
         let port = settings.isTLS ? ":443" : ":80"
         if text.hasSuffix(port) { text = text.dropLast(port.count) }
+        if let zone = text.firstIndex(of: "%"), let end = text.firstIndex(of: "]"), zone < end {
+            text.removeSubrange(zone..<end)
+        }
         return Array(text.utf8)
     }()
     private var pool: [Transfer] = []
@@ -109,7 +112,8 @@ package final class Endpoint {
 
     func takeIdle(now: UInt64) -> Link? {
         while let link = idle.popLast() {
-            if now - link.idleSince < Link.maxIdleAge { return link }
+            // What was said unasked would be taken for the answer.
+            if now - link.idleSince < Link.maxIdleAge, link.isSilent { return link }
             link.close()
         }
         return nil

@@ -25,7 +25,6 @@ final class Link: ReadinessHandler, EasyDelegate {
     private var user: (any LinkUser)?
     private var handle: EasyHandle?
     private var socket: Int32 = -1
-    private(set) var isReused = false
     private(set) var idleSince: UInt64 = 0
 
     init(_ engine: TransferEngine, to endpoint: Endpoint) {
@@ -45,10 +44,10 @@ final class Link: ReadinessHandler, EasyDelegate {
         engine.start(easy)
     }
 
-    func use(for user: any LinkUser) {
-        self.user = user
-        isReused = true
-    }
+    func use(for user: any LinkUser) { self.user = user }
+
+    /// The provider has neither closed it nor said anything since the last answer.
+    var isSilent: Bool { SocketIO.isSilent(socket) }
 
     /// Without a user until the next `use`.
     func rest() {

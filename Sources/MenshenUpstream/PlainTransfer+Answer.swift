@@ -64,7 +64,7 @@ extension PlainTransfer {
             case .end(let consumed):
                 state = .whole
                 // Said unasked: whatever it is, the connection can't be trusted with another request.
-                if consumed < bytes.count { isSendBroken = true }
+                if consumed < bytes.count { isSpent = true }
                 return
             }
         }
@@ -110,8 +110,9 @@ extension PlainTransfer {
         switch state {
         case .answering where mayRepeat: repeatRequest()
         case .answering where !hasFinalHead: end(UpstreamFailure(.reset, detail))
-        case .answering where reader.endsWithConnection && !isBroken:
-            isSendBroken = true
+        // A write that failed has found a reset; what is read behind that looks like a clean end.
+        case .answering where reader.endsWithConnection && !isBroken && (!isSendBroken || outgoing.isEmpty):
+            isSpent = true
             state = .whole
         case .answering: end(UpstreamFailure(.truncated, detail))
         case .connecting, .whole, .idle: break

@@ -30,6 +30,8 @@ final class PlainTransfer: Transfer, LinkUser {
     private var isFull = false
     /// The provider reads no more; what it has still to say is relayed.
     var isSendBroken = false
+    /// The connection is not to be used again.
+    var isSpent = false
     /// A connection that was kept may turn out to be closed; then the request goes out once more, over a new one.
     var mayRepeat = false
     var hasAnswered = false
@@ -40,7 +42,6 @@ final class PlainTransfer: Transfer, LinkUser {
     /// Calls of the receiver on the stack: what ends the transfer meanwhile takes effect behind them.
     private var depth = 0
     var isCancelled = false
-    private var failure: UpstreamFailure?
 
     private static var space: UnsafeRawBufferPointer { bytes(" ") }
     private static var host: UnsafeRawBufferPointer { bytes(" HTTP/1.1\r\nHost: ") }
@@ -80,6 +81,16 @@ final class PlainTransfer: Transfer, LinkUser {
     ) throws {
         try super.start(method: method, target: target, body: body, receiver: receiver)
         reader = ResponseReader(isHead: method == .head)
+        var name = method.rawValue
+        name.withUTF8 { name in
+            target.withUnsafeBytes { target in
+                endpoint.authority.withUnsafeBytes { authority in
+                    outgoing.prepend(
+                        UnsafeRawBufferPointer(name), Self.space, UnsafeRawBufferPointer(rebasing: target.dropLast()),
+                        Self.host, authority, Self.lineEnd)
+                }
+            }
+        }
         switch body {
         case .none: outgoing.append("\r\n")
         case .whole(let bytes):
@@ -97,16 +108,6 @@ final class PlainTransfer: Transfer, LinkUser {
             } else {
                 isChunkedUpload = true
                 outgoing.append("Transfer-Encoding: chunked\r\n\r\n")
-            }
-        }
-        var name = method.rawValue
-        name.withUTF8 { name in
-            target.withUnsafeBytes { target in
-                endpoint.authority.withUnsafeBytes { authority in
-                    outgoing.prepend(
-                        UnsafeRawBufferPointer(name), Self.space, UnsafeRawBufferPointer(rebasing: target.dropLast()),
-                        Self.host, authority, Self.lineEnd)
-                }
             }
         }
         state = .connecting
@@ -145,7 +146,7 @@ final class PlainTransfer: Transfer, LinkUser {
     func linkFailed(_ link: Link, _ failure: UpstreamFailure) { end(failure) }
 
     override func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if isUploadComplete || bytes.isEmpty { return true }
+        if isUploadComplete || isSendBroken || bytes.isEmpty { return true }
         if isChunkedUpload {
             outgoing.append(hexadecimal: bytes.count)
             outgoing.append("\r\n")
@@ -161,7 +162,7 @@ final class PlainTransfer: Transfer, LinkUser {
     override func endBody() {
         if isUploadComplete { return }
         isUploadComplete = true
-        setTimer(endpoint.settings.firstByteTimeout)
+        setTimer(hasFinalHead ? endpoint.settings.gapTimeout : endpoint.settings.firstByteTimeout)
         if isChunkedUpload { outgoing.append("0\r\n\r\n") }
         flush()
     }
@@ -200,7 +201,7 @@ final class PlainTransfer: Transfer, LinkUser {
 
     private func uploadMoved(_ hasMoved: Bool) {
         guard isStreamed else { return }
-        if hasMoved, !hasFinalHead { setTimer(endpoint.settings.firstByteTimeout) }
+        if hasMoved { setTimer(hasFinalHead ? endpoint.settings.gapTimeout : endpoint.settings.firstByteTimeout) }
         if isFull, outgoing.count < Self.uploadHighWater || isSendBroken {
             isFull = false
             call { $0.transferWantsBody(self) }
@@ -233,24 +234,21 @@ final class PlainTransfer: Transfer, LinkUser {
         depth -= 1
     }
 
+    /// Never with the receiver on the stack.
     func end(_ failure: UpstreamFailure) {
-        if self.failure == nil { self.failure = failure }
-        if depth == 0 { settle() }
+        guard let receiver, !isCancelled else { return }
+        link?.close()
+        link = nil
+        cancelTimers()
+        tell(receiver, failure) { recycle() }
     }
 
     /// Does what was decided while the receiver was on the stack.
     func settle() {
         guard depth == 0 else { return }
         if isCancelled { return recycle() }
-        guard let receiver else { return }
-        if let failure {
-            link?.close()
-            link = nil
-            cancelTimers()
-            return tell(receiver, failure) { recycle() }
-        }
-        guard case .whole = state, !isPaused else { return }
-        let isKept = isUploadComplete && outgoing.isEmpty && !isSendBroken && head.keepsConnection
+        guard let receiver, case .whole = state, !isPaused else { return }
+        let isKept = isUploadComplete && outgoing.isEmpty && !isSendBroken && !isSpent && head.keepsConnection
         if isKept, let link {
             link.rest()
             endpoint.keep(link)
@@ -270,7 +268,7 @@ final class PlainTransfer: Transfer, LinkUser {
         if depth == 0 { recycle() }
     }
 
-    override func timedOut(_ failure: UpstreamFailure) { if receiver != nil { end(failure) } }
+    override func timedOut(_ failure: UpstreamFailure) { end(failure) }
 
     /// Forgets the request, the key above all, and goes back to the endpoint.
     private func recycle() {
@@ -288,12 +286,12 @@ final class PlainTransfer: Transfer, LinkUser {
         isUploadComplete = true
         isFull = false
         isSendBroken = false
+        isSpent = false
         mayRepeat = false
         hasAnswered = false
         if !stash.isEmpty { stash = [] }
         stashedBody = 0
         isCancelled = false
-        failure = nil
         // One that is about to go on is in the engine's list, and finds nothing to do.
         if !isResuming { endpoint.give(back: self) }
         isResuming = false
