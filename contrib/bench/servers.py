@@ -181,6 +181,8 @@ class Menshen:
         environment = {
             "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": str(directory),
             "XDG_RUNTIME_DIR": str(directory)}
+        if "MENSHEN_HTTP" in os.environ:
+            environment["MENSHEN_HTTP"] = os.environ["MENSHEN_HTTP"]
         return command, environment
 
     def records(self, directory):
