@@ -7,7 +7,7 @@ internal import Reactor
 
 /// A transfer that libcurl makes: an easy handle at work, its header list and its body.
 final class CurlTransfer: Transfer, EasyDelegate {
-    private let headers = HeaderList()
+    private let lines: HeaderList
 
     private var handle: EasyHandle?
     /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
@@ -24,7 +24,10 @@ final class CurlTransfer: Transfer, EasyDelegate {
     private var isUploadComplete = true
     private var isUploadPaused = false
 
-    override init(_ engine: TransferEngine, _ endpoint: Endpoint) { super.init(engine, endpoint) }
+    init(_ engine: TransferEngine, _ endpoint: Endpoint) {
+        lines = HeaderList()
+        super.init(engine, endpoint, headers: lines)
+    }
 
     /// Once, before all else.
     func prepare() throws(CurlError) {
@@ -46,43 +49,6 @@ final class CurlTransfer: Transfer, EasyDelegate {
 
     // MARK: Towards the provider
 
-    override func addHeader(line: UnsafeRawBufferPointer) {
-        headers.beginLine()
-        headers.append(line)
-        headers.endLine()
-    }
-
-    /// A name without a value: to libcurl "Name:" means that none is sent, "Name;" that it is sent empty.
-    override func addHeader(empty name: UnsafeRawBufferPointer) {
-        headers.beginLine()
-        headers.append(name)
-        headers.append(";")
-        headers.endLine()
-    }
-
-    /// `start` ends with the separator: "Name: ".
-    override func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {
-        headers.beginLine()
-        headers.append(start)
-        headers.append(value)
-        headers.endLine()
-    }
-
-    override func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
-        var name = name
-        name.withUTF8 { bytes in
-            if value.isEmpty { return addHeader(empty: UnsafeRawBufferPointer(bytes)) }
-            headers.beginLine()
-            headers.append(UnsafeRawBufferPointer(bytes))
-            headers.append(": ")
-            headers.append(value)
-            headers.endLine()
-        }
-    }
-
-    /// "Name:" keeps libcurl from adding that header by itself.
-    override func suppressHeader(_ name: StaticString) { headers.add(name) }
-
     override func start(
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
     ) throws {
@@ -96,7 +62,7 @@ final class CurlTransfer: Transfer, EasyDelegate {
         }
         switch body {
         case .none:
-            try easy.request(method.rawValue, body: .none, headers: headers)
+            try easy.request(method.rawValue, body: .none, headers: lines)
         case .whole(let bytes):
             if block.count < bytes.count {
                 block.deallocate()
@@ -104,12 +70,12 @@ final class CurlTransfer: Transfer, EasyDelegate {
             }
             block.copyBytes(from: bytes)
             let whole = UnsafeRawBufferPointer(rebasing: block[..<bytes.count])
-            try easy.request(method.rawValue, body: .bytes(whole), headers: headers)
+            try easy.request(method.rawValue, body: .bytes(whole), headers: lines)
         case .streamed(let length):
             isUploadComplete = false
             // Ignored by libcurl under HTTP/2, which frames bodies itself.
-            if length == nil { headers.add("Transfer-Encoding: chunked") }
-            try easy.request(method.rawValue, body: .upload(length: length), headers: headers)
+            if length == nil { lines.add("Transfer-Encoding: chunked") }
+            try easy.request(method.rawValue, body: .upload(length: length), headers: lines)
         }
         endpoint.entered(self)
         engine.start(easy)
@@ -274,7 +240,7 @@ final class CurlTransfer: Transfer, EasyDelegate {
     func recycle() {
         cancelTimers()
         endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
-        headers.clear()
+        lines.clear()
         head.reset()
         if block.count > Self.keptBlock {
             block.deallocate()

@@ -21,7 +21,7 @@ final class PlainTransfer: Transfer, LinkUser {
     var link: Link?
     /// The request from its first byte, as long as it may have to be sent again, or what is queued of a streamed body. Holds
     /// the key, so it is overwritten.
-    let outgoing = SendBuffer(capacity: 4 << 10)
+    let outgoing: SendBuffer
     var reader = ResponseReader()
     private var isChunkedUpload = false
     private var isStreamed = false
@@ -43,35 +43,16 @@ final class PlainTransfer: Transfer, LinkUser {
     private var depth = 0
     var isCancelled = false
 
+    init(_ engine: TransferEngine, _ endpoint: Endpoint) {
+        outgoing = SendBuffer(capacity: 4 << 10)
+        super.init(engine, endpoint, headers: outgoing)
+    }
+
     private static var space: UnsafeRawBufferPointer { bytes(" ") }
     private static var host: UnsafeRawBufferPointer { bytes(" HTTP/1.1\r\nHost: ") }
     private static var lineEnd: UnsafeRawBufferPointer { bytes("\r\n") }
     private static func bytes(_ text: StaticString) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-    }
-
-    // MARK: Head of the request
-
-    override func addHeader(line: UnsafeRawBufferPointer) {
-        outgoing.append(line)
-        outgoing.append("\r\n")
-    }
-
-    override func addHeader(empty name: UnsafeRawBufferPointer) {
-        outgoing.append(name)
-        outgoing.append(":\r\n")
-    }
-
-    override func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {
-        outgoing.append(start)
-        addHeader(line: value)
-    }
-
-    override func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
-        var name = name
-        name.withUTF8 { outgoing.append(UnsafeRawBufferPointer($0)) }
-        outgoing.append(": ")
-        addHeader(line: value)
     }
 
     // MARK: Towards the provider

@@ -21,7 +21,7 @@ package protocol TransferReceiver: AnyObject {
 /// One request to one provider and its answer: `CurlTransfer`, or `PlainTransfer` where plain HTTP/1.1 leads straight to the
 /// provider. Reused by its endpoint, which whoever started it keeps alive until the last call. Here is what both share:
 /// the answer's head and the timers.
-package class Transfer: HeaderSink, TimerHandler {
+package class Transfer: TimerHandler {
     package enum Body {
         case none
         case whole([UInt8])
@@ -32,6 +32,9 @@ package class Transfer: HeaderSink, TimerHandler {
     /// Buffered part of a streamed request body above which the caller is to stop reading.
     package static let uploadHighWater = 128 << 10
 
+    /// The request's, filled before `start`.
+    package final let headers: any HeaderSink
+    /// The answer's.
     package final internal(set) var head = ResponseHead()
     final unowned let engine: TransferEngine
     final let reactor: Reactor
@@ -44,7 +47,8 @@ package class Transfer: HeaderSink, TimerHandler {
     private final lazy var timer = Timer(self)
     private final lazy var totalTimer = Timer(self)
 
-    init(_ engine: TransferEngine, _ endpoint: Endpoint) {
+    init(_ engine: TransferEngine, _ endpoint: Endpoint, headers: any HeaderSink) {
+        self.headers = headers
         self.engine = engine
         reactor = engine.reactor
         self.endpoint = endpoint
@@ -52,13 +56,7 @@ package class Transfer: HeaderSink, TimerHandler {
 
     // MARK: Of each kind
 
-    package func addHeader(line: UnsafeRawBufferPointer) {}
-    package func addHeader(empty name: UnsafeRawBufferPointer) {}
-    package func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {}
-    package func addHeader(name: String, _ value: UnsafeRawBufferPointer) {}
-    package func suppressHeader(_ name: StaticString) {}
-
-    /// Starts at the end of the turn. `target` ends with a zero byte. The header lines have been added.
+    /// Starts at the end of the turn. `target` ends with a zero byte.
     package func start(
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
     ) throws {

@@ -21,8 +21,8 @@ package protocol TunnelReceiver: AnyObject {
 
 /// One request that asks a provider to change the protocol: libcurl makes the connection, by whichever way leads there;
 /// the request is written and the answer read here, and after a 101 bytes pass both ways as they are. Used once; its
-/// header lines are added before `start`.
-package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
+/// `headers` are filled before `start`.
+package final class Tunnel: TimerHandler, ReadinessHandler {
     private enum State {
         case connecting
         case head
@@ -36,6 +36,7 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
     private let engine: TransferEngine
     private let endpoint: Endpoint
     private let outgoing = SendBuffer()
+    package var headers: any HeaderSink { outgoing }
     private var handle: EasyHandle?
     private var socket: Int32?
     private lazy var timer = Timer(self)
@@ -63,33 +64,6 @@ package final class Tunnel: HeaderSink, TimerHandler, ReadinessHandler {
         endpoint.authority.withUnsafeBytes { outgoing.append($0) }
         outgoing.append("\r\nConnection: Upgrade\r\n")
     }
-
-    // MARK: Head of the request
-
-    package func addHeader(line: UnsafeRawBufferPointer) {
-        outgoing.append(line)
-        outgoing.append("\r\n")
-    }
-
-    package func addHeader(empty name: UnsafeRawBufferPointer) {
-        outgoing.append(name)
-        outgoing.append(":\r\n")
-    }
-
-    package func addHeader(_ start: StaticString, _ value: UnsafeRawBufferPointer) {
-        outgoing.append(start)
-        addHeader(line: value)
-    }
-
-    package func addHeader(name: String, _ value: UnsafeRawBufferPointer) {
-        var name = name
-        name.withUTF8 { outgoing.append(UnsafeRawBufferPointer($0)) }
-        outgoing.append(": ")
-        addHeader(line: value)
-    }
-
-    /// Nothing is added here that was not asked for.
-    package func suppressHeader(_ name: StaticString) {}
 
     // MARK: Towards the provider
 

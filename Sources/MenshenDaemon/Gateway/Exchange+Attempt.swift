@@ -149,7 +149,7 @@ extension Exchange {
         case .chunked where !isBodyComplete: mode = .streamed(length: nil)
         default: mode = .whole(body)
         }
-        writeHeaders(transfer, provider, secret, runtime.replacedHeaders[index], mode)
+        writeHeaders(transfer.headers, provider, secret, runtime.replacedHeaders[index], mode)
         if let signing = provider.signing, let secret { sign(transfer, provider, signing, secret, target, body) }
         self.transfer = transfer
         try transfer.start(method: head.method, target: target, body: mode, receiver: self)

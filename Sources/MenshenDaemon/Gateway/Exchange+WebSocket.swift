@@ -23,14 +23,14 @@ extension Exchange {
         let tunnel = Tunnel(
             worker.engine, to: runtime.endpoint(index), target: target.dropLast(), receiver: self)
         head.bytes.withUnsafeBytes { bytes in
-            tunnel.addHeader("Sec-WebSocket-Key: ", UnsafeRawBufferPointer(rebasing: bytes[upgrade.key]))
+            tunnel.headers.addHeader("Sec-WebSocket-Key: ", UnsafeRawBufferPointer(rebasing: bytes[upgrade.key]))
         }
-        tunnel.addHeader("Upgrade: ", "websocket")
-        tunnel.addHeader("Sec-WebSocket-Version: ", "13")
+        tunnel.headers.addHeader("Upgrade: ", "websocket")
+        tunnel.headers.addHeader("Sec-WebSocket-Version: ", "13")
         if !upgrade.protocols.isEmpty {
-            upgrade.protocols.withUnsafeBytes { tunnel.addHeader("Sec-WebSocket-Protocol: ", $0) }
+            upgrade.protocols.withUnsafeBytes { tunnel.headers.addHeader("Sec-WebSocket-Protocol: ", $0) }
         }
-        writeHeaders(tunnel, provider, secret, runtime.replacedHeaders[index], .none)
+        writeHeaders(tunnel.headers, provider, secret, runtime.replacedHeaders[index], .none)
         let relay = WebSocketRelay()
         webSocket = relay
         try relay.start(tunnel)

@@ -36,8 +36,8 @@ extension Exchange {
             request.add(header.name.lowercased(), value)
         }
         let signature = signing.sign(request, with: secret, at: Clock.wall() / 1_000_000)
-        signature.date.withUnsafeBytes { transfer.addHeader("X-Amz-Date: ", $0) }
-        if let token = signing.sessionToken { transfer.addHeader("X-Amz-Security-Token: ", token) }
-        signature.authorization.withUnsafeBytes { transfer.addHeader("Authorization: ", $0) }
+        signature.date.withUnsafeBytes { transfer.headers.addHeader("X-Amz-Date: ", $0) }
+        if let token = signing.sessionToken { transfer.headers.addHeader("X-Amz-Security-Token: ", token) }
+        signature.authorization.withUnsafeBytes { transfer.headers.addHeader("Authorization: ", $0) }
     }
 }
