@@ -197,9 +197,13 @@ package final class EasyHandle {
     }
 
     /// Whether a connection to the upstream was ever there.
-    package var hasConnected: Bool {
+    package var hasConnected: Bool { microsecondsToRequest > 0 }
+
+    /// From the transfer's start until its request began to go out; 0 before that.
+    package var microsecondsToRequest: UInt64 {
         var micros: curl_off_t = 0
-        return ccurl_get_off(handle, CURLINFO_PRETRANSFER_TIME_T, &micros) == CURLE_OK && micros > 0
+        let code = ccurl_get_off(handle, CURLINFO_PRETRANSFER_TIME_T, &micros)
+        return code == CURLE_OK && micros > 0 ? UInt64(micros) : 0
     }
 
     private func header(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Finds a request body's bytes in the input: a counted body, or chunks, whose extensions and trailers are checked and
-/// dropped. Holds no bytes.
+/// Finds a body's bytes in the input: a counted body, or chunks, whose extensions are checked and dropped, and whose trailers
+/// are too, or are left to the caller. Holds no bytes.
 package struct BodyDecoder {
     /// Bytes of one chunk-size line with its extensions, or of all trailers.
     package static let maxLineBytes = 4096

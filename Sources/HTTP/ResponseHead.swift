@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// The head of an upstream's answer, built from the lines that libcurl hands over, and written again for the caller with
+/// The head of an upstream's answer, built line by line, from libcurl or `ResponseReader`, and written again for the caller with
 /// framing of our own. An answer whose framing could be read in two ways is refused: relaying it would split it.
 package struct ResponseHead: Sendable {
     package enum LineVerdict: Equatable {
@@ -81,7 +81,7 @@ package struct ResponseHead: Sendable {
         hasTransferEncoding = false
     }
 
-    /// Takes one line with its line end, as libcurl's header callback gets it.
+    /// Takes one line with its line end.
     package mutating func add(_ line: borrowing Span<UInt8>) throws(Fault) -> LineVerdict {
         if line.count > 5, line[4] == UInt8(ascii: "/"), line.equals(Self.protocolName, in: 0..<5),
             !isComplete || isInterim

@@ -29,11 +29,8 @@ package struct PeerIdentity: Sendable, Equatable {
     /// The effective uid of this process.
     package static var ownUID: UInt32 { geteuid() }
 
-    /// True for the uid that stands for "no uid of this user namespace". It says nothing about who is calling, so no
-    /// policy may match it.
-    package static func isOverflowUID(_ uid: UInt32) -> Bool { uid == overflowUID || uid == UInt32.max }
-
-    /// From /proc, read once; 65534 is the kernel's default.
+    /// Stands for "no uid of this user namespace". It says nothing about who is calling, so no policy may match it. From
+    /// /proc, read once; 65534 is the kernel's default.
     package static let overflowUID: UInt32 = {
         guard let text = ProcessFile.read("/proc/sys/kernel/overflowuid", in: AT_FDCWD) else { return 65534 }
         return UInt32(text.prefix { $0.isWholeNumber }) ?? 65534

@@ -23,6 +23,8 @@ final class CurlTransfer: Transfer, EasyDelegate {
     private var uploadStart = 0
     private var isUploadComplete = true
     private var isUploadPaused = false
+    /// When a request began whose body is whole; nil for a streamed one, whose pieces set the timer.
+    private var startedAt: UInt64?
 
     init(_ engine: TransferEngine, _ endpoint: Endpoint) {
         lines = HeaderList()
@@ -76,6 +78,10 @@ final class CurlTransfer: Transfer, EasyDelegate {
             // Ignored by libcurl under HTTP/2, which frames bodies itself.
             if length == nil { lines.add("Transfer-Encoding: chunked") }
             try easy.request(method.rawValue, body: .upload(length: length), headers: lines)
+        }
+        if isUploadComplete {
+            startedAt = reactor.now
+            setTimer(endpoint.settings.firstByteTimeout)
         }
         endpoint.entered(self)
         engine.start(easy)
@@ -232,6 +238,12 @@ final class CurlTransfer: Transfer, EasyDelegate {
 
     override func timedOut(_ failure: UpstreamFailure) {
         guard !isAbandoned, let receiver else { return }
+        if failure.reason == .firstByteTimeout, let startedAt {
+            // libcurl tells only when it is asked how long it took to get there.
+            let way = easyHandle.microsecondsToRequest
+            let end = startedAt + (way > 0 ? way + endpoint.settings.firstByteTimeout : longestWait)
+            if end > reactor.now { return setTimer(end - reactor.now) }
+        }
         giveUp()
         tell(receiver, failure) { engine.abandon(self, of: endpoint) }
     }
@@ -250,6 +262,7 @@ final class CurlTransfer: Transfer, EasyDelegate {
         uploadStart = 0
         isUploadComplete = true
         isUploadPaused = false
+        startedAt = nil
         isAbandoned = false
         hasFinalHead = false
         verdict = nil

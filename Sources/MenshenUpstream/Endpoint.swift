@@ -3,10 +3,12 @@
 
 package import Curl
 
-/// How to reach one provider, and the handles that have reached it before. Belongs to one engine and its thread.
+/// How to reach one provider, and the transfers and connections that have reached it before. Belongs to one engine and its thread.
 package final class Endpoint {
     package struct Settings: Sendable {
         package var url: String
+        /// As it goes into Host.
+        package var host: String
         package var isTLS: Bool
         package var socketPath: String?
         /// Empty: none, and the environment's proxy variables do not apply either.
@@ -23,11 +25,12 @@ package final class Endpoint {
         package var usesLibcurl: Bool
 
         package init(
-            url: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
+            url: String, host: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
             connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?,
             maxIdleConnections: Int, usesLibcurl: Bool
         ) {
             self.url = url
+            self.host = host
             self.isTLS = isTLS
             self.socketPath = socketPath
             self.proxy = proxy
@@ -47,16 +50,8 @@ package final class Endpoint {
 
     package let settings: Settings
     let origin: Origin
-    /// Host and port as they go into Host, the scheme's own port and an address's zone left out.
-    private(set) lazy var authority: [UInt8] = {
-        var text = settings.url.dropFirst(settings.isTLS ? 8 : 7)
-        let port = settings.isTLS ? ":443" : ":80"
-        if text.hasSuffix(port) { text = text.dropLast(port.count) }
-        if let zone = text.firstIndex(of: "%"), let end = text.firstIndex(of: "]"), zone < end {
-            text.removeSubrange(zone..<end)
-        }
-        return Array(text.utf8)
-    }()
+    /// Host and port as they go into Host.
+    let authority: [UInt8]
     private var pool: [Transfer] = []
     /// Where connections are shared: the transfers under way, in no order.
     private var active: [CurlTransfer] = []
@@ -65,6 +60,7 @@ package final class Endpoint {
 
     package init(_ settings: Settings) throws(CurlError) {
         self.settings = settings
+        authority = Array(settings.host.utf8)
         origin = try Origin(settings.url + "/")
     }
 

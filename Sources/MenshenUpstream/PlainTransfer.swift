@@ -143,7 +143,6 @@ final class PlainTransfer: Transfer, LinkUser {
     override func endBody() {
         if isUploadComplete { return }
         isUploadComplete = true
-        setTimer(hasFinalHead ? endpoint.settings.gapTimeout : endpoint.settings.firstByteTimeout)
         if isChunkedUpload { outgoing.append("0\r\n\r\n") }
         flush()
     }
@@ -175,6 +174,8 @@ final class PlainTransfer: Transfer, LinkUser {
             }
         }
         link.want(isPaused ? [] : .readable)
+        // From the request's last byte on.
+        if isUploadComplete, !hasFinalHead { setTimer(endpoint.settings.firstByteTimeout) }
         uploadMoved(hasMoved)
     }
 

@@ -61,9 +61,8 @@ package class Transfer: TimerHandler {
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
     ) throws {
         self.receiver = receiver
-        let settings = endpoint.settings
-        setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
-        if let total = settings.totalTimeout { reactor.timers.set(totalTimer, at: reactor.now + total) }
+        setTimer(longestWait)
+        if let total = endpoint.settings.totalTimeout { reactor.timers.set(totalTimer, at: reactor.now + total) }
     }
 
     /// Queues a piece of a streamed body. false: enough is queued, `transferWantsBody` tells when to go on.
@@ -88,6 +87,11 @@ package class Transfer: TimerHandler {
     }
 
     // MARK: Timers
+
+    /// Until an answer has to begin, counted from the transfer's start: a connection may have to be made first.
+    final var longestWait: UInt64 {
+        UInt64(endpoint.settings.connectTimeoutMilliseconds) * 1000 + endpoint.settings.firstByteTimeout
+    }
 
     final func setTimer(_ microseconds: UInt64) {
         if !isPaused { reactor.timers.set(timer, at: reactor.now + microseconds) }

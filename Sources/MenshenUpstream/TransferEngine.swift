@@ -5,7 +5,7 @@ package import Curl
 package import Linux
 package import Reactor
 
-/// Drives libcurl on a reactor: sockets, timer, completions. One per worker, on its thread.
+/// Drives libcurl on a reactor: sockets, timer, completions; and starts at a turn's end what the turn has asked for. One per worker, on its thread.
 package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandler {
     let reactor: Reactor
     private lazy var timer = Timer(self)
@@ -19,7 +19,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private var depth = 0
     /// Their upload is over, which libcurl is to be told when it is not on the stack.
     private var sleeping: [CurlTransfer] = []
-    /// Where tunnels are read into.
+    /// Where tunnels and plain transfers are read into.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
     private enum Waiting {
         case handle(EasyHandle)
@@ -31,7 +31,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
 
     package init(on reactor: Reactor, maxIdleConnections: Int) throws(CurlError) {
         self.reactor = reactor
-        multi = try MultiHandle(self, maxIdle: maxIdleConnections)
+        // 0 would be libcurl's own default.
+        multi = try MultiHandle(self, maxIdle: max(1, maxIdleConnections))
     }
 
     deinit { scratch.deallocate() }

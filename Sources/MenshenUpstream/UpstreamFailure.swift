@@ -32,7 +32,7 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
     }
 
     package let reason: Reason
-    /// libcurl's words, for records and logs; never holds a key.
+    /// In words, libcurl's or our own, for records and logs; never holds a key.
     package let detail: String
 
     package init(_ reason: Reason, _ detail: String = "") {

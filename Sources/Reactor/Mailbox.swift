@@ -20,9 +20,8 @@ package final class Mailbox<Message: Sendable>: Sendable {
 
     @inlinable package init() throws(SystemError) { wake = try Wake() }
 
-    /// Any thread. Returns whether the loop was woken.
-    @discardableResult
-    @inlinable package func post(_ message: Message) -> Bool {
+    /// Any thread.
+    @inlinable package func post(_ message: Message) {
         let mustWake = state.withLock { state in
             state.messages.append(message)
             guard state.isLoopAsleep else { return false }
@@ -30,7 +29,6 @@ package final class Mailbox<Message: Sendable>: Sendable {
             return true
         }
         if mustWake { wake.signal() }
-        return mustWake
     }
 
     /// The loop's thread: everything that has arrived; if that is nothing, the loop may sleep.

@@ -31,6 +31,8 @@ package final class EventLog: Sendable {
     private let journal: JournalSocket?
     private let descriptor: Int32
     private let threshold: Int
+    /// Debug lines are written.
+    package var isVerbose: Bool { threshold >= 7 }
     private let identifier: String
 
     /// `journalStream` is `$JOURNAL_STREAM`, the device and inode that the journal's stderr had at start;

@@ -87,6 +87,9 @@ import Testing
             return "llhttp ends it before byte \(end)"
         }
         guard let theirs = try llhttp(bytes[..<end], isHead: isHead) else { return nil }
+        // It does not know "chunked" when a tab or a space follows, which are no part of the value (RFC 9110 §5.5).
+        let text = String(decoding: bytes[..<end], as: UTF8.self).lowercased()
+        if !theirs.hasEnded, text.contains("chunked\t") || text.contains("chunked ") { return nil }
         if !theirs.hasEnded { return "llhttp does not end it at byte \(end)" }
         if theirs.status != ours.status { return "llhttp reads status \(theirs.status) in place of \(ours.status)" }
         if theirs.body != ours.body { return "llhttp reads another body" }

@@ -29,13 +29,6 @@ import Testing
         }
     }
 
-    @Test func `the overflow uid and the missing uid are known`() {
-        #expect(PeerIdentity.isOverflowUID(PeerIdentity.overflowUID))
-        #expect(PeerIdentity.isOverflowUID(.max))
-        #expect(!PeerIdentity.isOverflowUID(0))
-        #expect(!PeerIdentity.isOverflowUID(1000))
-    }
-
     @Test func `our own program is found, with a pidfd and without`() throws {
         try pair { socket in
             let peer = try PeerIdentity.read(socket)

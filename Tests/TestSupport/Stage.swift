@@ -19,6 +19,8 @@ package final class Stage {
         package var key = "api_key = \"\(Stage.key)\""
         /// Further lines of the provider; "UPSTREAM" stands for its address, here and in the tables.
         package var provider = ""
+        /// Lines before all tables.
+        package var top = ""
         /// Further tables.
         package var tables = ""
         package var authentication = "token = \"\(Stage.token)\""
@@ -38,6 +40,8 @@ package final class Stage {
         }
     }
 
+    /// The daemon under test leaves plain HTTP to libcurl, too.
+    package static var hasLibcurl: Bool { getenv("MENSHEN_HTTP").map { String(cString: $0) } == "libcurl" }
     package static let key = "sk-real-4f1c9a7e"
     package static let token = "menshen-token-1"
 
@@ -70,6 +74,7 @@ package final class Stage {
             """
         let providers = (setting.providers ?? [one]).map { "[[providers]]\n\($0)\n" }.joined(separator: "\n")
         return """
+            \(setting.top)
             [auth]
             \(setting.authentication)
 

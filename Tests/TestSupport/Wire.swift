@@ -176,12 +176,6 @@ package final class Wire {
 
     // MARK: Ending
 
-    /// Bytes the kernel keeps for a slow reader; set it before anything arrives.
-    package func setReceiveBuffer(_ bytes: Int32) {
-        var size = bytes
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-    }
-
     package func finishWriting() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Closes with RST (TCP).

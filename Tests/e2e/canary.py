@@ -11,6 +11,7 @@ import subprocess
 
 from harness import (CHAT, IS_ROOT, JSON, Caller, Daemon, check, done, environment, equal, free_port, identity, own, place,
                      run, skipped, spawn, wait, write)
+from namespace import Journal, enter, mount
 from upstream import Upstream
 
 # What is searched for is the middle, so that a part of the key counts as well.
@@ -20,6 +21,16 @@ ROTATED = f"sk-new-{MARK}-end"
 CALLERS = "callers-own-credential-6620"
 TOKEN = "door-token-1d2c"
 
+journal = None
+
+
+def with_journal():
+    global journal
+    mount("/run", "1m")
+    journal = Journal()
+
+
+enter(with_journal, "the canary's journal")
 upstream = Upstream()
 home = place()
 key_file = write(f"{home}/key", KEY + "\n")
@@ -268,8 +279,13 @@ def collect(directory, without=()):
 
 
 def search():
+    if journal:
+        evidence["journal"] = json.dumps(journal.entries).encode()
+        states = {entry.get("MENSHEN_END_STATE") for entry in journal.entries}
+        check({"complete", "timeout", "upstream_error"} <= states, "the journal has requests of every kind", states)
     names = " ".join(evidence)
-    for name in ("menshen.db", "menshen.db-wal", "menshen.db-shm", "stderr"):
+    check(b"<7>Request " in evidence["stderr"], "stderr has debug lines")
+    for name in ("menshen.db", "menshen.db-wal", "menshen.db-shm", "menshen.db-intents", "stderr"):
         check(name in names, f"{name} is among the {len(evidence)} things searched")
     hits = {name: content[max(0, content.index(MARK.encode()) - 60):][:120] for name, content in evidence.items() if MARK.encode() in content}
     equal(hits, {}, "the key is in none of them")

@@ -134,6 +134,8 @@ def identity():
 
 
 def environment(home, **more):
+    if "MENSHEN_HTTP" in os.environ:
+        more = {"MENSHEN_HTTP": os.environ["MENSHEN_HTTP"], **more}
     return {
         "PATH": os.environ["PATH"], "HOME": home, "XDG_STATE_HOME": f"{home}/state", "XDG_CONFIG_HOME": f"{home}/config",
         "XDG_RUNTIME_DIR": f"{home}/run", "LANG": "C.UTF-8", **more,

@@ -20,11 +20,10 @@ def mount(path, size):
     atexit.register(subprocess.run, ["umount", "-l", path])
 
 
-def enter(main):
+def enter(main, what="audit devices"):
     """Runs the stage again in a mount namespace and `main` there; says so if there can be none."""
     if os.environ.get(INSIDE):
         return main()
-    what = "audit devices"
     if not shutil.which("unshare"):
         return skipped(what, "there is no unshare")
     command = ["unshare", "--mount", "--propagation", "private"] + ([] if os.geteuid() == 0 else ["--map-root-user"])

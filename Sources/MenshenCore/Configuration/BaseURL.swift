@@ -48,9 +48,13 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
         return authority[..<(colon ?? authority.endIndex)]
     }
 
-    /// The Host field as libcurl sends it: without the scheme's own port.
+    /// The Host field as it goes out: without the scheme's own port and an address's zone.
     package var hostField: String {
-        authority == "\(host):\(isTLS ? 443 : 80)" ? String(host) : authority
+        var field = authority == "\(host):\(isTLS ? 443 : 80)" ? String(host) : authority
+        if let zone = field.firstIndex(of: "%"), let end = field.firstIndex(of: "]"), zone < end {
+            field.removeSubrange(zone..<end)
+        }
+        return field
     }
 
     /// What libcurl connects to.

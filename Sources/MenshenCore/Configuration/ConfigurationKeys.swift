@@ -13,7 +13,8 @@ extension ConfigurationKey {
             "listen", .textOrTexts, sample: "\":8080\"",
             "TCP address to listen on, or an array of them; \":8080\" is loopback, IPv4 and IPv6."),
         ConfigurationKey(
-            "verbose", .boolean, default: "\(defaults.verbose)", "Debug lines on stderr and in the journal."),
+            "verbose", .boolean, default: "\(defaults.verbose)",
+            "Debug lines on stderr or in the journal: one for each request."),
     ]
 
     private static let server = [
@@ -166,7 +167,7 @@ extension ConfigurationKey {
             "Limit of a whole exchange; it also cuts streams that are doing well."),
         ConfigurationKey(
             "upstream.max_idle_connections", .integer(0...65_536), default: "\(defaults.upstream.maxIdleConnections)",
-            "Idle connections to a provider kept for reuse."),
+            "Idle connections kept for reuse: to each plain provider, and (at least one) to all others together."),
         ConfigurationKey(
             "upstream.timeout", .duration(orOff: true), standing: .alias,
             "ai-menshen's total limit; sets `first_byte_timeout`, because a total limit cuts streams."),

@@ -20,7 +20,6 @@ package struct JSONPaths: Sendable {
         /// The length of the longest key; longer ones need not be looked at.
         var longestKey = 0
 
-        var isLeaf: Bool { children.isEmpty && element < 0 }
     }
 
     private(set) var nodes = [Node()]

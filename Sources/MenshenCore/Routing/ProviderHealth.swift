@@ -40,8 +40,6 @@ package struct ProviderHealth: Sendable {
 
     package init(keys: Int) { self.keys = Array(repeating: Key(), count: max(1, keys)) }
 
-    package var keyCount: Int { keys.count }
-
     /// The operator has looked: what failed before may be mended. What a provider asked for stays.
     package mutating func forgiveFailures() {
         breaker = Breaker()

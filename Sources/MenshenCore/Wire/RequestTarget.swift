@@ -13,7 +13,7 @@ package struct RequestTarget: Sendable, Equatable {
     /// A credential of the caller's in the query, decoded; the last one, if there are several.
     package let queryKey: String?
 
-    /// nil if the path holds a dot segment, plain or encoded: libcurl would send it as it is and the provider would
+    /// nil if the path holds a dot segment, plain or encoded: it would go out as it is and the provider would
     /// resolve it, past whatever was decided from the path.
     package init?(path given: String, query: String?, providerNames: Set<String>) {
         let raw = Self.withoutDoubledSlashes(given, providerNames)

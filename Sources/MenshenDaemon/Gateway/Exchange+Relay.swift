@@ -9,7 +9,7 @@ internal import MenshenUpstream
 
 extension Exchange: TransferReceiver {
     func transferReceivedInterim(_ transfer: Transfer) {
-        // 100 is between libcurl and the provider; an HTTP/1.0 caller knows no 1xx.
+        // 100 is between menshen and the provider; an HTTP/1.0 caller knows no 1xx.
         guard transfer.head.status != 100, head.isHTTP11 else { return }
         transfer.head.appendInterim(to: &connection.output)
         connection.mark()
@@ -41,7 +41,7 @@ extension Exchange: TransferReceiver {
         connection.mark()
     }
 
-    /// libcurl would wait for the rest of a body that the caller, who has its answer, may never send.
+    /// The transfer would wait for the rest of a body that the caller, who has its answer, may never send.
     private func answerIsWhole() {
         if isBodyComplete { return }
         release()
@@ -82,7 +82,7 @@ extension Exchange: TransferReceiver {
             let count = min(bytes.count, length - Int(bytesOut))
             if count > 0 { deliver(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
             guard Int(bytesOut) == length else { return }
-            // Before libcurl is done with it, and its record made.
+            // Before the transfer is done with it, and its record made.
             connection.flush()
             if !isSettled { answerIsWhole() }
         case .chunked:

@@ -8,7 +8,7 @@ internal import MenshenUpstream
 internal import Reactor
 
 /// *plan*: which providers and keys, in which order, and what comes after a try that failed. Everything that dials runs
-/// outside of libcurl's calls: directly when a transfer has ended, else at the end of the turn (`worker.resume`).
+/// outside of a transfer's calls: directly when a transfer has ended, else at the end of the turn (`worker.resume`).
 extension Exchange: TimerHandler {
     /// What the exchange waits for, and what its timer means.
     enum RouteWait {
@@ -151,7 +151,7 @@ extension Exchange: TimerHandler {
         fail(problem, problem.endState)
     }
 
-    /// The end of the turn: libcurl is off the stack.
+    /// The end of the turn: no transfer is on the stack.
     func resumeRoute() {
         if isSettled || ending != nil { return }
         switch routeWait {

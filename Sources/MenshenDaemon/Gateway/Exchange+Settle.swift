@@ -229,6 +229,7 @@ extension Exchange {
             settlement.requestBody = requestCapture?.masked(keys)
             settlement.responseBody = responseCapture?.masked(keys)
         }
+        worker.events.debug(Self.line(settlement))
         if self.intent != nil {
             worker.record(settlement)
         } else {
@@ -236,5 +237,14 @@ extension Exchange {
             record = .waiting
             connection.isHeld = !connection.isClosed
         }
+    }
+
+    /// A request in one line for `verbose`; what its row says, and no more.
+    private static func line(_ end: AuditSettlement) -> String {
+        let tries = end.attempts.map { "\($0.provider) \($0.status.map { String($0) } ?? "-") \($0.reason)" }
+        return "Request \(end.intent.id) \(end.intent.method) \(end.intent.path): \(end.endState.rawValue), "
+            + "status \(end.status.map { String($0) } ?? "-"), \(end.totalMicroseconds) µs"
+            + (tries.isEmpty ? "" : ", tried \(tries.joined(separator: ", "))")
+            + (end.problem.map { ", problem \($0)" } ?? "") + "."
     }
 }

@@ -34,7 +34,10 @@ package final class Events: Sendable {
     /// A line for a person at the terminal; nothing happens in it.
     package func say(_ text: String) { log.write(LogEvent(priority: 6, message: text)) }
 
-    package func debug(_ text: String) { log.write(LogEvent(priority: 7, message: text)) }
+    /// `text` is only made where somebody asked for debug lines.
+    package func debug(_ text: @autoclosure () -> String) {
+        if log.isVerbose { log.write(LogEvent(priority: 7, message: text())) }
+    }
 
     package func remark(_ text: String) { log.write(LogEvent(priority: 4, message: text)) }
 

@@ -24,7 +24,7 @@ enum WorkerMessage: Sendable {
     case ping
 }
 
-/// One reactor with its connections, its libcurl handles and its keys: everything between accept and settle happens on
+/// One reactor with its connections, its transfers and its keys: everything between accept and settle happens on
 /// its thread, so nothing there is locked.
 final class Worker: TimerHandler {
     /// A keep-alive caller gets so long to send the request it may be sending right now.
@@ -164,7 +164,7 @@ final class Worker: TimerHandler {
         if buffer.capacity == 0, let used = spare.popLast() { buffer = used }
     }
 
-    /// Has `resumeRoute` run at the end of the turn, when libcurl is off the stack.
+    /// Has `resumeRoute` run at the end of the turn, when no transfer is on the stack.
     func resume(_ exchange: Exchange) { resuming.append(exchange) }
 
     private func endOfTurn() {

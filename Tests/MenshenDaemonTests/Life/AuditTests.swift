@@ -49,21 +49,47 @@ struct AuditTests {
         }
     }
 
-    @Test func `an answer's first byte waits for its record`() throws {
-        let seen = try Signal()
-        try Stage.run { call in
+    @Test func `an answer's first byte waits until its intent is on file`() throws {
+        let directory = try TemporaryDirectory()
+        var names: [String] = []
+        let script: FakeUpstream.Script = { call in
+            if call.request.target == "/v1/quick" { return try call.reply() }
             try call.beginStream()
-            try call.chunk("x")
-            try seen.wait()
-            try call.endStream()
+            try call.waitForEnd()
+        }
+        // Killed at the first byte, each time.
+        for _ in 0..<5 {
+            try Stage.run(in: directory, upstream: script) { stage throws in
+                // The database is open then, so that what follows does not wait for it.
+                #expect(try stage.ask("GET", "/v1/quick").status == 200)
+                let caller = try stage.caller()
+                try caller.request("GET", "/v1/slow")
+                let head = try caller.head()
+                try stage.daemon.kill()
+                names.append(head["x-menshen-request-id"] ?? "")
+            }
+        }
+        try Stage.run(in: directory, upstream: script) { stage throws in
+            #expect(try stage.ask("GET", "/v1/quick").status == 200)
+            let slow = try stage.records().filter { $0.path == "/v1/slow" }
+            #expect(slow.map(\.textID) == names && slow.allSatisfy { $0.endState == "lost" })
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `verbose writes a line for each request, without its query and its key`(isVerbose: Bool) throws {
+        try Stage.run(.with { $0.top = "verbose = \(isVerbose)" }) {
+            try $0.reply(429)
         } _: { stage throws in
-            let caller = try stage.caller()
-            try caller.request("GET", "/v1/x")
-            let head = try caller.head()
-            let rows = try stage.daemon.rows()
-            #expect(rows.map(\.textID) == [head["x-menshen-request-id"]])
-            seen.raise()
-            while try caller.chunk() != nil {}
+            _ = try stage.ask("GET", "/v1/a?n=in-the-query")
+            _ = try stage.ask("GET", "/v1/../b")
+            _ = try stage.daemon.stop()
+            let lines = stage.daemon.log.split(separator: "\n").filter { $0.hasPrefix("<7>Request ") }
+            #expect(lines.count == (isVerbose ? 2 : 0))
+            #expect(lines.allSatisfy { !$0.contains("in-the-query") && !$0.contains(Stage.key) })
+            guard isVerbose, lines.count == 2 else { return }
+            #expect(lines[0].contains("GET /v1/a: complete, status 429") && lines[0].contains("tried openai 429"))
+            #expect(lines[1].contains("refused, status 400") && lines[1].contains("problem forbidden_path"))
         }
     }
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-import Glibc
 import TestSupport
 import Testing
 
 /// When a connection to a provider is used again, and what happens when it turns out to be closed.
 struct ConnectionReuseTests {
     /// libcurl asks again after the first bytes of a head, too, and keeps connections for itself.
-    private static let isOurs = getenv("MENSHEN_HTTP") == nil
+    private static let isOurs = !Stage.hasLibcurl
 
     @Test func `requests one after the other share a connection`() throws {
         try Stage.run {
@@ -123,6 +122,30 @@ struct ConnectionReuseTests {
             try closed.wait()
             #expect(try stage.ask("GET", "/v1/a").status == 200)
             #expect(stage.upstream.connections == 2)
+        }
+    }
+
+    @Test(
+        .enabled(if: isOurs),
+        arguments: [(limit: 1, connections: 3), (limit: 0, connections: 4), (limit: 2, connections: 2)])
+    func `no more connections wait than max_idle_connections says`(_ setting: (limit: Int, connections: Int)) throws {
+        let arrived = try Signal()
+        let go = try Signal()
+        try Stage.run(.with { $0.tables = "[upstream]\nmax_idle_connections = \(setting.limit)" }) {
+            arrived.raise()
+            try go.wait()
+            try $0.reply()
+        } _: { stage throws in
+            for _ in 0..<2 {
+                let callers = try (0..<2).map { _ in try stage.caller() }
+                for caller in callers {
+                    try caller.request("GET", "/v1/a")
+                    try arrived.wait()
+                }
+                for _ in callers { go.raise() }
+                for caller in callers { #expect(try caller.answer().status == 200) }
+            }
+            #expect(stage.upstream.connections == setting.connections)
         }
     }
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-import Glibc
 import TestSupport
 import Testing
 
 /// What menshen's own HTTP/1.1 client does where things go wrong in between.
 struct PlainTransferTests {
-    private static let isOurs = getenv("MENSHEN_HTTP") == nil
+    private static let isOurs = !Stage.hasLibcurl
 
     /// The exchange is the last that knows the old configuration, and ends while its transfer is on the stack.
     @Test(arguments: [413, 200])

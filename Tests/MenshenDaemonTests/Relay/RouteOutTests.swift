@@ -40,6 +40,8 @@ struct RouteOutTests {
             .with {
                 $0.baseURL = "http://provider.invalid"
                 $0.provider = "proxy = \"UPSTREAM\""
+                $0.daemon.environment["no_proxy"] = "*"
+                $0.daemon.environment["NO_PROXY"] = "provider.invalid"
             }
         ) {
             try $0.reply(body: $0.request.target)
@@ -49,6 +51,18 @@ struct RouteOutTests {
             let request = try #require(stage.upstream.requests.first)
             #expect(request["Host"] == "provider.invalid")
             #expect(request["User-Agent"] == nil)
+        }
+    }
+
+    @Test func `a .netrc in the home never applies`() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write(".netrc", "machine 127.0.0.1 login somebody password secret\ndefault login x password y\n")
+        try Stage.run(.with { $0.key = "" }, in: directory) {
+            try $0.reply()
+        } _: { stage throws in
+            #expect(try stage.ask().status == 200)
+            let request = try #require(stage.upstream.requests.first)
+            #expect(request["Authorization"] == nil)
         }
     }
 

@@ -11,7 +11,7 @@ import Testing
 /// FaultOutcome.swift; what is seen becomes contrib/manual/faults.md, which MENSHEN_ACCEPT=1 writes anew.
 @Suite struct FaultMatrixTests {
     /// Milliseconds of the limits that a cell waits for.
-    private static let limits = ["first byte": 800, "gap": 500]
+    private static let limits = ["first byte": 300, "gap": 500]
     /// What a cell may take beyond them, on a machine that is busy with other tests.
     private static let slack = 5000
 

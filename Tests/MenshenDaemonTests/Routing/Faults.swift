@@ -122,7 +122,7 @@ struct FaultCell {
         call.close()
     }
 
-    /// A connection that is used again may break without a fault of this cell's; libcurl then makes a new one by itself.
+    /// A connection that is used again may break without a fault of this cell's; menshen then asks again over a new one.
     private static let last = ["Connection: close"]
 
     private func begin(_ body: String, _ call: UpstreamCall) throws {
