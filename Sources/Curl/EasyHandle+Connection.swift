@@ -3,6 +3,15 @@
 
 internal import CCurl
 
+/// Hears of a handle that only connects: no bytes pass through libcurl by themselves.
+package protocol ConnectionDelegate: EasyDelegate {}
+
+extension ConnectionDelegate {
+    package func received(headerLine: UnsafeRawBufferPointer) -> Bool { true }
+    package func received(body: UnsafeRawBufferPointer) -> DataVerdict { .proceed }
+    package func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict { .abort }
+}
+
 /// A handle that only connects, with resolver, proxy and TLS, and then hands its connection over: `finished(nil)` says
 /// that it is there. The connection lives until the handle is taken out of the multi handle.
 extension EasyHandle {

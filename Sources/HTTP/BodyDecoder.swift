@@ -36,14 +36,13 @@ package struct BodyDecoder {
     private var state: State
     private var total = 0
     private let limit: Int
-    private let leavesTrailers: Bool
+    package let leavesTrailers: Bool
 
     /// `limit` bounds the decoded body. `leavesTrailers`: a chunked body ends before its trailers, which with the blank line
     /// behind them are the caller's to read.
     package init(_ framing: RequestHead.Framing, limit: Int, leavesTrailers: Bool = false) throws(HTTPError) {
         self.limit = limit
         self.leavesTrailers = leavesTrailers
-        isChunked = framing == .chunked
         switch framing {
         case .none: state = .done
         case .fixed(let length):
@@ -52,9 +51,6 @@ package struct BodyDecoder {
         case .chunked: state = .size(digits: 0, value: 0, seen: 0)
         }
     }
-
-    /// Of chunks, which may be followed by trailers.
-    package let isChunked: Bool
 
     package var isDone: Bool { if case .done = state { true } else { false } }
 

@@ -37,7 +37,6 @@ package struct ResponseReader {
     /// `isHead`: the request was a HEAD, whose answer has no body whatever its head says.
     package init(isHead: Bool = false) { self.isHead = isHead }
 
-    package var isDone: Bool { if case .done = state { true } else { false } }
     /// The end of the connection is the end of the answer, and not an answer cut off.
     package var endsWithConnection: Bool { if case .untilClose = state { true } else { false } }
 
@@ -59,7 +58,7 @@ package struct ResponseReader {
                 // Chunks leave trailers, if only the blank line.
                 case .end(let consumed):
                     index = consumed
-                    state = decoder.isChunked ? .trailers : .done
+                    state = decoder.leavesTrailers ? .trailers : .done
                 }
             case .head, .trailers:
                 guard let verdict = try readLine(input, &index, &head) else { return .needMore }

@@ -22,7 +22,7 @@ package final class AuditStore: Sendable {
     package init(settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) throws(SystemError) {
         let queue = SubmissionQueue(limit: settings.backlogLimit)
         self.queue = queue
-        let intents = IntentLog()
+        let intents = IntentLog(databasePath: settings.databasePath)
         self.intents = intents
         thread = try NamedThread("store") {
             Self.run(StoreWorker(settings, intents, log: log), queue, settings.gatherTime)

@@ -53,9 +53,13 @@ enum DatabaseFile {
     }
 
     /// Device and inode; nil if nothing is there.
-    static func identity(_ path: String) -> [UInt64]? {
+    static func identity(_ path: String) -> [UInt64]? { identity { lstat(path, &$0) } }
+
+    static func identity(descriptor: Int32) -> [UInt64]? { identity { fstat(descriptor, &$0) } }
+
+    private static func identity(_ look: (inout stat) -> Int32) -> [UInt64]? {
         var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
+        guard look(&status) == 0 else { return nil }
         return [UInt64(status.st_dev), UInt64(status.st_ino)]
     }
 

@@ -19,7 +19,7 @@ final class IntentLog: Sendable {
     static let maximumLanes = (headerBytes - lanesAt) / 8
     /// "mnshint1": an intent log of this layout.
     private static let magic = Array("mnshint1".utf8)
-    private static let lanesAt = 64
+    fileprivate static let lanesAt = 64
 
     /// Workers write to it.
     private let descriptor = Atomic<Int32>(-1)
@@ -29,6 +29,9 @@ final class IntentLog: Sendable {
     /// `start` has succeeded: what the file holds is this process's. Of the store's thread.
     private let isStarted = Atomic<Bool>(false)
     private let lanes = Mutex<[IntentLane]>([])
+    let path: String
+
+    init(databasePath: String) { path = databasePath + "-intents" }
 
     deinit {
         for open in [descriptor.load(ordering: .relaxed), retired.load(ordering: .relaxed)] where open >= 0 {
@@ -62,11 +65,11 @@ final class IntentLog: Sendable {
         isTrusted.store(isUsable && isStarted.load(ordering: .relaxed), ordering: .releasing)
     }
 
-    /// What `path` holds of a process that died, oldest first; nil if it is in use here already. The caller has the
+    /// What the file holds of a process that died, oldest first; nil if it is in use here already. The caller has the
     /// database's lock, so nobody else writes here. `start` must follow once that is safe elsewhere; until then the next
     /// call finds the same.
-    func recover(_ path: String) throws(StoreFault) -> [AuditIntent]? {
-        if isInPlace(path) { return nil }
+    func recover() throws(StoreFault) -> [AuditIntent]? {
+        if isInPlace { return nil }
         isStarted.store(false, ordering: .relaxed)
         let opened = Glibc.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard opened >= 0 else { throw DatabaseFile.system("open", path) }
@@ -80,18 +83,18 @@ final class IntentLog: Sendable {
         let before = retired.exchange(descriptor.exchange(opened, ordering: .acquiringAndReleasing), ordering: .relaxed)
         if before >= 0 { close(before) }
         if status.st_mode & 0o077 != 0, fchmod(opened, 0o600) != 0 { throw DatabaseFile.system("make private", path) }
-        return try leftovers(path, Int(status.st_size))
+        return try leftovers(Int(status.st_size))
     }
 
     /// Begins anew.
-    func start(_ path: String) throws(StoreFault) {
+    func start() throws(StoreFault) {
         let file = descriptor.load(ordering: .relaxed)
         var header = Self.magic
         header += [UInt8](repeating: 0, count: Self.headerBytes - header.count)
         guard ftruncate(file, 0) == 0, pwrite(file, header, header.count, 0) == header.count else {
             throw DatabaseFile.system("write", path)
         }
-        lanes.withLock { lanes in for lane in lanes { lane.writeReleased(to: file, at: Self.lanesAt) } }
+        lanes.withLock { lanes in for lane in lanes { lane.writeReleased(to: file) } }
         isStarted.store(true, ordering: .relaxed)
     }
 
@@ -100,28 +103,26 @@ final class IntentLog: Sendable {
         lane.released(count)
         // Else the file may be a dead process's still.
         guard isStarted.load(ordering: .relaxed) else { return }
-        lane.writeReleased(to: descriptor.load(ordering: .relaxed), at: Self.lanesAt)
+        lane.writeReleased(to: descriptor.load(ordering: .relaxed))
     }
 
     /// False if it was not started, or was deleted, replaced or cut off since.
-    func isInPlace(_ path: String) -> Bool {
+    var isInPlace: Bool {
         let file = descriptor.load(ordering: .relaxed)
-        var status = stat()
         var head = [UInt8](repeating: 0, count: Self.magic.count)
-        guard isStarted.load(ordering: .relaxed), fstat(file, &status) == 0,
-            pread(file, &head, head.count, 0) == head.count,
-            head == Self.magic
+        guard isStarted.load(ordering: .relaxed), pread(file, &head, head.count, 0) == head.count, head == Self.magic
         else { return false }
-        return DatabaseFile.identity(path) == [UInt64(status.st_dev), UInt64(status.st_ino)]
+        let ours = DatabaseFile.identity(descriptor: file)
+        return ours != nil && ours == DatabaseFile.identity(path)
     }
 
     /// All that it held has a record elsewhere.
-    func remove(_ path: String) {
+    func remove() {
         trust(false)
-        if isInPlace(path) { unlink(path) }
+        if isInPlace { unlink(path) }
     }
 
-    private func leftovers(_ path: String, _ size: Int) throws(StoreFault) -> [AuditIntent] {
+    private func leftovers(_ size: Int) throws(StoreFault) -> [AuditIntent] {
         guard size > Self.headerBytes else { return [] }
         let file = descriptor.load(ordering: .relaxed)
         // No process leaves more than its lanes; what is behind them is not ours.
@@ -165,9 +166,9 @@ package final class IntentLane: Sendable {
     fileprivate func released(_ count: Int) { releasedCount.add(count, ordering: .releasing) }
 
     /// A number that can't be written makes a start look at intents that have a row: it lets those alone.
-    fileprivate func writeReleased(to file: Int32, at place: Int) {
+    fileprivate func writeReleased(to file: Int32) {
         var count = Int64(releasedCount.load(ordering: .relaxed))
-        _ = pwrite(file, &count, 8, off_t(place + index * 8))
+        _ = pwrite(file, &count, 8, off_t(IntentLog.lanesAt + index * 8))
     }
 }
 

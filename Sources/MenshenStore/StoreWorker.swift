@@ -12,7 +12,6 @@ package final class StoreWorker {
     private(set) var database: AuditDatabase?
     private var lock: HeldLock?
     private let intents: IntentLog
-    private let intentsPath: String
     var journal: RequestJournal
     private var refusals: RefusalThrottle
     /// Summary rows that no device has taken yet; one a minute at most.
@@ -39,13 +38,12 @@ package final class StoreWorker {
     package private(set) var status = StoreStatus()
 
     package convenience init(_ settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) {
-        self.init(settings, IntentLog(), log: log)
+        self.init(settings, IntentLog(databasePath: settings.databasePath), log: log)
     }
 
     init(_ settings: StoreSettings, _ intents: IntentLog, log: @escaping @Sendable (StoreEvent) -> Void) {
         self.settings = settings
         self.intents = intents
-        intentsPath = settings.databasePath + "-intents"
         self.log = log
         journal = RequestJournal(settings.journal, perSecond: settings.requestEntriesPerSecond)
         refusals = RefusalThrottle(rowsPerMinute: settings.refusalRowsPerMinute)
@@ -209,7 +207,7 @@ package final class StoreWorker {
         if let database {
             if now < lookAt { return true }
             lookAt = now + 1_000_000
-            if database.isInPlace { return intents.isInPlace(intentsPath) || takeLog(database, now) }
+            if database.isInPlace { return intents.isInPlace || takeLog(database, now) }
             // The lock file may be gone with it.
             lock = nil
             self.database = nil
@@ -246,7 +244,7 @@ package final class StoreWorker {
         intents.trust(false)
         var found: [AuditIntent]?
         var logFault: StoreFault?
-        do throws(StoreFault) { found = try intents.recover(intentsPath) } catch { logFault = error }
+        do throws(StoreFault) { found = try intents.recover() } catch { logFault = error }
         do throws(SQLiteError) {
             let count = try opened.settleLost(found ?? [], all: !hasSettledLost)
             if count > 0 { log(.lostSettled(path: settings.databasePath, count: count)) }
@@ -254,12 +252,12 @@ package final class StoreWorker {
             throw StoreFault(error, path: opened.path)
         }
         hasSettledLost = true
-        if found != nil { do throws(StoreFault) { try intents.start(intentsPath) } catch { logFault = error } }
+        if found != nil { do throws(StoreFault) { try intents.start() } catch { logFault = error } }
         if let logFault, !hasToldLogFault {
             hasToldLogFault = true
-            log(.intentLogUnusable(path: intentsPath, fault: logFault))
+            log(.intentLogUnusable(path: intents.path, fault: logFault))
         }
-        intents.trust(fault == nil && intents.isInPlace(intentsPath))
+        intents.trust(fault == nil && intents.isInPlace)
     }
 
     /// The log was taken away, or could not be used so far. False: the database fails.
@@ -287,7 +285,7 @@ package final class StoreWorker {
         hasToldNoDevice = false
         status.degraded = nil
         status.awaitingDatabase = 0
-        intents.trust(intents.isInPlace(intentsPath))
+        intents.trust(intents.isInPlace)
     }
 
     // MARK: Between batches
@@ -358,7 +356,7 @@ package final class StoreWorker {
             }
         }
         database = nil
-        if held.isEmpty { intents.remove(intentsPath) }
+        if held.isEmpty { intents.remove() }
         lock = nil
     }
 }

@@ -26,20 +26,10 @@ final class CurlTransfer: Transfer, EasyDelegate {
     /// When a request began whose body is whole; nil for a streamed one, whose pieces set the timer.
     private var startedAt: UInt64?
 
-    init(_ engine: TransferEngine, _ endpoint: Endpoint) {
+    init(_ engine: TransferEngine, _ endpoint: Endpoint) throws(CurlError) {
         lines = HeaderList()
         super.init(engine, endpoint, headers: lines)
-    }
-
-    /// Once, before all else.
-    func prepare() throws(CurlError) {
-        let easy = try engine.makeHandle(self)
-        let settings = endpoint.settings
-        try easy.route(
-            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile,
-            version: settings.isTLS && settings.http2 ? .http2OverTLS : .http1)
-        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
-        handle = easy
+        handle = try engine.makeHandle(self, to: endpoint, endpoint.isShared ? .http2OverTLS : .http1)
     }
 
     deinit { block.deallocate() }
@@ -241,7 +231,7 @@ final class CurlTransfer: Transfer, EasyDelegate {
         if failure.reason == .firstByteTimeout, let startedAt {
             // libcurl tells only when it is asked how long it took to get there.
             let way = easyHandle.microsecondsToRequest
-            let end = startedAt + (way > 0 ? way + endpoint.settings.firstByteTimeout : longestWait)
+            let end = startedAt + (way > 0 ? way + endpoint.settings.firstByteTimeout : endpoint.settings.longestWait)
             if end > reactor.now { return setTimer(end - reactor.now) }
         }
         giveUp()

@@ -24,6 +24,9 @@ package final class Endpoint {
         /// libcurl speaks HTTP where it need not, too.
         package var usesLibcurl: Bool
 
+        /// Until an answer has to begin, counted from the start: a connection may have to be made first. Microseconds.
+        var longestWait: UInt64 { UInt64(connectTimeoutMilliseconds) * 1000 + firstByteTimeout }
+
         package init(
             url: String, host: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
             connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?,
@@ -94,10 +97,7 @@ package final class Endpoint {
 
     func take(for engine: TransferEngine) throws(CurlError) -> Transfer {
         if let transfer = pool.popLast() { return transfer }
-        if isPlain { return PlainTransfer(engine, self) }
-        let transfer = CurlTransfer(engine, self)
-        try transfer.prepare()
-        return transfer
+        return isPlain ? PlainTransfer(engine, self) : try CurlTransfer(engine, self)
     }
 
     func give(back transfer: Transfer) {

@@ -15,7 +15,7 @@ protocol LinkUser: AnyObject {
 /// A connection without TLS to one provider. libcurl makes it (names, addresses in turn, Unix sockets); then the socket is
 /// ours, and libcurl keeps nothing of it. Between requests it waits with its endpoint, and goes when the provider closes
 /// it or says something unasked.
-final class Link: ReadinessHandler, EasyDelegate {
+final class Link: ReadinessHandler, ConnectionDelegate {
     /// Idle ones older than this are likely to be closed by the provider just as they are used. Microseconds.
     static let maxIdleAge: UInt64 = 90_000_000
 
@@ -35,13 +35,7 @@ final class Link: ReadinessHandler, EasyDelegate {
     /// `user` owns it from here on, and closes it or makes it idle.
     func connect(for user: any LinkUser) throws(CurlError) {
         self.user = user
-        let easy = try engine.makeHandle(self)
-        let settings = endpoint.settings
-        try easy.route(proxy: "", socketPath: settings.socketPath, caFile: nil, version: .http1)
-        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
-        try easy.connectOnly(endpoint.origin)
-        handle = easy
-        engine.start(easy)
+        handle = try engine.connect(self, to: endpoint)
     }
 
     func use(for user: any LinkUser) { self.user = user }
@@ -84,10 +78,6 @@ final class Link: ReadinessHandler, EasyDelegate {
     }
 
     // MARK: From libcurl
-
-    func received(headerLine: UnsafeRawBufferPointer) -> Bool { true }
-    func received(body: UnsafeRawBufferPointer) -> DataVerdict { .proceed }
-    func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict { .abort }
 
     /// The connection is there, or will not be.
     func finished(_ error: CurlError?) {

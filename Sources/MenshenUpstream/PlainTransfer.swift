@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Curl
 internal import HTTP
 internal import Linux
 internal import Reactor
@@ -75,24 +74,27 @@ final class PlainTransfer: Transfer, LinkUser {
         switch body {
         case .none: outgoing.append("\r\n")
         case .whole(let bytes):
-            outgoing.append("Content-Length: ")
-            outgoing.append(decimal: bytes.count)
-            outgoing.append("\r\n\r\n")
+            endHead(length: bytes.count)
             bytes.withUnsafeBytes { outgoing.append($0) }
         case .streamed(let length):
             isStreamed = true
             isUploadComplete = false
-            if let length {
-                outgoing.append("Content-Length: ")
-                outgoing.append(decimal: length)
-                outgoing.append("\r\n\r\n")
-            } else {
-                isChunkedUpload = true
-                outgoing.append("Transfer-Encoding: chunked\r\n\r\n")
-            }
+            isChunkedUpload = length == nil
+            endHead(length: length)
         }
         state = .connecting
         engine.start(self)
+    }
+
+    /// nil: chunks follow.
+    private func endHead(length: Int?) {
+        if let length {
+            outgoing.append("Content-Length: ")
+            outgoing.append(decimal: length)
+        } else {
+            outgoing.append("Transfer-Encoding: chunked")
+        }
+        outgoing.append("\r\n\r\n")
     }
 
     /// Called at the turn's end.

@@ -54,11 +54,15 @@ final class SendBuffer {
         high = max(high, end)
     }
 
+    /// What was sent is kept until something else comes, in case it has to be sent again.
+    private func forgetSent() {
+        guard isEmpty else { return }
+        start = 0
+        end = 0
+    }
+
     private func makeRoom(_ count: Int) {
-        if isEmpty {
-            start = 0
-            end = 0
-        }
+        forgetSent()
         if end + count <= block.count { return }
         // What was sent need not be kept; else there is more than before.
         let kept = end - start
@@ -88,10 +92,7 @@ final class SendBuffer {
 
     /// Takes as much as there is room for, and says how much.
     func take(_ bytes: UnsafeRawBufferPointer) -> Int {
-        if isEmpty {
-            start = 0
-            end = 0
-        }
+        forgetSent()
         if attempt == 0, start > 0, bytes.count > block.count - end, let base = block.baseAddress {
             memmove(base, base + start, end - start)
             end -= start

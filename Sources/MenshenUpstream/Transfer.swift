@@ -61,7 +61,7 @@ package class Transfer: TimerHandler {
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
     ) throws {
         self.receiver = receiver
-        setTimer(longestWait)
+        setTimer(endpoint.settings.longestWait)
         if let total = endpoint.settings.totalTimeout { reactor.timers.set(totalTimer, at: reactor.now + total) }
     }
 
@@ -87,11 +87,6 @@ package class Transfer: TimerHandler {
     }
 
     // MARK: Timers
-
-    /// Until an answer has to begin, counted from the transfer's start: a connection may have to be made first.
-    final var longestWait: UInt64 {
-        UInt64(endpoint.settings.connectTimeoutMilliseconds) * 1000 + endpoint.settings.firstByteTimeout
-    }
 
     final func setTimer(_ microseconds: UInt64) {
         if !isPaused { reactor.timers.set(timer, at: reactor.now + microseconds) }

@@ -43,9 +43,25 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     /// A transfer for one request to the endpoint, not yet started.
     package func transfer(to endpoint: Endpoint) throws(CurlError) -> Transfer { try endpoint.take(for: self) }
 
-    func makeHandle(_ delegate: any EasyDelegate) throws(CurlError) -> EasyHandle {
+    /// A handle with all that the endpoint wants of each of its connections.
+    func makeHandle(
+        _ delegate: any EasyDelegate, to endpoint: Endpoint, _ version: EasyHandle.HTTPVersion
+    ) throws(CurlError) -> EasyHandle {
         guard let multi else { throw CurlError(code: 2) }
-        return try EasyHandle(delegate, on: multi)
+        let easy = try EasyHandle(delegate, on: multi)
+        let settings = endpoint.settings
+        try easy.route(
+            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile, version: version)
+        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
+        return easy
+    }
+
+    /// Has libcurl make a connection and no more, with the next `startWaiting`.
+    func connect(_ delegate: any ConnectionDelegate, to endpoint: Endpoint) throws(CurlError) -> EasyHandle {
+        let easy = try makeHandle(delegate, to: endpoint, .http1)
+        try easy.connectOnly(endpoint.origin)
+        start(easy)
+        return easy
     }
 
     /// Starts a transfer with the next `startWaiting`.

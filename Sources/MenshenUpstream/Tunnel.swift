@@ -69,15 +69,8 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
 
     package func start() throws {
         outgoing.append("\r\n")
-        let easy = try engine.makeHandle(self)
-        let settings = endpoint.settings
-        try easy.route(
-            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile, version: .http1)
-        try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
-        try easy.connectOnly(endpoint.origin)
-        handle = easy
-        setTimer(UInt64(settings.connectTimeoutMilliseconds) * 1000 + settings.firstByteTimeout)
-        engine.start(easy)
+        handle = try engine.connect(self, to: endpoint)
+        setTimer(endpoint.settings.longestWait)
     }
 
     /// Passes bytes on after a 101, and says how many were taken: `tunnelHasRoom` tells when to come with the rest.
@@ -256,11 +249,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     }
 }
 
-extension Tunnel: EasyDelegate {
-    package func received(headerLine: UnsafeRawBufferPointer) -> Bool { true }
-    package func received(body: UnsafeRawBufferPointer) -> DataVerdict { .proceed }
-    package func upload(into buffer: UnsafeMutableRawBufferPointer) -> UploadVerdict { .abort }
-
+extension Tunnel: ConnectionDelegate {
     /// The connection is there, or will not be.
     package func finished(_ error: CurlError?) {
         guard case .connecting = state, let handle else { return }

@@ -227,11 +227,12 @@ import Testing
         store.close()
     }
 
-    @Test func `a database that was moved away takes its log along, and the new one has its own`() throws {
+    /// What happens to the files is noticed at the next look, and from then on notes survive a kill again.
+    private func goesOn(after change: () -> Void) throws {
         let clock = ManualClock()
         let store = try store { $0.monotonic = { clock.now } }
         let writer = try #require(store.makeIntentWriter())
-        for suffix in ["", "-wal", "-shm", "-intents", ".lock"] { rename(path + suffix, scratch("moved") + suffix) }
+        change()
         clock.advance(seconds: 2)
         #expect(store.submit(.settled(settlement(intent(id(1)))), to: nil))
         settle(store)
@@ -240,6 +241,12 @@ import Testing
         try self.store(at: copy).close()
         #expect(try states(copy) == ["complete", "lost"])
         store.close()
+    }
+
+    @Test func `a database that was moved away takes its log along, and the new one has its own`() throws {
+        try goesOn {
+            for suffix in ["", "-wal", "-shm", "-intents", ".lock"] { rename(path + suffix, scratch("moved") + suffix) }
+        }
     }
 
     // MARK: A database or a log that fails at a bad moment
@@ -288,18 +295,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `a log that was deleted or cut off under us is noticed and made again`(_ isCutOff: Bool) throws {
-        let clock = ManualClock()
-        let store = try store { $0.monotonic = { clock.now } }
-        let writer = try #require(store.makeIntentWriter())
-        if isCutOff { truncate(path + "-intents", 0) } else { unlink(path + "-intents") }
-        clock.advance(seconds: 2)
-        #expect(store.submit(.settled(settlement(intent(id(1)))), to: nil))
-        settle(store)
-        #expect(note(2...2, writer, store) == 1)
-        let copy = try crashCopy("killed.db")
-        try self.store(at: copy).close()
-        #expect(try states(copy) == ["complete", "lost"])
-        store.close()
+        try goesOn { if isCutOff { truncate(path + "-intents", 0) } else { unlink(path + "-intents") } }
     }
 
     @Test(.enabled(if: geteuid() == 0)) func `a log whose beginning could not be written is not relied on`() throws {

@@ -8,7 +8,7 @@ import json
 import time
 
 from corpus import Case, Upstream, load, pieces_of, play, providers
-from harness import Daemon, check, done, equal, note, number, place, wait
+from harness import Daemon, check, done, equal, note, number, place
 
 COLUMNS = [
     "dialect", "operation", "model", "stream", "end_state", "problem", "finish_reason", "usage_state", "answer_model",
@@ -149,8 +149,7 @@ def all_plays():
 begin = time.monotonic()
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
     plays = list(pool.map(lambda item: Play(item[0], **item[1]), list(all_plays())))
-ids = [number(play.seen.id) for play in plays if play.seen.id]
-wait(lambda: daemon.rows("SELECT count(*) AS n FROM requests WHERE end_state <> 'open'")[0]["n"] >= len(ids))
+daemon.settled(play.seen.id for play in plays if play.seen.id)
 # Told once, not with every case.
 columns = [row["name"] for row in daemon.rows("SELECT name FROM pragma_table_info('requests')")]
 equal([name for name in [*COLUMNS, "usage_raw"] if name not in columns], [], "the table has all columns")

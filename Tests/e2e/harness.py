@@ -255,6 +255,11 @@ class Daemon:
 
         return wait(find, 3)
 
+    def settled(self, request_ids):
+        """Returns when each of these has its end in the database."""
+        wanted = {number(each) for each in request_ids}
+        wait(lambda: wanted <= {row["id"] for row in self.rows("SELECT id FROM requests WHERE end_state <> 'open'")}, 3)
+
     def ask(self, path="/v1/chat/completions", body=CHAT, fields=JSON, unix=True, method="POST"):
         return ask(self.socket if unix else ("127.0.0.1", self.port), path, body, fields, method)
 

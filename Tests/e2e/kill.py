@@ -88,7 +88,7 @@ def database(sql):
 
 # The first start makes the database; a kill in the middle of that leaves none to look at.
 equal(daemon.ask().status, 200, "before the first kill it answers")
-bad_rounds, in_log = [], 0
+bad_rounds, lost_seen, in_log = [], 0, 0
 for turn in range(1, ROUNDS + 1):
     stop = threading.Event()
     threads = [threading.Thread(target=caller, args=(index, stop), daemon=True) for index in range(CALLERS)]
@@ -101,6 +101,7 @@ for turn in range(1, ROUNDS + 1):
         thread.join(15)
     integrity = database("PRAGMA integrity_check")
     opened = {row[0] for row in database("SELECT id FROM requests WHERE end_state = 'open'")}
+    lost_seen += len(opened)
     known = {row[0] for row in database("SELECT id FROM requests")}
     in_log += sum(number(name) not in known for name in begun)
     daemon.start()
@@ -117,6 +118,7 @@ for turn in range(1, ROUNDS + 1):
 
 equal(bad_rounds, [], f"{ROUNDS} times kill -9: integrity_check is ok, each of {len(begun)} begun answers has a row, none stays open")
 check(len(begun) > ROUNDS * CALLERS, f"there was load: {len(begun)} answers begun, {len(finished)} whole")
+check(lost_seen > 0, f"rows open at a kill become 'lost': {lost_seen}")
 check(in_log > 0, f"{in_log} of them were in the intent log only when the process died")
 equal(others, set(), "every answer is the provider's")
 equal(headless, 0, "no answer began without its name")

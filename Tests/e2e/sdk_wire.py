@@ -17,7 +17,7 @@ from google.genai import errors as genai_errors
 
 from clients import OWN, WAYS, over
 from corpus import PATIENT, Upstream, load, providers
-from harness import TOKEN, Daemon, check, done, equal, free_port, note, number, place, wait
+from harness import TOKEN, Daemon, check, done, equal, free_port, note, number, place
 
 # Nobody's SDK: Bedrock's event streams need boto3. What no SDK reads: see `unread`.
 FAMILIES = {
@@ -294,6 +294,7 @@ def retries(way):
             equal(told[1:], (problem, problem), f"{what}: says what it is")
             equal(told[0] == "false", tries == 1, f"{what}: x-should-retry is false where a retry can't help")
             equal(error.request_id, error.response.headers["x-menshen-request-id"], f"{what}: request_id names the record")
+        empty.settled(ids)
         equal((len(ids), len(empty.rows()) - before), (tries, tries), f"{what}: tries and rows")
 
 
@@ -312,7 +313,7 @@ def usage_is_asked_for(way, clients):
 
 def rows():
     ids = [number(item[2]) for item in expected]
-    wait(lambda: daemon.rows("SELECT count(*) AS n FROM requests WHERE end_state = 'open'")[0]["n"] == 0)
+    daemon.settled(item[2] for item in expected)
     found = {row["id"]: row for row in daemon.rows()}
     equal([item[0].name for item in expected if number(item[2]) not in found], [], "each answer has its row")
     equal(len(ids), len(set(ids)), "and each a row of its own")

@@ -152,6 +152,9 @@ def of_anthropic(way):
 
 
 def refusals():
+    # What came before is written before it.
+    daemon.row(daemon.ask().id)
+
     def rows():
         return [row["id"] for row in daemon.rows("SELECT id FROM requests")]
 
