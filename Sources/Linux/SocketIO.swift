@@ -44,6 +44,12 @@ package enum SocketIO {
         return copy
     }
 
+    /// How many bytes of a TCP connection the peer's kernel has taken at most; nil where that is not known.
+    package static func acknowledged(_ fd: Int32) -> Int64? {
+        let count = clinux_acknowledged(fd)
+        return count < 0 ? nil : count
+    }
+
     package static func setNoDelay(_ fd: Int32) { _ = clinux_set_nodelay(fd) }
 
     /// Has the kernel ask a silent peer whether it is still there: after a minute, every half minute, nine times.

@@ -26,6 +26,9 @@ final class Link: ReadinessHandler, ConnectionDelegate {
     private var handle: EasyHandle?
     private var socket: Int32 = -1
     private(set) var idleSince: UInt64 = 0
+    /// Bytes written since the connection was made, and as of the present use.
+    private var written: Int64 = 0
+    private var writtenBefore: Int64 = 0
 
     init(_ engine: TransferEngine, to endpoint: Endpoint) {
         self.engine = engine
@@ -38,7 +41,19 @@ final class Link: ReadinessHandler, ConnectionDelegate {
         handle = try engine.connect(self, to: endpoint)
     }
 
-    func use(for user: any LinkUser) { self.user = user }
+    func use(for user: any LinkUser) {
+        self.user = user
+        writtenBefore = written
+    }
+
+    /// Proves, once the connection has ended, that the provider has read nothing of what the present use wrote.
+    /// `wasClosed`: the end was its orderly close, which an answer to our bytes by a reset follows. Where the provider closed
+    /// first, its kernel has acknowledged nothing of them; a reset alone also comes from one that has read a part.
+    func hasReadNothing(wasClosed: Bool) -> Bool {
+        if written == writtenBefore { return true }
+        // The SYN counts as one.
+        return wasClosed && SocketIO.acknowledged(socket).map { $0 <= writtenBefore + 1 } == true
+    }
 
     /// The provider has neither closed it nor said anything since the last answer.
     var isSilent: Bool { SocketIO.isSilent(socket) }
@@ -60,7 +75,12 @@ final class Link: ReadinessHandler, ConnectionDelegate {
         socket = -1
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) -> SocketIO.Outcome { SocketIO.write(socket, bytes) }
+    func write(_ bytes: UnsafeRawBufferPointer) -> SocketIO.Outcome {
+        let outcome = SocketIO.write(socket, bytes)
+        if case .bytes(let count) = outcome { written += Int64(count) }
+        return outcome
+    }
+
     func read(into buffer: UnsafeMutableRawBufferPointer) -> SocketIO.Outcome { SocketIO.read(socket, into: buffer) }
 
     /// Errors are reported whatever is wanted: one of which nothing is wanted leaves epoll meanwhile.
@@ -93,7 +113,7 @@ final class Link: ReadinessHandler, ConnectionDelegate {
             self.handle = nil
             try engine.reactor.register(socket, .readable, self)
         } catch {
-            return user.linkFailed(self, UpstreamFailure(.unavailable, "\(error)"))
+            return user.linkFailed(self, (error as? UpstreamFailure) ?? UpstreamFailure(.unavailable, "\(error)"))
         }
         user.linkIsUp(self)
     }

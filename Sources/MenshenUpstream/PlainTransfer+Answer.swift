@@ -108,7 +108,9 @@ extension PlainTransfer {
     /// The connection has come to its end.
     func ended(_ detail: String, isBroken: Bool = false) {
         switch state {
-        case .answering where mayRepeat: repeatRequest()
+        // One that may have been read goes out once: it may have cost something.
+        case .answering where mayRepeat && (isSafe || link?.hasReadNothing(wasClosed: !isBroken) == true):
+            repeatRequest()
         case .answering where !hasFinalHead: end(UpstreamFailure(.reset, detail))
         // A write that failed has found a reset; what is read behind that looks like a clean end.
         case .answering where reader.endsWithConnection && !isBroken && (!isSendBroken || outgoing.isEmpty):

@@ -31,8 +31,11 @@ final class PlainTransfer: Transfer, LinkUser {
     var isSendBroken = false
     /// The connection is not to be used again.
     var isSpent = false
-    /// A connection that was kept may turn out to be closed; then the request goes out once more, over a new one.
+    /// A connection that was kept may turn out to be closed; then a request that was not read goes out once more, over a new
+    /// one.
     var mayRepeat = false
+    /// GET and HEAD change nothing, however often they are read.
+    var isSafe = false
     var hasAnswered = false
     /// What a pause has left: so many bytes of body, and behind them bytes not looked at.
     var stash: [UInt8] = []
@@ -61,6 +64,7 @@ final class PlainTransfer: Transfer, LinkUser {
     ) throws {
         try super.start(method: method, target: target, body: body, receiver: receiver)
         reader = ResponseReader(isHead: method == .head)
+        isSafe = method == .get || method == .head
         var name = method.rawValue
         name.withUTF8 { name in
             target.withUnsafeBytes { target in
@@ -176,8 +180,10 @@ final class PlainTransfer: Transfer, LinkUser {
             }
         }
         link.want(isPaused ? [] : .readable)
-        // From the request's last byte on.
-        if isUploadComplete, !hasFinalHead { setTimer(endpoint.settings.firstByteTimeout) }
+        if !hasFinalHead {
+            // From the request's last byte on; until then it is the caller who is waited for.
+            if isUploadComplete { setTimer(endpoint.settings.firstByteTimeout) } else { pauseTimer() }
+        }
         uploadMoved(hasMoved)
     }
 
@@ -185,7 +191,9 @@ final class PlainTransfer: Transfer, LinkUser {
 
     private func uploadMoved(_ hasMoved: Bool) {
         guard isStreamed else { return }
-        if hasMoved { setTimer(hasFinalHead ? endpoint.settings.gapTimeout : endpoint.settings.firstByteTimeout) }
+        if hasMoved, hasFinalHead || !outgoing.isEmpty {
+            setTimer(hasFinalHead ? endpoint.settings.gapTimeout : endpoint.settings.firstByteTimeout)
+        }
         if isFull, outgoing.count < Self.uploadHighWater || isSendBroken {
             isFull = false
             call { $0.transferWantsBody(self) }
@@ -206,7 +214,8 @@ final class PlainTransfer: Transfer, LinkUser {
         link = nil
         outgoing.rewind()
         state = .connecting
-        connect()
+        call { $0.transferRepeats(self) }
+        if !isCancelled { connect() }
     }
 
     // MARK: The end

@@ -12,6 +12,8 @@ package protocol TransferReceiver: AnyObject {
     func transferReceivedHead(_ transfer: Transfer)
     /// false pauses the transfer; the same bytes come again after `resume`.
     func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool
+    /// The kept connection had ended before the provider could read anything of the request, which goes out again.
+    func transferRepeats(_ transfer: Transfer)
     /// There is room for more of a streamed request body.
     func transferWantsBody(_ transfer: Transfer)
     /// The last call. nil: the whole answer came.

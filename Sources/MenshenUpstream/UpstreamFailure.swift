@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import Curl
+internal import Linux
 
 /// Why no whole answer came from a provider. The raw values are the reasons that records show.
 package struct UpstreamFailure: Error, Sendable, Equatable {
@@ -11,6 +12,8 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         case connectTimeout = "connect_timeout"
         case tls
         case proxy
+        /// A kept connection that the provider had closed by the time the request reached it.
+        case staleConnection = "stale_connection"
         /// The connection broke before an answer's head was whole.
         case reset
         case firstByteTimeout = "first_byte_timeout"
@@ -20,12 +23,13 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         case malformed
         /// The answer broke off after its head.
         case truncated
+        /// menshen itself is short of something: descriptors, memory.
         case unavailable
 
         /// The provider has seen nothing of the request.
         package var isBeforeRequest: Bool {
             switch self {
-            case .resolve, .connect, .connectTimeout, .tls, .proxy, .unavailable: true
+            case .resolve, .connect, .connectTimeout, .tls, .proxy, .staleConnection, .unavailable: true
             case .reset, .firstByteTimeout, .gapTimeout, .totalTimeout, .malformed, .truncated: false
             }
         }
@@ -60,6 +64,14 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
             case .protocolError: .malformed
             default: .reset
             }
-        self.init(reason, error.description)
+        if reason == .connect || reason == .resolve, OpenFiles.areUsedUp {
+            self = .noDescriptors
+        } else {
+            self.init(reason, error.description)
+        }
     }
+
+    private static let noDescriptors = UpstreamFailure(
+        .unavailable,
+        "menshen has no free file descriptor; raise LimitNOFILE= of its unit, or lower server.max_connections")
 }

@@ -71,12 +71,9 @@ import Testing
         for _ in 0..<20 { breaker.failed(Self.second / 2, limit: 3, longest: 4 * Self.second) }
         #expect(breaker.wait(Self.second / 2) == Self.second / 2)
         var health = ProviderHealth(keys: 1)
-        for _ in 0..<20 { health.enter(0, 0) }
-        for _ in 0..<20 {
-            health.report(
-                .failed, key: 0, model: nil, retryAfter: nil, reason: "reset", now: 0, Self.limits)
-        }
-        #expect(health.wait(nil, 0) == Self.second)
+        for _ in 0..<20 { health.enter(0, 0, of: "a") }
+        for _ in 0..<20 { report(&health, .failed, model: nil) }
+        #expect(health.wait(nil, 0, of: "a") == Self.second)
     }
 
     @Test func `answers that begin well and break off open it too`() {
@@ -105,51 +102,96 @@ import Testing
 
     private func report(
         _ health: inout ProviderHealth, _ outcome: AttemptOutcome, key: Int = 0, model: String? = "m",
-        retryAfter: UInt64? = nil
+        retryAfter: UInt64? = nil, of caller: String = "a", blame: FairBreaker.Blame = .provider
     ) {
         health.report(
-            outcome, key: key, model: model, retryAfter: retryAfter, reason: outcome.reason, now: 0, Self.limits)
+            outcome, key: key, model: model, of: caller, blame: blame, retryAfter: retryAfter, reason: outcome.reason,
+            now: 0, Self.limits)
     }
 
     @Test func `a limit with a time holds for that key and that model`() {
         var health = ProviderHealth(keys: 2)
-        #expect(health.usableKey("m", 0) == 0)
+        #expect(health.usableKey("m", 0, of: "a") == 0)
         report(&health, .answered(status: 429), retryAfter: 7 * Self.second)
-        #expect(health.usableKey("m", 0) == 1)
-        #expect(health.usableKey("m", 0, tried: [1]) == nil)
-        #expect(health.isLimited("m", 0))
-        #expect(!health.isLimited("other", 0))
+        #expect(health.usableKey("m", 0, of: "a") == 1)
+        #expect(health.usableKey("m", 0, of: "a", tried: [1]) == nil)
+        #expect(health.askedWait("m", 0) == 0, "another key may be used")
         report(&health, .answered(status: 429), key: 1, retryAfter: 9 * Self.second)
-        #expect(health.usableKey("m", 0) == nil)
-        #expect(health.wait("m", 0) == 7 * Self.second)
-        #expect(health.usableKey("other", 0) != nil)
-        #expect(health.usableKey("m", 8 * Self.second) == 0)
+        #expect(health.usableKey("m", 0, of: "a") == nil)
+        #expect(health.wait("m", 0, of: "b") == 7 * Self.second)
+        #expect(health.askedWait("m", 0) == 7 * Self.second && health.unlimitedKey("m", 0) == nil)
+        #expect(health.askedWait("other", 0) == 0)
+        #expect(health.usableKey("other", 0, of: "a") != nil)
+        #expect(health.usableKey("m", 8 * Self.second, of: "a") == 0)
         #expect(health.lastFailure?.status == 429)
     }
 
     @Test func `requests stay with the key that was not limited`() {
         var health = ProviderHealth(keys: 3)
         report(&health, .answered(status: 429))
-        #expect(health.usableKey("m", 0) == 1)
+        #expect(health.usableKey("m", 0, of: "a") == 1)
         report(&health, .answered(status: 500), key: 1)
-        #expect(health.usableKey("m", 0) == 1)
+        #expect(health.usableKey("m", 0, of: "a") == 1)
     }
 
     @Test func `failures that are no key's fault close the provider for all keys`() {
         var health = ProviderHealth(keys: 2)
         for _ in 0..<3 { report(&health, .failed) }
-        #expect(health.usableKey("m", 0) == nil)
-        #expect(health.wait("other", 0) == Self.second)
+        #expect(health.usableKey("m", 0, of: "a") == nil)
+        #expect(health.wait("other", 0, of: "b") == Self.second)
+        #expect(health.unlimitedKey("m", 0) == 0, "where nobody else may be asked")
         #expect(health.states(0).map(\.breaker) == [.open, .open])
         health.forgiveFailures()
-        #expect(health.usableKey("m", 0) == 0)
+        #expect(health.usableKey("m", 0, of: "a") == 0)
+    }
+
+    @Test(arguments: [AttemptOutcome.answered(status: 500), .answered(status: 429), .failed])
+    func `what one caller's requests may have caused closes it to that caller alone`(outcome: AttemptOutcome) {
+        var health = ProviderHealth(keys: 1)
+        for _ in 0..<50 {
+            health.enter(0, 0, of: "a")
+            report(&health, outcome, of: "a", blame: .request)
+        }
+        #expect(health.usableKey("m", 0, of: "a") == nil)
+        #expect(health.usableKey("m", 0, of: "b") == 0)
+        #expect(health.states(0).map(\.breaker) == [.closed] && health.states(0).map(\.callers) == [1])
+        report(&health, outcome, of: "b", blame: .request)
+        #expect(health.usableKey("m", 0, of: "b") == 0)
+        report(&health, outcome, of: "c", blame: .request)
+        #expect(health.usableKey("m", 0, of: "d") == nil, "as many callers as the limit have seen it fail")
+    }
+
+    @Test func `a caller that has failed before and finds out again lengthens nobody's pause`() {
+        var health = ProviderHealth(keys: 1)
+        for caller in ["a", "b", "c"] { report(&health, .failed, of: caller, blame: .request) }
+        #expect(health.wait("m", 0, of: "d") == Self.second)
+        health.enter(0, Self.second, of: "a")
+        report(&health, .failed, of: "a", blame: .request)
+        #expect(health.usableKey("m", Self.second, of: "d") == 0)
+        health.succeeded(0, of: "d")
+        #expect(health.usableKey("m", Self.second, of: "d") == 0 && health.states(0).map(\.breaker) == [.closed])
+    }
+
+    @Test func `what menshen lacked, or the caller did not send, is nobody's failure`() {
+        var health = ProviderHealth(keys: 1)
+        for _ in 0..<50 { report(&health, .failed, blame: .nobody) }
+        #expect(health.usableKey("m", 0, of: "a") == 0)
+    }
+
+    @Test func `callers are remembered up to a number`() {
+        var health = ProviderHealth(keys: 1)
+        for index in 0..<10_000 {
+            report(&health, .failed, of: "\(index)", blame: .request)
+            health.succeeded(0, of: "somebody else")
+        }
+        #expect(health.states(0)[0].callers <= 256)
     }
 
     @Test(arguments: [400, 404, 422, 401, 403])
     func `what is the request's or the key's fault does not close it`(status: Int) {
         var health = ProviderHealth(keys: 1)
         for _ in 0..<20 { report(&health, .answered(status: status)) }
-        #expect(health.usableKey("m", 0) == 0)
+        #expect(health.usableKey("m", 0, of: "a") == 0)
     }
 
     @Test func `limits are remembered of so many models and no more`() {
@@ -164,8 +206,7 @@ import Testing
 
     @Test func `callers take turns, and each of them in order`() {
         var queue = FairQueue<String>(limit: 5)
-        let taken = ["a1", "a2", "a3", "b1", "c1", "d1"].filter { queue.append($0, of: String($0.prefix(1))) }
-        #expect(taken == ["a1", "a2", "a3", "b1", "c1"])
+        for name in ["a1", "a2", "a3", "b1", "c1"] { #expect(queue.admit(name) == "admitted") }
         queue.removeAll { $0 == "c1" }
         var order: [String] = []
         while let next = queue.popFirst() { order.append(next) }
@@ -173,12 +214,29 @@ import Testing
         #expect(queue.isEmpty)
     }
 
+    @Test func `a full queue of one caller's has room for another's, and the last one of the longest line leaves`() {
+        var queue = FairQueue<String>(limit: 4)
+        for name in ["a1", "a2", "a3", "a4"] { #expect(queue.admit(name) == "admitted") }
+        #expect(queue.admit("a5") == "full")
+        #expect(queue.admit("b1") == "for a4")
+        #expect(queue.admit("b2") == "for a3")
+        #expect(queue.admit("b3") == "full", "each has two")
+        #expect(["for a2", "for b2"].contains(queue.admit("c1")))
+        #expect(queue.count == 4)
+        var none = FairQueue<String>(limit: 0)
+        #expect(none.admit("a1") == "full")
+    }
+
     @Test func `a place that is left goes to who waits`() {
         var slots = Slots<String>(limit: 1, maxQueued: 1)
         slots.enter()
         #expect(slots.isFull)
-        let waiting = ["x", "y"].filter { slots.wait($0, of: $0) }
-        #expect(waiting == ["x"])
+        #expect(!slots.hasWaiting)
+        guard case .admitted(nil) = slots.wait("x", of: "x"), case .full = slots.wait("y", of: "y") else {
+            Issue.record("one may wait")
+            return
+        }
+        #expect(slots.hasWaiting)
         let next = slots.leave()
         #expect(next == "x")
         #expect(slots.isFull)
@@ -188,5 +246,15 @@ import Testing
         var open = Slots<String>(limit: nil, maxQueued: 0)
         for _ in 0..<1000 { open.enter() }
         #expect(!open.isFull)
+    }
+}
+
+extension FairQueue<String> {
+    /// What became of an element whose caller is its first letter.
+    fileprivate mutating func admit(_ element: String) -> String {
+        switch append(element, of: String(element.prefix(1))) {
+        case .admitted(let displaced): displaced.map { "for \($0)" } ?? "admitted"
+        case .full: "full"
+        }
     }
 }

@@ -46,6 +46,8 @@ int clinux_socket_family(int fd);
 int clinux_is_listening_stream(int fd);
 /* Writes "address" of the own (`peer` 0) or other end into `buffer`, its port to `port`; a Unix socket gives its path. */
 int clinux_socket_address(int fd, int peer, char *buffer, size_t size, uint16_t *port);
+/* Bytes that the peer's kernel has taken of a TCP connection since it was made, the SYN included; -EOPNOTSUPP elsewhere. */
+int64_t clinux_acknowledged(int fd);
 int clinux_set_nodelay(int fd);
 int clinux_set_cloexec(int fd, int on);
 int clinux_set_nonblocking(int fd, int on);

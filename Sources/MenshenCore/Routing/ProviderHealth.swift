@@ -6,7 +6,7 @@
 package struct ProviderHealth: Sendable {
     private struct Key: Sendable {
         /// For rate limits that come without a time.
-        var breaker = Breaker()
+        var breaker = FairBreaker()
         /// Until when a model is not to be asked for: providers limit each by itself.
         var cooling: [String: UInt64] = [:]
     }
@@ -33,7 +33,7 @@ package struct ProviderHealth: Sendable {
 
     private var keys: [Key]
     /// For what is no key's fault.
-    private var breaker = Breaker()
+    private var breaker = FairBreaker()
     /// Requests stay with one key, whose prompt cache they may find, until it is limited.
     package private(set) var preferred = 0
     package private(set) var lastFailure: Failure?
@@ -42,86 +42,96 @@ package struct ProviderHealth: Sendable {
 
     /// The operator has looked: what failed before may be mended. What a provider asked for stays.
     package mutating func forgiveFailures() {
-        breaker = Breaker()
-        for index in keys.indices { keys[index].breaker = Breaker() }
+        breaker = FairBreaker()
+        for index in keys.indices { keys[index].breaker = FairBreaker() }
     }
 
-    /// A key that may be used now, other than those.
-    package func usableKey(_ model: String?, _ now: UInt64, tried: [Int] = []) -> Int? {
+    /// A key that may be used now for a request of that caller, other than those.
+    package func usableKey(_ model: String?, _ now: UInt64, of caller: String, tried: [Int] = []) -> Int? {
         for step in keys.indices {
             let index = (preferred + step) % keys.count
-            if !tried.contains(index), wait(index, model, now) == 0 { return index }
+            if !tried.contains(index), wait(index, model, now, of: caller) == 0 { return index }
         }
         return nil
     }
 
+    /// A key that the provider has not asked to leave alone, whatever failed before: for when nobody else may be asked,
+    /// since a breaker only ever sends requests elsewhere.
+    package func unlimitedKey(_ model: String?, _ now: UInt64) -> Int? {
+        keys.indices.lazy.map { (preferred + $0) % keys.count }.first { cooling($0, model, now) == 0 }
+    }
+
     /// Microseconds until the first of its keys may be used.
-    package func wait(_ model: String?, _ now: UInt64) -> UInt64 {
-        keys.indices.map { wait($0, model, now) }.min() ?? 0
+    package func wait(_ model: String?, _ now: UInt64, of caller: String) -> UInt64 {
+        keys.indices.map { wait($0, model, now, of: caller) }.min() ?? 0
     }
 
-    /// Whether the wait is one the provider asked for.
-    package func isLimited(_ model: String?, _ now: UInt64) -> Bool {
-        keys.contains { ($0.cooling[model ?? ""] ?? 0) > now }
+    /// Microseconds that the provider has asked for, with every key.
+    package func askedWait(_ model: String?, _ now: UInt64) -> UInt64 {
+        keys.indices.map { cooling($0, model, now) }.min() ?? 0
     }
 
-    private func wait(_ key: Int, _ model: String?, _ now: UInt64) -> UInt64 {
+    private func wait(_ key: Int, _ model: String?, _ now: UInt64, of caller: String) -> UInt64 {
+        max(breaker.wait(now, of: caller), keys[key].breaker.wait(now, of: caller), cooling(key, model, now))
+    }
+
+    private func cooling(_ key: Int, _ model: String?, _ now: UInt64) -> UInt64 {
         let until = keys[key].cooling.isEmpty ? 0 : keys[key].cooling[model ?? ""] ?? 0
-        return max(breaker.wait(now), keys[key].breaker.wait(now), until > now ? until - now : 0)
+        return until > now ? until - now : 0
     }
 
-    /// A request goes out with that key.
-    package mutating func enter(_ key: Int, _ now: UInt64) {
-        breaker.enter(now)
-        keys[key].breaker.enter(now)
+    /// A request of that caller goes out with that key.
+    package mutating func enter(_ key: Int, _ now: UInt64, of caller: String) {
+        breaker.enter(now, of: caller)
+        keys[key].breaker.enter(now, of: caller)
     }
 
-    /// `retryAfter`: microseconds that the provider asks for.
+    /// `retryAfter`: microseconds that the provider asks for. `blame`: of a failure.
     package mutating func report(
-        _ outcome: AttemptOutcome, key: Int, model: String?, retryAfter: UInt64?, reason: String, now: UInt64,
-        _ limits: Limits
+        _ outcome: AttemptOutcome, key: Int, model: String?, of caller: String, blame: FairBreaker.Blame,
+        retryAfter: UInt64?, reason: String, now: UInt64, _ limits: Limits
     ) {
-        let isOfKey = outcome.remedy == .otherKeyOrProvider
         switch outcome.isGood {
-        case true?: answered(key)
+        case true?: answered(key, of: caller)
         case nil:
-            left(key)
+            left(key, of: caller)
             note(outcome, reason, now)
         case false?:
             note(outcome, reason, now)
+            let isOfKey = outcome.remedy == .otherKeyOrProvider
             if isOfKey { preferred = (key + 1) % keys.count }
             if let retryAfter, retryAfter > 0 {
-                left(key)
+                left(key, of: caller)
                 for index in keys.indices where !isOfKey || index == key {
                     cool(index, model ?? "", until: now + retryAfter, now)
                 }
             } else if isOfKey {
-                breaker.left()
-                keys[key].breaker.failed(now, limit: limits.failures, longest: limits.longestPause)
+                breaker.left(caller)
+                keys[key].breaker.failed(
+                    now, of: caller, blame, limit: limits.failures, longest: limits.longestPause)
             } else {
-                keys[key].breaker.left()
-                breaker.failed(now, limit: limits.failures, longest: limits.longestPause)
+                keys[key].breaker.left(caller)
+                breaker.failed(now, of: caller, blame, limit: limits.failures, longest: limits.longestPause)
             }
         }
     }
 
-    /// What `report` does for a good outcome, of which nothing else need be known.
     /// A good answer has begun.
-    package mutating func answered(_ key: Int) {
-        breaker.answered()
-        keys[key].breaker.answered()
+    package mutating func answered(_ key: Int, of caller: String) {
+        breaker.answered(caller)
+        keys[key].breaker.answered(caller)
     }
 
     /// It has ended as a whole one.
-    package mutating func succeeded(_ key: Int) {
-        breaker.succeeded()
-        keys[key].breaker.succeeded()
+    package mutating func succeeded(_ key: Int, of caller: String) {
+        breaker.succeeded(caller)
+        keys[key].breaker.succeeded(caller)
     }
 
     /// The request ended without saying anything of the provider: its caller left.
-    package mutating func left(_ key: Int) {
-        breaker.left()
-        keys[key].breaker.left()
+    package mutating func left(_ key: Int, of caller: String) {
+        breaker.left(caller)
+        keys[key].breaker.left(caller)
     }
 
     private mutating func note(_ outcome: AttemptOutcome, _ reason: String, _ now: UInt64) {
@@ -144,6 +154,8 @@ package struct ProviderHealth: Sendable {
         package let wait: UInt64
         /// Models that are not to be asked for yet; "" stands for requests without one.
         package let cooling: [String]
+        /// Callers whose own requests fail, and who alone are kept away.
+        package let callers: Int
     }
 
     package func states(_ now: UInt64) -> [KeyState] {
@@ -153,7 +165,7 @@ package struct ProviderHealth: Sendable {
             return KeyState(
                 breaker: breaker.state == .closed ? key.breaker.state : breaker.state,
                 wait: max(breaker.wait(now), key.breaker.wait(now), longest),
-                cooling: cooling.keys.sorted())
+                cooling: cooling.keys.sorted(), callers: breaker.openCallers + key.breaker.openCallers)
         }
     }
 }

@@ -26,8 +26,11 @@ package struct Slots<Waiter> {
         return next
     }
 
-    /// false: too many are waiting already.
-    package mutating func wait(_ waiter: Waiter, of caller: String) -> Bool { queue.append(waiter, of: caller) }
+    package var hasWaiting: Bool { !queue.isEmpty }
+
+    package mutating func wait(_ waiter: Waiter, of caller: String) -> FairQueue<Waiter>.Admission {
+        queue.append(waiter, of: caller)
+    }
 
     package mutating func removeWaiting(where isUnwanted: (Waiter) -> Bool) { queue.removeAll(where: isUnwanted) }
 }

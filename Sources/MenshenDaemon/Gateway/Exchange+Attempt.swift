@@ -56,7 +56,7 @@ extension Exchange {
         }
         usedKey = secret
         if intent == nil { recordIntent(provider.name) }
-        runtime.states[tried.provider].health.enter(tried.key, worker.now)
+        runtime.states[tried.provider].health.enter(tried.key, worker.now, of: blamedCaller)
         isTryOpen = true
         // Before dialling: a refusal, or an answer over a connection that is there, may come before `dial` returns.
         if let plan, plan.order.count > 1 { wait(.answer, until: plan.deadline) }
@@ -156,6 +156,7 @@ extension Exchange {
         if case .streamed = mode {
             let hasRoom = body.withUnsafeBytes { transfer.send($0) }
             if hasRoom { connection.resumeReading() } else { connection.pauseForUpload() }
+            watchCaller()
         }
     }
 

@@ -84,7 +84,7 @@ extension Exchange {
     /// The answer is the one that the caller gets: nothing is kept for another try.
     func accept(_ head: ResponseHead?) {
         let outcome = AttemptOutcome.answered(status: status ?? 200)
-        report(outcome, head: head, reason: outcome.reason)
+        report(outcome, head: head)
         body = []
         kept = nil
     }
@@ -110,7 +110,7 @@ extension Exchange {
         }
         let outcome = AttemptOutcome.errorEvent(code)
         guard outcome.remedy != .none, hasNext(after: outcome) else {
-            report(outcome, reason: outcome.reason)
+            report(outcome)
             return release()
         }
         let problem = Problem(

@@ -56,7 +56,10 @@ extension Exchange: TransferReceiver {
             divert(bytes)
             return true
         }
-        if connection.pendingOutput >= Connection.highWater { return false }
+        if connection.pendingOutput >= Connection.highWater {
+            watchCaller()
+            return false
+        }
         worker.prepare(&connection.output)
         passOn(bytes)
         if held != nil { judgeHeld() }
@@ -130,10 +133,16 @@ extension Exchange: TransferReceiver {
         if outcome == .corrupt || outcome == .tooMuch { observer = nil }
     }
 
+    func transferRepeats(_ transfer: Transfer) {
+        finishAttempt(UpstreamFailure(.staleConnection), status: nil)
+        attemptStartedAt = Clock.monotonic()
+    }
+
     func transferWantsBody(_ transfer: Transfer) { connection.resumeReading() }
 
     /// The caller took what was waiting.
     func outputHasRoom() {
+        callerMovedAt = worker.now
         transfer?.resume()
         webSocket?.resume()
         if replay != nil { continueReplay() }
@@ -221,8 +230,9 @@ extension Exchange: TransferReceiver {
                 .upstreamUnreachable, status: 502, "\(who): the configured proxy failed. (\(failure.detail))",
                 isRetryable: true)
         case .unavailable:
-            return Problem(.upstreamUnreachable, status: 502, "\(who) cannot be dialled. (\(failure.detail))")
-        case .reset:
+            return Problem(
+                .overloaded, status: 503, "\(who) cannot be asked. (\(failure.detail))", isRetryable: true)
+        case .reset, .staleConnection:
             return Problem(
                 .upstreamBroken, status: 502, "\(who) closed the connection before it answered.", isRetryable: true)
         case .malformed:

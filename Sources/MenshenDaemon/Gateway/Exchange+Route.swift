@@ -23,6 +23,8 @@ extension Exchange: TimerHandler {
         case rest
         /// Whether a stream begins with an error.
         case hold
+        /// The caller, who takes nothing of its answer or sends nothing of its body; the timer looks whether others wait.
+        case caller
         /// The end of the turn, to go on after that.
         case turn(AttemptOutcome, Problem)
     }
@@ -36,14 +38,20 @@ extension Exchange: TimerHandler {
             let now = worker.now
             let available = fitting.filter { index in
                 let state = runtime.states[index]
-                return !state.slots.isFull && state.health.wait(model(at: index), now) == 0
+                return !state.slots.isFull && state.health.wait(model(at: index), now, of: blamedCaller) == 0
             }
             order = routes.order(fitting, available: available, draw: worker.random.draw())
             if !failover.enable { order = [order[0]] }
         }
-        var plan = RoutePlan(
+        let fresh = RoutePlan(
             order: order, rereadable: routes.rereadable, deadline: worker.now + failover.deadline.microseconds)
-        guard let first = plan.first(findKey) else { throw pausedProblem() }
+        var plan = fresh
+        var first = plan.first(findKey)
+        if first == nil {
+            plan = fresh
+            first = plan.first(findUnlimitedKey)
+        }
+        guard let first else { throw pausedProblem() }
         self.plan = plan
         try take(first)
     }
@@ -54,8 +62,16 @@ extension Exchange: TimerHandler {
     }
 
     private func findKey(_ provider: Int, _ tried: [Int]) -> Int? {
-        runtime.states[provider].health.usableKey(model(at: provider), worker.now, tried: tried)
+        runtime.states[provider].health.usableKey(model(at: provider), worker.now, of: blamedCaller, tried: tried)
     }
+
+    /// For a first attempt when every provider that fits goes on failing: an open breaker then helps nobody.
+    private func findUnlimitedKey(_ provider: Int, _ tried: [Int]) -> Int? {
+        runtime.states[provider].health.unlimitedKey(model(at: provider), worker.now)
+    }
+
+    /// Who answers for what this request does to a provider: a token, else a program, however many processes it has.
+    var blamedCaller: String { tokenName ?? connection.caller.program }
 
     func hasNext(after outcome: AttemptOutcome) -> Bool {
         plan?.hasNext(after: outcome, now: worker.now, findKey) ?? false
@@ -69,22 +85,15 @@ extension Exchange: TimerHandler {
         return plan.order.count > 1 || key.mayBeReread || key.count > 1
     }
 
-    /// Nobody that fits may be asked now.
+    /// Each provider that fits has asked to be left alone.
     private func pausedProblem() -> Problem {
-        let now = worker.now
-        let waits = fitting.map { runtime.states[$0].health.wait(model(at: $0), now) }
-        let seconds = ((waits.min() ?? 0) + 999_999) / 1_000_000
+        let waits = fitting.map { runtime.states[$0].health.askedWait(model(at: $0), worker.now) }
+        let seconds = max(1, ((waits.min() ?? 0) + 999_999) / 1_000_000)
         let names = fitting.map { "'\(runtime.snapshot.routes.providers[$0].name)'" }.joined(separator: ", ")
         let who = fitting.count == 1 ? "Provider \(names)" : "Each of the providers \(names)"
-        if fitting.contains(where: { runtime.states[$0].health.isLimited(model(at: $0), now) }) {
-            return Problem(
-                .providerPaused, status: 429, "\(who) has asked for no requests for another \(seconds) s.",
-                isRetryable: true, retryAfter: max(1, seconds))
-        }
         return Problem(
-            .providerPaused, status: 503,
-            "\(who) goes on failing and is left alone for another \(seconds) s. See 'menshen status'.",
-            isRetryable: true, retryAfter: max(1, seconds))
+            .providerPaused, status: 429, "\(who) has asked for no requests for another \(seconds) s.",
+            isRetryable: true, retryAfter: seconds)
     }
 
     // MARK: Places
@@ -101,16 +110,28 @@ extension Exchange: TimerHandler {
             hasSlot = true
             return try dialTry()
         }
-        guard state.slots.wait(self, of: queueName) else {
+        switch state.slots.wait(self, of: queueName) {
+        case .admitted(let displaced): displaced?.isDisplaced()
+        case .full:
             // Another's queue may have room.
             if let other = plan?.next(after: .noKey, now: worker.now, findKey) { return try take(other) }
-            throw Problem(
-                .concurrencyLimited, status: 429,
-                "Too many requests wait for provider '\(providerName)'. See its max_concurrent and max_queued.",
-                isRetryable: true, retryAfter: 1)
+            throw queueFullProblem
         }
         let timeout = runtime.snapshot.routes.providers[next.provider].queueTimeout.microseconds
         wait(.queue, until: min(worker.now + timeout, plan?.deadline ?? .max))
+    }
+
+    private var queueFullProblem: Problem {
+        Problem(
+            .concurrencyLimited, status: 429,
+            "Too many requests wait for provider '\(providerName)'. See its max_concurrent and max_queued.",
+            isRetryable: true, retryAfter: 1)
+    }
+
+    /// The queue is full, and a caller with fewer requests in it has come.
+    private func isDisplaced() {
+        wait(.turn(.noKey, queueFullProblem))
+        worker.resume(self)
     }
 
     /// Whose turn it is in a queue: a token's, else a process's.
@@ -159,28 +180,31 @@ extension Exchange: TimerHandler {
             wait(.nothing)
             guard let tried else { return }
             // It may have begun to fail while we waited.
-            guard let key = findKey(tried.provider, []) else { return goOn(after: .failed, pausedProblem()) }
+            let hasOther = hasNext(after: .failed)
+            guard let key = findKey(tried.provider, []) ?? (hasOther ? nil : findUnlimitedKey(tried.provider, []))
+            else { return goOn(after: .failed, pausedProblem()) }
             self.tried = plan?.take(key: key) ?? tried
             do throws(Problem) { try dialTry() } catch { giveUp(error) }
         case .turn(let outcome, let problem): goOn(after: outcome, problem)
         case .recall: recallEnded()
-        case .nothing, .answer, .rest, .hold: break
+        case .nothing, .answer, .rest, .hold, .caller: break
         }
     }
 
     /// Tells how the present try has ended, to the record and to the provider's health.
     func tryEnded(_ outcome: AttemptOutcome, _ failure: UpstreamFailure?, status: Int?, head: ResponseHead? = nil) {
         finishAttempt(failure, status: status, reason: failure?.reason.rawValue ?? outcome.reason)
-        report(outcome, head: head, reason: failure?.reason.rawValue ?? outcome.reason)
+        report(outcome, failure, head: head)
     }
 
     /// Once a try: what it says of the provider's health. nil: nothing, its caller left.
-    func report(_ outcome: AttemptOutcome?, head: ResponseHead? = nil, reason: String = "") {
+    func report(_ outcome: AttemptOutcome?, _ failure: UpstreamFailure? = nil, head: ResponseHead? = nil) {
         guard let tried, isTryOpen else { return }
         isTryOpen = false
         let state = runtime.states[tried.provider]
-        guard let outcome else { return state.health.left(tried.key) }
-        if outcome.isGood == true { return state.health.answered(tried.key) }
+        guard let outcome else { return state.health.left(tried.key, of: blamedCaller) }
+        if outcome.isGood == true { return state.health.answered(tried.key, of: blamedCaller) }
+        let reason = failure?.reason.rawValue ?? outcome.reason
         let failover = runtime.snapshot.configuration.failover
         let pause = (failover.obeyRetryAfter ? head : nil).flatMap { head in
             RetryAfter.microseconds(
@@ -189,24 +213,38 @@ extension Exchange: TimerHandler {
         }
         let wasUsable = findKey(tried.provider, []) != nil
         state.health.report(
-            outcome, key: tried.key, model: model(at: tried.provider), retryAfter: pause, reason: reason,
-            now: worker.now, ProviderHealth.Limits(failover))
+            outcome, key: tried.key, model: model(at: tried.provider), of: blamedCaller,
+            blame: blame(for: outcome, failure), retryAfter: pause, reason: reason, now: worker.now,
+            ProviderHealth.Limits(failover))
         guard wasUsable, outcome.isGood == false, findKey(tried.provider, []) == nil else { return }
-        let wait = state.health.wait(model(at: tried.provider), worker.now)
+        let wait = state.health.wait(model(at: tried.provider), worker.now, of: blamedCaller)
         worker.events.providerPaused(providerName, reason, seconds: (wait + 999_999) / 1_000_000)
+    }
+
+    /// Who may be the cause of an attempt's failure.
+    private func blame(for outcome: AttemptOutcome, _ failure: UpstreamFailure?) -> FairBreaker.Blame {
+        switch failure?.reason {
+        // What menshen itself is short of.
+        case .unavailable: return .nobody
+        case let reason? where reason.isBeforeRequest: return .provider
+        default:
+            // A provider that waits in vain for the rest of a body says 408, or closes.
+            let isOfUpload = failure != nil || outcome == .answered(status: 408)
+            return !isBodyComplete && isOfUpload ? .nobody : .request
+        }
     }
 
     /// An answer that had begun well has ended so.
     func reportWhole() {
         guard let tried, let status, AttemptOutcome.answered(status: status).isGood == true else { return }
         if case .failed = observer?.ending { return }
-        runtime.states[tried.provider].health.succeeded(tried.key)
+        runtime.states[tried.provider].health.succeeded(tried.key, of: blamedCaller)
     }
 
     /// An answer that had begun well broke off.
     func reportBreak(_ failure: UpstreamFailure) {
         isTryOpen = true
-        report(.failed, reason: failure.reason.rawValue)
+        report(.failed, failure)
     }
 
     /// The exchange ends, however: its place goes to the next, and nothing more is waited for.
@@ -253,6 +291,7 @@ extension Exchange: TimerHandler {
             // It may have been asked a moment ago.
             report(nil)
             goOn(after: .failed, Self.deadlineProblem)
+        case .caller: lookAtCaller()
         case .rest: restIsLate()
         case .hold: release()
         }

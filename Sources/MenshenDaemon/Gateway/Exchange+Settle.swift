@@ -81,6 +81,8 @@ extension Exchange {
     func fail(_ problem: Problem, _ state: EndState = .refused) {
         if isSettled || ending != nil { return }
         problemCode = problem.code.rawValue
+        // What it was sent so far it may have worked on.
+        if transfer != nil { finishAttempt(nil, status: status, reason: problem.code.rawValue) }
         transfer?.cancel()
         transfer = nil
         webSocket?.cancel()

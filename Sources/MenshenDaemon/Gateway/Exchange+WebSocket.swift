@@ -48,7 +48,7 @@ extension Exchange: TunnelReceiver {
     func tunnelReceivedHead(_ tunnel: Tunnel) {
         wait(.nothing)
         let outcome = AttemptOutcome.answered(status: tunnel.head.status)
-        report(outcome, head: tunnel.head, reason: outcome.reason)
+        report(outcome, head: tunnel.head)
         firstByteAt = Clock.monotonic()
         status = tunnel.head.status
         worker.prepare(&connection.output)

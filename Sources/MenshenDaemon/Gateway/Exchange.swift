@@ -34,6 +34,8 @@ final class Exchange {
     let id: RequestID
     /// Monotonic microseconds.
     let startedAt: UInt64
+    /// When the caller last took of its answer, or sent of its body, as far as somebody may wait for that. The same clock.
+    var callerMovedAt: UInt64 = 0
 
     // authorise
     /// nil for a target that is not safe to forward, and for a head that could not be read.
@@ -284,6 +286,7 @@ final class Exchange {
     /// A piece of the body; false asks for a pause.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytesIn += Int64(bytes.count)
+        callerMovedAt = worker.now
         if isSettled || ending != nil { return true }
         requestCapture?.append(bytes)
         // There once its beginning was read, whether or not the provider has been dialled by now.

@@ -22,6 +22,12 @@ struct Flights {
         return true
     }
 
+    /// It is the one, and others wait for it.
+    func hasFollowers(_ exchange: Exchange, _ key: CacheKey) -> Bool {
+        guard let flight = flights[key] else { return false }
+        return flight.leader === exchange && !flight.followers.isEmpty
+    }
+
     /// Those who waited for it, if it was the one; an exchange that itself waits is forgotten.
     mutating func end(_ exchange: Exchange, _ key: CacheKey) -> [Exchange] {
         guard let flight = flights[key] else { return [] }

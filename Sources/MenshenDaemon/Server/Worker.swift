@@ -244,6 +244,11 @@ final class Worker: TimerHandler {
     /// True: a request for the same is under way, and `exchange` hears of its end.
     func joinFlight(_ exchange: Exchange, to key: CacheKey) -> Bool { flights.join(exchange, key) }
 
+    /// Those who wait for the answer of an exchange whose caller takes nothing of it ask for themselves.
+    func handOverFlight(of exchange: Exchange, _ key: CacheKey) {
+        if flights.hasFollowers(exchange, key) { endFlight(of: exchange, key, nil, hasLeft: true) }
+    }
+
     /// `answer`: what it brought, if that may be given to others. `hasLeft`: its caller left, which says nothing of what
     /// the provider would have said, so one of the others takes its place.
     func endFlight(of exchange: Exchange, _ key: CacheKey, _ answer: CachedAnswer?, hasLeft: Bool) {

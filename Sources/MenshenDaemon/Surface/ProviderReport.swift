@@ -11,6 +11,8 @@ struct ProviderReport: Sendable {
         var wait: UInt64
         /// Models that the provider has limited; "" for requests without one.
         var limited: [String]
+        /// Callers who alone are kept away, because their own requests fail.
+        var callers: Int
     }
 
     struct Failure: Sendable {
@@ -29,7 +31,9 @@ struct ProviderReport: Sendable {
 
     init(_ provider: Provider, _ state: ProviderState, now: UInt64) {
         name = provider.name
-        keys = state.health.states(now).map { Key(breaker: $0.breaker, wait: $0.wait, limited: $0.cooling) }
+        keys = state.health.states(now).map {
+            Key(breaker: $0.breaker, wait: $0.wait, limited: $0.cooling, callers: $0.callers)
+        }
         active = state.slots.active
         queued = state.slots.queue.count
         lastFailure = state.health.lastFailure.map { Failure(reason: $0.reason, status: $0.status, ago: now - $0.at) }
@@ -42,6 +46,7 @@ struct ProviderReport: Sendable {
         if let failure = other.lastFailure, failure.ago < lastFailure?.ago ?? .max { lastFailure = failure }
         for (index, key) in other.keys.enumerated() where index < keys.count {
             if key.wait > keys[index].wait { (keys[index].wait, keys[index].breaker) = (key.wait, key.breaker) }
+            keys[index].callers += key.callers
             keys[index].limited = Array(Set(keys[index].limited + key.limited)).sorted()
         }
     }
@@ -53,7 +58,10 @@ struct ProviderReport: Sendable {
             return open.contains { $0.breaker == .halfOpen } ? "failing, one request tries" : "failing" + pause(open)
         }
         let limited = keys.filter { !$0.limited.isEmpty }
-        if limited.isEmpty, open.isEmpty { return "ok" }
+        if limited.isEmpty, open.isEmpty {
+            let callers = keys.reduce(0) { $0 + $1.callers }
+            return callers == 0 ? "ok" : "ok, but failing for \(callers == 1 ? "one caller" : "\(callers) callers")"
+        }
         let models = Set(limited.flatMap(\.limited)).sorted().map { $0.isEmpty ? "requests without a model" : $0 }
         let which = keys.count > 1 ? "\(max(limited.count, open.count)) of \(keys.count) keys limited" : "limited"
         return which + (models.isEmpty ? "" : " for \(models.joined(separator: ", "))") + pause(limited)

@@ -103,4 +103,25 @@ struct CoalescingTests {
             #expect(try stage.records().filter { $0.endState == "client_gone" }.count == 2)
         }
     }
+
+    @Test func `when the one takes nothing of its answer, another takes its place`() throws {
+        let calls = Atomic<Int>(0)
+        let piece = String(repeating: " ", count: 64 << 10)
+        var setting = Self.setting(true)
+        // Who waits for a place, or an answer, waits for its caller half of that at most.
+        setting.provider = "queue_timeout = \"1s\""
+        let begun = try Signal()
+        try Stage.run(setting) { call in
+            guard calls.add(1, ordering: .relaxed).newValue == 1 else { return try call.reply(body: #"{"n":2}"#) }
+            try call.beginStream(["Content-Type: application/json"])
+            begun.raise()
+            while (try? call.chunk(piece)) != nil {}
+            call.close()
+        } _: { stage throws in
+            let leader = try start(stage)
+            try begun.wait("the first")
+            #expect(try start(stage).answer(to: "POST").text == #"{"n":2}"#)
+            leader.wire.close()
+        }
+    }
 }

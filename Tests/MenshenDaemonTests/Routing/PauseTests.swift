@@ -71,51 +71,100 @@ struct PauseTests {
         }
     }
 
-    @Test func `after failures in a row one request finds out, while others are refused, and a success ends it`() throws
-    {
+    @Test func `after failures in a row another is asked, while one request finds out, and a success ends it`() throws {
         let isWell = Atomic(false)
         let probing = try Signal()
         let go = try Signal()
         let tables = "[failover]\nbreaker_failures = 3\nbreaker_pause = \"1ms\""
-        try Stage.run(Self.setting(["a"], "", tables)) { call in
+        try Stage.run(Self.setting(["a", "b"], "", tables)) { call in
+            if call.provider == "b" { return try call.reply(body: "b") }
             if !isWell.load(ordering: .acquiring) { return try call.reply(500, body: "broken") }
             if call.request.target.hasSuffix("/probe") {
                 probing.raise()
                 try go.wait()
             }
-            try call.reply(body: "well")
+            try call.reply(body: "a")
         } _: { stage throws in
-            for _ in 0..<3 { #expect(try ask(stage).text == "broken") }
+            for _ in 0..<3 { #expect(try ask(stage).text == "b") }
             isWell.store(true, ordering: .releasing)
             let probe = try stage.caller()
-            var first: Answer?
             // The pause of a millisecond may not be over yet.
             repeat {
                 try probe.request("POST", "/v1/probe", body: Self.body)
                 if try probe.wire.isSilent(milliseconds: 200) { break }
-                first = try probe.answer(to: "POST")
-            } while first?.problem == "provider_paused"
+            } while try probe.answer(to: "POST").text == "b"
             try probing.wait("the one request that tries")
-            for _ in 0..<5 {
-                let answer = try ask(stage)
-                #expect((answer.status, answer.problem) == (503, "provider_paused"))
-                #expect(answer["Retry-After"] == "1" && answer["x-should-retry"] == "true")
-            }
+            for _ in 0..<5 { #expect(try ask(stage).text == "b") }
             go.raise()
-            #expect(try probe.answer(to: "POST").text == "well")
-            for _ in 0..<3 { #expect(try ask(stage).text == "well") }
-            #expect(stage.upstream.requests.count == 7)
+            #expect(try probe.answer(to: "POST").text == "a")
+            for _ in 0..<3 { #expect(try ask(stage).text == "a") }
+        }
+    }
+
+    @Test func `where nobody else may be asked no request is refused for the failures of earlier ones`() throws {
+        try Stage.run(Self.setting(["a"], "", "[failover]\nbreaker_failures = 1\nbreaker_pause = \"60s\"")) {
+            try $0.reply(500, body: "broken")
+        } _: { stage throws in
+            for _ in 0..<6 { #expect(try ask(stage).text == "broken") }
+            #expect(stage.upstream.requests.count == 6)
         }
     }
 
     @Test func `a reload forgives failures`() throws {
-        try Stage.run(Self.setting(["a"], "", "[failover]\nbreaker_failures = 1\nbreaker_pause = \"60s\"")) {
+        try Stage.run(Self.setting(["a", "b"], "", "[failover]\nbreaker_failures = 1\nbreaker_pause = \"60s\"")) {
+            if $0.provider == "b" { return try $0.reply(body: "b") }
             try $0.reply(500, body: "broken")
         } _: { stage throws in
-            #expect(try ask(stage).text == "broken")
-            #expect(try ask(stage).problem == "provider_paused")
+            for _ in 0..<3 { #expect(try ask(stage).text == "b") }
             try stage.daemon.reload()
-            #expect(try ask(stage).text == "broken")
+            #expect(try ask(stage).text == "b")
+            #expect(stage.upstream.requests.map(\.provider) == ["a", "b", "b", "b", "a", "b"])
+        }
+    }
+
+    @Test func `failures that one caller's requests draw leave the provider to the others`() throws {
+        var setting = Self.setting(["a", "b"], "", "[failover]\nbreaker_failures = 2\nbreaker_pause = \"60s\"")
+        setting.hasTCP = true
+        for name in ["x", "y"] {
+            setting.tables += "\n[[auth.tokens]]\nname = \"\(name)\"\ntoken = \"token-of-\(name)-1\""
+        }
+        try Stage.run(setting) { call in
+            if call.provider == "a", call.request.text.contains("poison") { return try call.reply(500) }
+            try call.reply(body: call.provider)
+        } _: { stage throws in
+            func ask(_ token: String, _ model: String) throws -> String {
+                try stage.askTCP(
+                    "POST", Self.path, ["x-api-key: token-of-\(token)-1", "Content-Type: application/json"],
+                    body: "{\"model\":\"\(model)\"}"
+                ).text
+            }
+            for _ in 0..<6 { #expect(try ask("x", "poison") == "b") }
+            #expect(stage.upstream.requests.filter { $0.provider == "a" }.count == 2)
+            #expect(try ask("x", "m") == "b")
+            for _ in 0..<3 { #expect(try ask("y", "m") == "a") }
+        }
+    }
+
+    @Test func `a 408 for a body that its caller does not send says nothing of the provider`() throws {
+        let size = 3 << 20
+        var setting = Self.setting(["a", "b"], "", "[failover]\nbreaker_failures = 1\nbreaker_pause = \"60s\"")
+        setting.readsBody = false
+        try Stage.run(setting) { call in
+            if call.request["Content-Length"] == "\(size)" {
+                try call.reply(408, ["Connection: close"], body: "late")
+                return call.close()
+            }
+            try call.readBody()
+            try call.reply(body: call.provider)
+        } _: { stage throws in
+            for _ in 0..<2 {
+                let caller = try stage.caller()
+                try caller.send(
+                    "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(size)\r\n\r\n"
+                        + String(repeating: " ", count: 128 << 10))
+                #expect(try caller.answer(to: "POST").text == "late")
+            }
+            #expect(try ask(stage).text == "a")
         }
     }
 

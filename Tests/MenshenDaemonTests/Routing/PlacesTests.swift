@@ -132,6 +132,37 @@ struct PlacesTests {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `a caller that takes nothing, or sends nothing, gives its place to one that waits`(isUpload: Bool) throws {
+        var setting = Self.setting("queue_timeout = \"2s\"")
+        setting.readsBody = false
+        let piece = String(repeating: "x", count: 64 << 10)
+        let begun = try Signal()
+        try Stage.run(setting) { call in
+            if call.request.target.hasSuffix("/slow") {
+                begun.raise()
+                if isUpload { return try call.waitForEnd() }
+                try call.beginStream()
+                // Ends when menshen has given the request up.
+                while (try? call.chunk(piece)) != nil {}
+                return call.close()
+            }
+            try call.reply(body: "well")
+        } _: { stage throws in
+            let slow = try stage.tcpCaller()
+            let body = isUpload ? "Content-Length: 4000000\r\n\r\n" + String(repeating: " ", count: 1 << 17) : "\r\n"
+            try slow.send(
+                "\(isUpload ? "POST" : "GET") /v1/slow HTTP/1.1\r\nHost: localhost\r\nx-api-key: token-of-x-1\r\n"
+                    + "Content-Type: application/json\r\n" + body)
+            try begun.wait()
+            #expect(try begin(stage, "other", of: "y").answer().text == "well")
+            if isUpload { #expect(try slow.answer(to: "POST").status == 408) }
+            let row = try stage.records().first { $0.path == "/v1/slow" }
+            #expect(row?.problem == "request_timeout" && row?.endState == (isUpload ? "refused" : "client_gone"))
+            #expect(row?.attempts.count == 1)
+        }
+    }
+
     @Test func `while one is full another is asked, in failover too`() throws {
         let begun = try Signal()
         let go = try Signal()
