@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SPDX-FileCopyrightText: The menshen authors */
 
+#define _GNU_SOURCE
 #include "CLinux.h"
 
 #include <errno.h>
