@@ -25,6 +25,7 @@ struct StatusCommand: ParsableCommand {
         do {
             let page = try SurfaceClient.status(socket: path, as: json ? "application/json" : "text/plain")
             Terminal.write(String(decoding: page, as: UTF8.self))
+            if !json, socket == nil, let warning = TCPUnit.warning() { Terminal.print("\n" + warning) }
         } catch {
             throw Terminal.fault(try explained(error, path), code: 69)
         }
