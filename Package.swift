@@ -17,6 +17,9 @@ let settings: [SwiftSetting] = [
 /// Targets that parse and decide: pointer code there is a compile error unless it is marked `unsafe`.
 let pure = settings + [.strictMemorySafety()]
 
+/// The commit that is built, as contrib's scripts say it. What SwiftPM itself knows of git it remembers past the next commit.
+let commit = Context.environment["MENSHEN_COMMIT"] ?? "unknown"
+
 func module(_ name: String, _ dependencies: [Target.Dependency] = [], _ settings: [SwiftSetting] = settings) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
@@ -47,6 +50,7 @@ let package = Package(
         system("CBrotli", "libbrotlidec", apt: "libbrotli-dev"),
         system("CZstd", "libzstd", apt: "libzstd-dev"),
         .target(name: "CLinux"),
+        .target(name: "CVersion", cSettings: [.define("MENSHEN_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "CTOML"),
 
         // Swift owners of those libraries.
@@ -70,7 +74,7 @@ let package = Package(
             "MenshenDaemon",
             [
                 "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Compression", "Reactor", "Linux", "Systemd",
-                "SQLite",
+                "SQLite", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         .executableTarget(

@@ -26,6 +26,11 @@ package enum FileReading {
     }
 
     /// Permission bits; nil if there is no such file.
+    package static func owner(_ path: String) -> UInt32? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_uid : nil
+    }
+
     package static func mode(_ path: String) -> UInt32? {
         var status = stat()
         return stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil

@@ -19,5 +19,14 @@ package enum StandardStream: Int32, Sendable {
         }
     }
 
+    /// Opens /dev/null in place of what is closed of descriptors 0 to 2. The next file to be opened would get the number, and
+    /// lines for a person would be written into it. Call first of all.
+    package static func openMissing() {
+        for descriptor in 0...2 as ClosedRange<Int32> where fcntl(descriptor, F_GETFD) < 0 {
+            // The lowest free number is this one: those below are open by now.
+            _ = open("/dev/null", O_RDWR)
+        }
+    }
+
     package var isTerminal: Bool { isatty(rawValue) == 1 }
 }

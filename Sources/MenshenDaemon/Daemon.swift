@@ -17,14 +17,13 @@ package final class Daemon {
     private static let systemFault: Int32 = 71
 
     private let options: ServeOptions
-    private let configurationPath: String
+    private var configurationPath = ""
     private let notifier: Notifier
     private let activation: Activation
 
     /// Takes over what systemd handed to the process: call before any thread is started or file opened.
     package init(_ options: ServeOptions) {
         self.options = options
-        configurationPath = options.configurationPath ?? StandardPaths.configuration
         activation = Activation.take()
         notifier = Notifier.take()
     }
@@ -55,6 +54,10 @@ package final class Daemon {
     /// Its own function, so that nothing holds the first configuration once a reload has replaced it, keys and all.
     @inline(never)
     private func start() -> Start {
+        do { configurationPath = try options.configurationPath ?? StandardPaths.configuration() } catch {
+            let log = EventLog(journalStream: Environment.value("JOURNAL_STREAM"), isVerbose: false)
+            return .failed(exitCode: Self.failed(error, Events(log)))
+        }
         let loaded = ConfigurationFile.load(configurationPath)
         let events = Events(
             EventLog(
@@ -80,7 +83,7 @@ package final class Daemon {
     }
 
     private static func failed(_ error: any Error, _ events: Events) -> Int32 {
-        let fault = error as? StartFault
+        let fault = (error as? EnvironmentFault).map { StartFault($0.message, hint: $0.hint) } ?? error as? StartFault
         events.diagnostic(
             Diagnostic(
                 .error, file: "menshen", line: 0, column: 0, message: fault?.message ?? "\(error)", hint: fault?.hint))
@@ -100,7 +103,7 @@ package final class Daemon {
         let listening: Listening
         do {
             listening = try Listening(activation, options, addresses) { events.listenFailed($0, $1.description) }
-        } catch {
+        } catch let error as ListenError {
             throw StartFault("cannot listen: \(error)")
         }
         if listening.sockets.isEmpty {
@@ -116,7 +119,7 @@ package final class Daemon {
             snapshot = Snapshot(fault: [fault.message, fault.hint].compactMap { $0 }.joined(separator: "; "))
         }
         let gate = try checkGate()
-        let databasePath = configuration.storage.path ?? StandardPaths.database
+        let databasePath = try configuration.storage.path ?? StandardPaths.database()
         let journal = try? JournalSocket(path: options.journalPath ?? JournalSocket.standardPath)
         let store = try AuditStore(
             settings: StoreSettings(
@@ -187,9 +190,4 @@ struct StartFault: Error {
         self.message = message
         self.hint = hint
     }
-}
-
-/// What `menshen --version` says.
-package enum Version {
-    package static let text = "0.1.0"
 }

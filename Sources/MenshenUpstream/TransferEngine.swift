@@ -37,6 +37,9 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
 
     deinit { scratch.deallocate() }
 
+    /// Names and versions of libcurl and the libraries under it.
+    package static var libraries: String { CurlGlobal.version }
+
     /// Once per process, before the first engine.
     package static func prepareProcess() throws { try CurlGlobal.start() }
 

@@ -11,7 +11,7 @@ package struct LogEvent: Sendable {
     /// 32 lower-case hexadecimal digits, constant per kind of event; the journal's catalogue explains it.
     package var messageID: String?
     package var message: String
-    /// Names must be valid journal keys; others are shown on stderr only.
+    /// For the journal alone. Names must be valid journal keys; others are left out.
     package var fields: [(String, String)]
 
     package init(priority: Int, messageID: String? = nil, message: String, fields: [(String, String)] = []) {
@@ -22,12 +22,11 @@ package struct LogEvent: Sendable {
     }
 }
 
-/// Where lifecycle lines go: natively to the journal if stderr is connected to it, otherwise to stderr as text, with
-/// `<N>` in front unless a person reads it on a terminal. Any thread may write.
+/// Where lifecycle lines go: natively to the journal if stderr is connected to it, otherwise to stderr as text: the message
+/// alone, with `<N>` in front only where the journal reads it. Any thread may write.
 package final class EventLog: Sendable {
-    private enum Form { case journal, prefixed, plain }
-
-    private let form: Form
+    /// stderr leads to the journal, which reads `<N>` as a line's priority.
+    private let isPrefixed: Bool
     private let journal: JournalSocket?
     private let descriptor: Int32
     private let threshold: Int
@@ -41,9 +40,8 @@ package final class EventLog: Sendable {
         journalStream: String?, descriptor: Int32 = 2, isVerbose: Bool, identifier: String = "menshen",
         journalPath: String = JournalSocket.standardPath
     ) {
-        let isJournal = journalStream != nil && journalStream == Self.stream(of: descriptor)
-        journal = isJournal ? try? JournalSocket(path: journalPath) : nil
-        form = journal != nil ? .journal : isatty(descriptor) == 1 ? .plain : .prefixed
+        isPrefixed = journalStream != nil && journalStream == Self.stream(of: descriptor)
+        journal = isPrefixed ? try? JournalSocket(path: journalPath) : nil
         self.descriptor = descriptor
         threshold = isVerbose ? 7 : 6
         self.identifier = identifier
@@ -52,9 +50,7 @@ package final class EventLog: Sendable {
     package func write(_ event: LogEvent) {
         guard event.priority <= threshold else { return }
         if let journal, journal.send(entry(event)) { return }
-        var line = Self.text(event)
-        if form != .plain { line = "<\(event.priority)>" + line }
-        line += "\n"
+        let line = (isPrefixed ? "<\(event.priority)>" : "") + Self.escaped(event.message) + "\n"
         // One write per line, so that lines of several threads never mix. A full pipe or a closed stderr loses the
         // line: there is nobody left to tell.
         let bytes = Array(line.utf8)
@@ -78,14 +74,7 @@ package final class EventLog: Sendable {
         return "\(status.st_dev):\(status.st_ino)"
     }
 
-    /// One line: the message, then `NAME=value` per field. Line breaks and other control characters are escaped, so
-    /// that no value can forge a line or reach the terminal.
-    static func text(_ event: LogEvent) -> String {
-        var line = escaped(event.message)
-        for (name, value) in event.fields { line += " \(name)=\(escaped(value))" }
-        return line
-    }
-
+    /// Line breaks and other control characters are escaped, so that no value can forge a line or reach the terminal.
     private static func escaped(_ text: String) -> String {
         var result = ""
         result.reserveCapacity(text.utf8.count)

@@ -20,11 +20,11 @@ struct ConfigCheck: ParsableCommand {
     @Argument(help: "Configuration file (default: ~/.config/menshen/config.toml).")
     var file: String?
 
+    @OptionGroup var configuration: ConfigurationOption
+
     func run() throws {
-        let path = file ?? StandardPaths.configuration
-        let loaded = ConfigurationFile.load(path)
-        for diagnostic in loaded.diagnostics { Terminal.error(diagnostic.description) }
-        guard loaded.configuration != nil else { throw ExitCode(Daemon.configurationFault) }
+        let path = try configuration.path(or: file)
+        _ = try configuration.load(path)
         Terminal.print("\(path): ok")
     }
 }
@@ -36,11 +36,11 @@ struct ConfigShow: ParsableCommand {
     @Argument(help: "Configuration file (default: ~/.config/menshen/config.toml).")
     var file: String?
 
+    @OptionGroup var configuration: ConfigurationOption
+
     func run() throws {
-        let loaded = ConfigurationFile.load(file ?? StandardPaths.configuration)
-        for diagnostic in loaded.diagnostics { Terminal.error(diagnostic.description) }
-        guard let configuration = loaded.configuration else { throw ExitCode(Daemon.configurationFault) }
-        Terminal.write(ConfigurationRendering.text(of: configuration))
+        let loaded = try configuration.load(configuration.path(or: file))
+        Terminal.write(ConfigurationRendering.text(of: loaded))
     }
 }
 
@@ -54,15 +54,18 @@ struct ConfigInit: ParsableCommand {
     @Flag(name: .long, help: "Print it instead.")
     var print = false
 
+    @OptionGroup var configuration: ConfigurationOption
+
     func run() throws {
         if print { return Terminal.write(ConfigurationExample.text(for: .tcp)) }
-        let path = file ?? StandardPaths.configuration
+        let path = try configuration.path(or: file)
         do {
-            if file == nil { try PrivateDirectory.ensure(PrivateDirectory.parent(of: path)) }
+            if file == nil, configuration.config == nil {
+                try PrivateDirectory.ensure(PrivateDirectory.parent(of: path))
+            }
             try FileReading.create(path, Array(ConfigurationExample.text(for: .socket).utf8))
         } catch {
-            Terminal.error("menshen: \(error)")
-            throw ExitCode(73)
+            throw Terminal.fault("\(error)", code: 73)
         }
         Terminal.print("\(path) written. Next: put a key where its [[providers]] says, then 'menshen config check'.")
     }

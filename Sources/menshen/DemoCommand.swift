@@ -16,7 +16,12 @@ struct DemoCommand: ParsableCommand {
     @Flag(name: .long, help: "Stay up afterwards, until Ctrl-C, to be tried by hand.")
     var keep = false
 
+    @OptionGroup var configuration: ConfigurationOption
+
     func run() throws {
+        if configuration.config != nil {
+            throw Terminal.fault("the demo makes a configuration of its own; leave --config out", code: 64)
+        }
         do {
             throw ExitCode(try Demo(keeps: keep).run())
         } catch let error as ExitCode {

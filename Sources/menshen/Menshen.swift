@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import ArgumentParser
+internal import Linux
 internal import MenshenDaemon
 
 /// The command line. Flags of ai-menshen, single-dashed, are turned into ours first.
@@ -15,10 +16,18 @@ struct Menshen: ParsableCommand {
             then:                    curl --unix-socket $XDG_RUNTIME_DIR/menshen/menshen.sock http://localhost/v1/models
             See it work without a key of your own:  menshen demo
             """,
-        version: Version.text,
+        version: Version.line,
         subcommands: [
             Serve.self, StatusCommand.self, RouteCommand.self, ConfigCommand.self, DemoCommand.self,
         ])
 
-    static func main() { main(ArticleForms.translate(Array(CommandLine.arguments.dropFirst()))) }
+    static func main() {
+        StandardStream.openMissing()
+        let arguments = ArticleForms.translate(Array(CommandLine.arguments.dropFirst()))
+        if let hint = Hints.hint(for: arguments) {
+            Terminal.error(hint)
+            exit(withError: ExitCode.validationFailure)
+        }
+        main(arguments)
+    }
 }

@@ -3,7 +3,6 @@
 
 internal import ArgumentParser
 internal import MenshenCore
-internal import MenshenDaemon
 
 struct RouteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,16 +19,14 @@ struct RouteCommand: ParsableCommand {
     @Option(name: .long, help: "Path of the request.")
     var path = "/v1/chat/completions"
 
-    @Option(name: .long, help: "Configuration file (default: ~/.config/menshen/config.toml).")
-    var config: String?
+    @OptionGroup var configuration: ConfigurationOption
 
     func run() throws {
-        let loaded = ConfigurationFile.load(config ?? StandardPaths.configuration)
-        for diagnostic in loaded.diagnostics { Terminal.error(diagnostic.description) }
-        guard let configuration = loaded.configuration else { throw ExitCode(Daemon.configurationFault) }
-        guard let explanation = RouteExplanation(configuration, path: path, model: model) else {
-            throw ValidationError(
-                "'\(path)' is no path that is forwarded: it begins with \"/\" and has no '.' or '..' segment")
+        let loaded = try configuration.load(configuration.path())
+        guard let explanation = RouteExplanation(loaded, path: path, model: model) else {
+            Self.exit(
+                withError: ValidationError(
+                    "'\(path)' is not forwarded: a path begins with \"/\" and has no '.' or '..' segment"))
         }
         Terminal.write(explanation.text)
         if !explanation.isAnswered { throw ExitCode(1) }

@@ -13,14 +13,15 @@ struct Serve: ParsableCommand {
             these it listens on $XDG_RUNTIME_DIR/menshen/menshen.sock. SIGHUP reloads, SIGTERM finishes what is under way.
             """)
 
-    @Option(name: .long, help: "Configuration file (default: ~/.config/menshen/config.toml).")
-    var config: String?
+    @OptionGroup var configuration: ConfigurationOption
 
     @Option(name: .long, help: "Unix socket to create, 0600 in a 0700 directory.")
     var socket: String?
 
-    @Option(name: .long, help: "TCP address to listen on besides the configuration's; ':8080' is loopback. Repeatable.")
-    var listen: [String] = []
+    @Option(
+        name: .long, help: "TCP address to listen on besides the configuration's; ':8080' is loopback. Repeatable.",
+        transform: Self.address)
+    var listen: [ListenAddress] = []
 
     @Flag(name: .long, help: "Allow an address that other machines can reach. Authentication must be on.")
     var unsafeListen = false
@@ -30,17 +31,18 @@ struct Serve: ParsableCommand {
 
     func run() throws {
         var options = ServeOptions()
-        options.configurationPath = config
+        options.configurationPath = configuration.config
         options.socketPath = socket
         options.unsafeListen = unsafeListen
         options.replacesListen = onlyListen && !listen.isEmpty
-        for text in listen {
-            guard let address = ListenAddress(text) else {
-                throw ValidationError(
-                    "'\(text)' is not an address to listen on; write ':8080', '127.0.0.1:8080' or '[::1]:8080'")
-            }
-            options.listen.append(address)
-        }
+        options.listen = listen
         throw ExitCode(Daemon(options).run())
+    }
+
+    private static func address(_ text: String) throws -> ListenAddress {
+        guard let address = ListenAddress(text) else {
+            throw ValidationError("Write ':8080', '127.0.0.1:8080' or '[::1]:8080'.")
+        }
+        return address
     }
 }

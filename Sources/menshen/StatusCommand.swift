@@ -17,16 +17,30 @@ struct StatusCommand: ParsableCommand {
     @Flag(name: .long, help: "Print JSON, with the last requests.")
     var json = false
 
+    @OptionGroup var configuration: ConfigurationOption
+
     func run() throws {
-        guard let path = socket ?? StandardPaths.socket else {
-            throw ValidationError("XDG_RUNTIME_DIR is not set; say where the socket is with --socket")
-        }
+        let path: String
+        do { path = try socket ?? StandardPaths.socket() } catch { throw Terminal.fault("\(error)", code: 69) }
         do {
             let page = try SurfaceClient.status(socket: path, as: json ? "application/json" : "text/plain")
             Terminal.write(String(decoding: page, as: UTF8.self))
+            if !json, socket == nil, let warning = TCPUnit.warning() { Terminal.print("\n" + warning) }
         } catch {
-            Terminal.error("menshen: \(error)")
-            throw ExitCode(69)
+            throw Terminal.fault(try explained(error, path), code: 69)
         }
+    }
+
+    /// The fault, and the next command to type.
+    private func explained(_ error: any Error, _ path: String) throws -> String {
+        guard let error = error as? SystemError, error.isNobodyThere else { return "\(error)" }
+        let file = try configuration.path()
+        if FileReading.mode(file) == nil {
+            return
+                "nobody listens on \(path), and there is no configuration at \(file). Begin with 'menshen config init'."
+        }
+        if socket != nil { return "nobody listens on \(path). Start it there: 'menshen serve --socket \(path)'." }
+        return
+            "nobody listens on \(path). Start it: 'systemctl --user enable --now menshen.socket', or 'menshen serve'."
     }
 }

@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func `the change log names the version`() throws {
-        let daemon = try Repository.text("Sources/MenshenDaemon/Daemon.swift")
+        let daemon = try Repository.text("Sources/MenshenDaemon/Version.swift")
         let version = try #require(
             daemon.split(separator: "\n").compactMap { quoted(after: "static let text = \"", in: $0) }.first)
         #expect(try Repository.text("CHANGELOG.md").contains("## \(version)"))

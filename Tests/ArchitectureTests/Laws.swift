@@ -14,7 +14,7 @@ import Testing
     private static let owners: [String: Set<String>] = [
         "CCurl": ["Curl"], "CSQLite": ["SQLite"], "CCrypto": ["Crypto"], "CTOML": ["TOML"],
         "CZlib": ["Compression"], "CBrotli": ["Compression"], "CZstd": ["Compression"],
-        "CLinux": ["Linux", "Reactor", "Systemd"],
+        "CLinux": ["Linux", "Reactor", "Systemd"], "CVersion": ["MenshenDaemon"],
     ]
 
     /// Each with a SAFETY comment beside it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Glibc
 import TestSupport
 import Testing
 
@@ -18,6 +19,9 @@ struct CommandLineTests {
         let short = try run("-version")
         #expect(long.exit == .code(0))
         #expect(long.output.split(separator: "\n").count == 1)
+        for part in ["menshen 0.1.0 (commit ", " libcurl/", " OpenSSL/", " SQLite/"] {
+            #expect(long.output.contains(part), "\(part)")
+        }
         #expect((short.exit, short.output) == (long.exit, long.output))
     }
 
@@ -38,6 +42,82 @@ struct CommandLineTests {
         #expect(result.exit == .code(64))
         #expect(result.output == "")
         #expect(result.error.contains("Usage:") || result.error.contains("USAGE:"))
+    }
+
+    @Test(arguments: [
+        (["version"], "menshen --version"), (["-V"], "menshen --version"), (["logs"], "journalctl --user"),
+        (["usage"], "menshen status"), (["check"], "menshen config check"), (["init"], "menshen config init"),
+        (["reload"], "systemctl --user reload menshen"), (["key"], "api_key_file"), (["token"], "[auth] token"),
+        (["sreve"], "menshen serve"), (["config", "chekc"], "menshen config check"), (["help", "nosuch"], "'nosuch'"),
+        (["help", "config", "nosuch"], "'config nosuch'"),
+    ])
+    func `a word of another tool's is answered with what is meant`(words: [String], meant: String) throws {
+        let result = try MenshenProgram.run(words, in: directory)
+        #expect((result.exit, result.output) == (.code(64), ""))
+        #expect(result.error.contains("there is no command") && result.error.contains(meant), "\(result.error)")
+    }
+
+    @Test(arguments: [["serve", "--listen", "nowhere"], ["route", "--path", "x"], ["config", "show", "a", "b"]])
+    func `wrong usage shows the usage of that command`(arguments: [String]) throws {
+        let file = try directory.write("c.toml", "[[providers]]\nbase_url = \"http://127.0.0.1:1\"\n")
+        let result = try MenshenProgram.run(arguments + ["--config", file], in: directory)
+        #expect(result.exit == .code(64))
+        #expect(result.error.contains(arguments[0] + " "), "\(result.error)")
+    }
+
+    @Test func `every command takes --config`() throws {
+        let file = try directory.write("c.toml", "[[providers]]\nbase_url = \"http://127.0.0.1:1\"\n")
+        for words in [["config", "check"], ["config", "show"], ["route"]] {
+            let result = try MenshenProgram.run(words + ["--config", file], in: directory)
+            #expect(result.exit == .code(0), "\(words): \(result.error)")
+        }
+        let new = directory.path("new.toml")
+        #expect(try run("config", "init", "--config", new).exit == .code(0))
+        #expect(TemporaryDirectory.read(new)?.contains("[[providers]]") == true)
+        let demo = try run("demo", "--config", file)
+        #expect(demo.exit == .code(64) && demo.error.contains("configuration of its own"))
+    }
+
+    /// What the environment says, and what of it the command names.
+    @Test(arguments: [
+        (["HOME": "", "XDG_CONFIG_HOME": ""], ["config", "check"], "HOME is not set"),
+        (["HOME": "home", "XDG_CONFIG_HOME": ""], ["config", "init"], "HOME is 'home'"),
+        (["HOME": "", "XDG_CONFIG_HOME": "relative"], ["serve"], "HOME is not set"),
+        (["XDG_RUNTIME_DIR": "run"], ["status"], "XDG_RUNTIME_DIR is 'run'"),
+        (["XDG_RUNTIME_DIR": "run"], ["serve", "--config", "FILE"], "XDG_RUNTIME_DIR is 'run'"),
+        (["XDG_RUNTIME_DIR": "/proc/1"], ["status"], "XDG_RUNTIME_DIR is /proc/1"),
+        (
+            ["STATE_DIRECTORY": "/a:/b"], ["serve", "--config", "FILE", "--socket", "SOCKET"],
+            "STATE_DIRECTORY is '/a:/b'"
+        ),
+        (["STATE_DIRECTORY": "a"], ["serve", "--config", "FILE", "--socket", "SOCKET"], "STATE_DIRECTORY is 'a'"),
+        (
+            ["HOME": "", "XDG_STATE_HOME": ""], ["serve", "--config", "FILE", "--socket", "SOCKET"],
+            "HOME is not set; hint: set storage.sqlite.path"
+        ),
+    ])
+    func `a variable that leads nowhere is named`(
+        _ environment: [String: String], _ words: [String], _ sentence: String
+    ) throws {
+        // As root, /proc/1 is our own.
+        if environment["XDG_RUNTIME_DIR"] == "/proc/1", geteuid() == 0 { return }
+        let file = try directory.write("c.toml", "[[providers]]\nbase_url = \"http://127.0.0.1:1\"\n")
+        let words = words.map { $0 == "FILE" ? file : $0 == "SOCKET" ? directory.path("run/m.sock") : $0 }
+        let result = try MenshenProgram.run(words, in: directory, environment: environment)
+        #expect(result.exit != .code(0))
+        #expect(result.error.contains(sentence), "\(result.error)")
+    }
+
+    @Test func `status says what to type when nobody listens`() throws {
+        let socket = directory.path("run/menshen/menshen.sock")
+        let fresh = try run("status")
+        #expect(fresh.exit == .code(69))
+        #expect(fresh.error.contains("menshen config init") && fresh.error.contains(socket), "\(fresh.error)")
+        let file = try directory.write("c.toml", "")
+        let configured = try run("status", "--config", file)
+        #expect(configured.error.contains("systemctl --user enable --now menshen.socket"), "\(configured.error)")
+        let elsewhere = try run("status", "--config", file, "--socket", directory.path("s"))
+        #expect(elsewhere.error.contains("menshen serve --socket \(directory.path("s"))"), "\(elsewhere.error)")
     }
 
     @Test func `serve with a broken configuration tells every fault and exits 78`() throws {

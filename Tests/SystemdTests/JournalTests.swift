@@ -125,14 +125,14 @@ private final class Receiver {
         priority: 4, messageID: "f3811e3127964621a166b343705dd2e8", message: "two\nlines\u{1b}[31m",
         fields: [("MENSHEN_PATH", "/a\r\n<0>forged")])
 
-    @Test func `stderr gets one prefixed line in which nothing can forge another`() {
-        #expect(lines { $0.write(event) } == "<4>two\\nlines\\u{1b}[31m MENSHEN_PATH=/a\\r\\n<0>forged\n")
+    @Test func `stderr gets one line in which nothing can forge another, and nothing that is for the journal`() {
+        #expect(lines { $0.write(event) } == "two\\nlines\\u{1b}[31m\n")
     }
 
     @Test func `debug lines need the verbose log`() {
         let debug = LogEvent(priority: 7, message: "detail")
         #expect(lines { $0.write(debug) } == "")
-        #expect(lines(true) { $0.write(debug) } == "<7>detail\n")
+        #expect(lines(true) { $0.write(debug) } == "detail\n")
     }
 
     @Test func `a stderr that is the journal's gets native entries`() {
@@ -140,11 +140,11 @@ private final class Receiver {
         #expect(lines(stream: EventLog.stream(of:), path: receiver.path) { $0.write(event) } == "")
         let text = receiver.next().map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
         #expect(text.contains("PRIORITY=4\nSYSLOG_IDENTIFIER=menshen\nMESSAGE_ID=f3811e3127964621a166b343705dd2e8\n"))
-        #expect(lines(stream: { _ in "1:2" }, path: receiver.path) { $0.write(event) }.hasPrefix("<4>"))
+        #expect(lines(stream: { _ in "1:2" }, path: receiver.path) { $0.write(event) }.hasPrefix("two"))
         #expect(receiver.next() == nil)
     }
 
-    @Test func `a journal that does not answer leaves the line on stderr`() {
+    @Test func `a journal that does not answer leaves the line on stderr, with the priority that it reads there`() {
         #expect(lines(stream: EventLog.stream(of:)) { $0.write(event) }.hasPrefix("<4>two"))
     }
 }

@@ -83,4 +83,7 @@ logged() {
 
 release_binary=.build/release/menshen
 
-build_release() { logged build-release swift build -c release --static-swift-stdlib --product menshen; }
+# What `menshen --version` shows; "-dirty" says that there are changes beside the commit.
+built_commit() { git describe --always --abbrev=12 --dirty --exclude '*' 2>/dev/null || echo unknown; }
+
+build_release() { MENSHEN_COMMIT=$(built_commit) logged build-release swift build -c release --static-swift-stdlib --product menshen; }

@@ -73,6 +73,8 @@ void clinux_set_thread_name(const char *name);
 uint64_t clinux_monotonic_us(void);
 uint64_t clinux_realtime_us(void);
 void clinux_ignore_sigpipe(void);
+/* 1 if the signal is ignored, as nohup(1) leaves SIGHUP. */
+int clinux_is_ignored(int number);
 
 /* One heap for all threads, grown in large steps: a thread's own heap grows by an mprotect(2) per few kilobytes, four of
  * them for each new stream. Call before other threads start. */

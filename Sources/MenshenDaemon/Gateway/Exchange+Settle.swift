@@ -89,9 +89,7 @@ extension Exchange {
         release()
         if framing != nil { return end(state, .breakOff(needsReset: framing == .untilClose)) }
         keepAlive = keepAlive && isBodyComplete
-        let isPage = resolved?.surface != nil
-        let hasPassword = runtime.snapshot.configuration.authentication.password != nil
-        answer(LocalAnswer(problem, dialect, id, asksForPassword: isPage && hasPassword), state)
+        answer(resolved?.surface == nil ? LocalAnswer(problem, dialect, id) : pageAnswer(problem), state)
     }
 
     /// A head that could not be read: nothing is known but who sent it.
@@ -197,10 +195,13 @@ extension Exchange {
         return wasSent ? .unknown : .none
     }
 
-    /// A health check or a browser's pre-flight that was answered.
+    /// A page of menshen's own or a browser's pre-flight that was answered, and a page that nobody has signed in to yet.
     private var isUnrecorded: Bool {
-        problemCode == nil && intent == nil
-            && (resolved?.surface == .health || allowedOrigin != nil && head.method == .options)
+        guard intent == nil else { return false }
+        if resolved?.surface != nil {
+            return problemCode == nil || status == 401 && head.first(.authorization) == nil
+        }
+        return problemCode == nil && allowedOrigin != nil && head.method == .options
     }
 
     /// The last phase of every request: completes its record.

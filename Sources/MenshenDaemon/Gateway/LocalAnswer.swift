@@ -34,6 +34,12 @@ struct LocalAnswer {
         if let seconds = problem.retryAfter { fields.append(("Retry-After", "\(seconds)")) }
     }
 
+    /// The same for a person at a browser.
+    mutating func become(page: String, _ pageFields: [(name: String, value: String)]) {
+        body = Array(page.utf8)
+        fields = fields.filter { $0.name != "Content-Type" } + pageFields
+    }
+
     static func preflightFields(_ head: RequestHead) -> [(name: String, value: String)] {
         [
             ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),

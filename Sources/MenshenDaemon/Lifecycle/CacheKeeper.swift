@@ -18,7 +18,14 @@ final class CacheKeeper {
     /// The one of the earlier configuration, if that said the same of it. nil: none is asked for, or none can be had.
     func cache(for configuration: Configuration) -> ResponseCache? {
         let wanted = configuration.cache
-        let path = wanted.path ?? StandardPaths.cache
+        let path: String
+        do {
+            path = try wanted.enable ? wanted.path ?? StandardPaths.cache() : ""
+        } catch {
+            events.remark("There is no cache: \(error)")
+            close()
+            return nil
+        }
         if wanted.enable, let open, path == self.path, wanted.maxBytes == maxBytes { return open }
         close()
         guard wanted.enable else { return nil }

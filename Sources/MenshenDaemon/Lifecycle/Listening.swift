@@ -16,10 +16,10 @@ final class Listening {
     init(
         _ activation: Activation, _ options: ServeOptions, _ addresses: [ListenAddress],
         failed: (String, ListenError) -> Void
-    ) throws(ListenError) {
+    ) throws {
         inherited = activation.sockets.count
         for socket in activation.sockets { adopt(socket) }
-        if let path = options.socketPath ?? defaultSocket(addresses) {
+        if let path = try options.socketPath ?? defaultSocket(addresses) {
             do throws(ListenError) {
                 let listener = try UnixListener.bind(path)
                 own.append(listener)
@@ -56,8 +56,8 @@ final class Listening {
     }
 
     /// Started by hand with nothing else to listen on.
-    private func defaultSocket(_ addresses: [ListenAddress]) -> String? {
-        inherited > 0 || !addresses.isEmpty ? nil : StandardPaths.socket
+    private func defaultSocket(_ addresses: [ListenAddress]) throws(EnvironmentFault) -> String? {
+        inherited > 0 || !addresses.isEmpty ? nil : try StandardPaths.socket()
     }
 
     /// Loopback is bound in both families; a machine without IPv6 keeps the other.

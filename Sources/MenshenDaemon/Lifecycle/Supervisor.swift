@@ -40,6 +40,8 @@ final class Supervisor: TimerHandler {
     private var running = 0
     private var stopReason: String?
     private var exitCode: Int32 = 0
+    /// Started from a terminal, and not by nohup: then the terminal's hangup is the end, as any other SIGHUP is a reload.
+    private let endsWithTerminal = ControllingTerminal.isThere && !ControllingTerminal.isHangupIgnored
 
     init(
         snapshot: Snapshot, configurationPath: String, allowsUnsafe: Bool, listening: Listening, store: AuditStore,
@@ -107,8 +109,11 @@ final class Supervisor: TimerHandler {
 
     private func received(signal: Int32) {
         switch signal {
-        case SignalSource.hangup: reload()
-        default: stop("signal", deadline: snapshot.configuration.server.drainTimeout.microseconds)
+        case SignalSource.hangup where !endsWithTerminal || ControllingTerminal.isThere: reload()
+        default:
+            stop(
+                signal == SignalSource.hangup ? "hangup" : "signal",
+                deadline: snapshot.configuration.server.drainTimeout.microseconds)
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 
@@ -8,7 +9,8 @@ internal import MenshenStore
 enum StatusPage {
     // MARK: HTML
 
-    static func html(_ status: StatusSnapshot) -> String {
+    /// `content` is what stands in the body.
+    private static func document(_ content: String) -> String {
         """
         <!doctype html>
         <html lang="en">
@@ -19,32 +21,54 @@ enum StatusPage {
         <style>\(style)</style>
         </head>
         <body>
-        <header><h1>menshen</h1><p>\(escape(status.board.version)) · pid \(status.board.pid) · up \(duration(status.uptimeSeconds)) · \(stateMark(status))</p></header>
-        \(warnings(status))
-        <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
-        <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,
-        records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).\(status.cache.map { " Cache: \(escape(StatusReport.words($0)))." } ?? "")</p></section>
-        <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th><th class="n">Active</th><th class="n">Queued</th><th>State</th><th>Last failure</th></tr></thead>
-        <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
-        <section><h2>Last requests</h2><div class="scroll"><table><thead><tr><th>Time (UTC)</th><th>Caller</th><th>Request</th><th>Provider</th><th>Model</th>
-        <th class="n">Status</th><th>End</th><th class="n">First byte</th><th class="n">Total</th></tr></thead>
-        <tbody>\(status.requests.map(requestRow).joined())</tbody></table></div>
-        \(status.requests.isEmpty ? "<p>None yet.</p>" : "")</section>
+        \(content)
         </body>
         </html>
 
         """
     }
 
+    /// What a browser shows of a refusal. `signInPath` leads to the browser's question for user and password.
+    static func html(_ problem: Problem, signInPath: String?) -> String {
+        document(
+            """
+            <header><h1>menshen</h1></header>
+            <main><h2>\(problem.status == 401 ? "Sign in to see this page" : "This page cannot be shown")</h2>
+            <p>\(escape(problem.message))</p>
+            \(signInPath.map { "<p><a href=\"\($0)\">Sign in</a></p>" } ?? "")</main>
+            """)
+    }
+
+    static func html(_ status: StatusSnapshot) -> String {
+        let zone = LocalTime.zone(Int64(status.wallMicroseconds))
+        return document(
+            """
+            <header><h1>menshen</h1><p>\(escape(status.board.version)) · pid \(status.board.pid) · up \(duration(status.uptimeSeconds)) · \(stateMark(status))</p></header>
+            \(warnings(status))
+            <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
+            <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,
+            records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).\(status.cache.map { " Cache: \(escape(StatusReport.words($0)))." } ?? "")</p></section>
+            <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th><th class="n">Active</th><th class="n">Queued</th><th>State</th><th>Last failure</th></tr></thead>
+            <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
+            <section><h2>Last requests</h2><div class="scroll"><table><thead><tr><th>Time (\(escape(zone)))</th><th>Caller</th><th>Request</th><th>Provider</th><th>Model</th>
+            <th class="n">Status</th><th>End</th><th class="n">First byte</th><th class="n">Total</th></tr></thead>
+            <tbody>\(status.requests.map(requestRow).joined())</tbody></table></div>
+            \(status.requests.isEmpty ? "<p>None yet.</p>" : "")</section>
+            """)
+    }
+
     private static let style = """
         :root{color-scheme:light dark;--line:color-mix(in srgb,currentColor 18%,transparent)}
         body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:76rem;padding:1.5rem}
-        h1{margin:0;font-size:1.5rem}h2{font-size:1.05rem;margin:1.8rem 0 .5rem}header p{margin:.2rem 0;opacity:.75}
+        h1{margin:0;font-size:1.5rem}h2{font-size:1.05rem;margin:1.8rem 0 .5rem}header p{margin:.2rem 0}p,li{overflow-wrap:anywhere}
         table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);white-space:nowrap}
         th{font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}.scroll{overflow-x:auto}
-        ul{padding-left:1.2rem;margin:.3rem 0}.ok{color:#187a3d}.bad{color:#c0262d;font-weight:600}
+        ul{padding-left:1.2rem;margin:.3rem 0}.ok{color:#1b7446}.bad{color:#b8232c;font-weight:600}
         .warn{border-left:4px solid #c0262d;padding:.5rem .9rem;margin:1rem 0;background:color-mix(in srgb,#c0262d 10%,transparent)}
-        @media (prefers-color-scheme:dark){.ok{color:#5fd38a}.bad{color:#ff7b80}}
+        @media (prefers-color-scheme:dark){.ok{color:#55c88d}.bad{color:#ff8a8d}}
+        @media (max-width:40rem){body{padding:1rem}thead{display:none}tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}
+        td{display:block;border:0;padding:.1rem 0;white-space:normal;overflow-wrap:anywhere;text-align:left}td.n{text-align:left}td:empty{display:none}
+        td[data-l]::before{content:attr(data-l) " ";opacity:.8}}
         """
 
     private static func stateMark(_ status: StatusSnapshot) -> String {
@@ -66,10 +90,11 @@ enum StatusPage {
         let state = row.weight == 0 ? "switched off" : row.report.state
         let cells = [
             "<td>\(escape(row.name))</td><td>\(row.kind)</td><td><code>\(escape(row.baseURL))</code></td>",
-            "<td>\(escape(row.keySource))</td><td class=\"n\">\(row.weight)</td>",
-            "<td class=\"n\">\(row.report.active)</td><td class=\"n\">\(row.report.queued)</td>",
-            "<td class=\"\(state == "ok" ? "ok" : "bad")\">\(escape(state))</td>",
-            "<td>\(escape(row.report.failureText ?? ""))</td>",
+            "<td data-l=\"Key from\">\(escape(row.keySource))</td><td class=\"n\" data-l=\"Weight\">\(row.weight)</td>",
+            "<td class=\"n\" data-l=\"Active\">\(row.report.active)</td>",
+            "<td class=\"n\" data-l=\"Queued\">\(row.report.queued)</td>",
+            "<td class=\"\(state == "ok" ? "ok" : row.weight == 0 ? "" : "bad")\">\(escape(state))</td>",
+            "<td data-l=\"Last failure\">\(escape(row.report.failureText ?? "none"))</td>",
         ]
         return "<tr>\(cells.joined())</tr>"
     }
@@ -77,15 +102,16 @@ enum StatusPage {
     private static func requestRow(_ row: RequestSummary) -> String {
         let request =
             row.count > 1 || row.method == nil ? "\(row.count) refusals" : "\(row.method ?? "") \(row.path ?? "")"
-        let isGood = row.endState == EndState.complete.rawValue && (row.status ?? 0) < 400
+        // Each says for itself what went wrong: a 429 that was relayed whole is complete all the same.
+        let isWhole = row.endState == EndState.complete.rawValue
         let cells = [
-            "<td class=\"n\">\(clock(row.id.microseconds))</td>", "<td>\(escape(caller(row)))</td>",
+            "<td>\(LocalTime.text(row.id.microseconds))</td>", "<td>\(escape(caller(row)))</td>",
             "<td>\(escape(request))</td>",
             "<td>\(escape(row.provider ?? ""))</td>", "<td>\(escape(row.model ?? ""))</td>",
-            "<td class=\"n\">\(row.status.map(String.init) ?? "")</td>",
-            "<td class=\"\(isGood ? "ok" : "bad")\">\(escape(row.problem.map { "\(row.endState): \($0)" } ?? row.endState))</td>",
-            "<td class=\"n\">\(row.firstByteMicroseconds.map(milliseconds) ?? "")</td>",
-            "<td class=\"n\">\(row.totalMicroseconds.map(milliseconds) ?? "")</td>",
+            "<td class=\"n\((row.status ?? 0) < 400 ? "" : " bad")\" data-l=\"Status\">\(row.status.map(String.init) ?? "")</td>",
+            "<td class=\"\(isWhole ? "ok" : "bad")\">\(escape(row.problem.map { "\(row.endState): \($0)" } ?? row.endState))</td>",
+            "<td class=\"n\" data-l=\"First byte\">\(row.firstByteMicroseconds.map(milliseconds) ?? "")</td>",
+            "<td class=\"n\" data-l=\"Total\">\(row.totalMicroseconds.map(milliseconds) ?? "")</td>",
         ]
         return "<tr>\(cells.joined())</tr>"
     }
@@ -113,13 +139,6 @@ enum StatusPage {
 
     static func duration(_ seconds: UInt64) -> String {
         seconds < 120 ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h"
-    }
-
-    /// Time of day; the page shows the last minutes.
-    private static func clock(_ micros: Int64) -> String {
-        let seconds = micros / 1_000_000 % 86_400
-        return [seconds / 3600, seconds / 60 % 60, seconds % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(
-            separator: ":")
     }
 
     // MARK: JSON

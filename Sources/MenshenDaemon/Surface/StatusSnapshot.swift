@@ -30,6 +30,7 @@ struct StatusSnapshot {
 
     let board: StatusBoard
     let uptimeSeconds: UInt64
+    let wallMicroseconds: UInt64
     let isDraining: Bool
     let fault: String?
     let connections: Int
@@ -50,7 +51,8 @@ extension Worker {
         }
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
-            isDraining: isDraining, fault: snapshot.fault, connections: context.activity.connections,
+            wallMicroseconds: Clock.wall(), isDraining: isDraining, fault: snapshot.fault,
+            connections: context.activity.connections,
             store: context.store.status, cache: snapshot.cache?.statistics,
             providers: zip(snapshot.routes.providers, own).map {
                 StatusSnapshot.Row(

@@ -15,6 +15,13 @@ enum Surface: Equatable {
     case status
     case unknown
 
+    /// A page loads nothing from anywhere and runs no script.
+    static let pageFields: [(name: String, value: String)] = [
+        ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+    ]
+
     /// nil for everything that belongs to a provider.
     init?(_ target: RequestTarget) {
         guard target.providerName == nil else { return nil }
@@ -49,10 +56,10 @@ extension Exchange {
             present {
                 StatusPage.html($0)
             } fields: {
-                Self.pageFields
+                Surface.pageFields
             }
         case .status:
-            let wantsText = head.fields.contains { $0.known == .accept && head.text($0.value) == "text/plain" }
+            let wantsText = head.accepts("text/plain")
             present {
                 wantsText ? StatusReport.text($0) : StatusPage.json($0)
             } fields: {
@@ -67,12 +74,20 @@ extension Exchange {
         }
     }
 
-    /// The page loads nothing from anywhere and runs no script.
-    private static let pageFields: [(name: String, value: String)] = [
-        ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
-        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
-    ]
+    /// Why a page of menshen's own is not shown. Only a browser whose user wants to sign in is asked for a password: others
+    /// could show nothing else then.
+    func pageAnswer(_ problem: Problem) -> LocalAnswer {
+        let hasPassword = runtime.snapshot.configuration.authentication.password != nil
+        guard head.accepts("text/html"), let target = resolved?.target else {
+            return LocalAnswer(problem, dialect, id, asksForPassword: hasPassword)
+        }
+        let signsIn = head.first(.authorization) != nil || target.queryValue("signin") != nil
+        var answer = LocalAnswer(problem, dialect, id, asksForPassword: hasPassword && signsIn)
+        let canSignIn = problem.status == 401 && hasPassword
+        answer.become(
+            page: StatusPage.html(problem, signInPath: canSignIn ? target.path + "?signin" : nil), Surface.pageFields)
+        return answer
+    }
 
     private func present(
         _ render: @escaping (StatusSnapshot) -> String, fields: @escaping () -> [(name: String, value: String)]
@@ -80,6 +95,18 @@ extension Exchange {
         worker.recentRequests(Self.recentLimit, for: self) { [self] rows, reports in
             let snapshot = worker.status(runtime, rows, reports)
             answer(LocalAnswer(status: 200, fields: fields(), body: Array(render(snapshot).utf8)))
+        }
+    }
+}
+
+extension RequestHead {
+    /// The caller names that media type among those it takes.
+    func accepts(_ type: String) -> Bool {
+        fields.contains { field in
+            field.known == .accept
+                && text(field.value).split(separator: ",").contains { entry in
+                    entry.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() == type
+                }
         }
     }
 }

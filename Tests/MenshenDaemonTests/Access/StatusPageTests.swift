@@ -101,4 +101,38 @@ struct StatusPageTests {
             #expect(status.text.contains(#"<b>&\"x"#))
         }
     }
+
+    @Test func `a browser is shown a page, and asked for a password when its user wants to sign in`() throws {
+        try Stage.run(Self.withPassword) {
+            try $0.reply()
+        } _: { stage throws in
+            let browser = "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+            let shown = try stage.askTCP("GET", "/", [browser])
+            #expect((shown.status, shown["Content-Type"]) == (401, "text/html; charset=utf-8"))
+            #expect(shown["WWW-Authenticate"]?.hasPrefix("Bearer ") == true)
+            #expect(shown.text.contains("<a href=\"/?signin\">Sign in</a>"))
+            for fields in [[browser, "Authorization: Basic YWRtaW46d3Jvbmc="], [browser]] {
+                let asked = try stage.askTCP("GET", "/?signin", fields)
+                #expect(asked.status == 401 && asked["WWW-Authenticate"]?.hasPrefix("Basic ") == true)
+            }
+            #expect(try stage.askTCP("GET", "/?signin", [browser, Self.credentials]).status == 200)
+            // The wrong password, and nothing else.
+            let rows = try stage.records()
+            #expect(rows.map(\.problem) == ["unauthenticated"])
+        }
+    }
+
+    @Test func `menshen's own pages are no requests of the user's, and each cell says its own`() throws {
+        try Stage.run {
+            try $0.reply(429)
+        } _: { stage throws in
+            #expect(try stage.ask("GET", "/").status == 200)
+            _ = try stage.ask("GET", "/v1/models")
+            let page = try stage.ask("GET", "/").text
+            #expect(!page.contains("GET /<") && page.contains("GET /v1/models"))
+            #expect(page.contains("<td class=\"n bad\" data-l=\"Status\">429</td><td class=\"ok\">complete</td>"))
+            #expect(page.contains(#/<td>20\d\d-\d\d-\d\d \d\d:\d\d:\d\d</td>/#))
+            #expect(try stage.records().count == 1)
+        }
+    }
 }
