@@ -6,15 +6,30 @@ internal import CCurl
 /// A result code of libcurl, other than success.
 package struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
     package let code: UInt32
+    /// What is wrong with the other side's certificate, if that is known.
+    package let certificate: CertificateFault?
 
-    package init(code: UInt32) { self.code = code }
+    package init(code: UInt32, certificate: CertificateFault? = nil) {
+        self.code = code
+        self.certificate = certificate
+    }
 
     package var description: String {
-        String(cString: curl_easy_strerror(CURLcode(rawValue: code))) + " (\(code))"
+        if let certificate { return certificate.rawValue }
+        return String(cString: curl_easy_strerror(CURLcode(rawValue: code))) + " (\(code))"
     }
 
     static func check(_ code: CURLcode) throws(CurlError) {
         if code != CURLE_OK { throw CurlError(code: code.rawValue) }
+    }
+
+    /// In words, with what would help.
+    package enum CertificateFault: String, Sendable {
+        case otherName = "its certificate is for another host name; check base_url"
+        case expired =
+            "its certificate has expired or is not valid yet; check this machine's clock, else its owner must renew it"
+        case unknownAuthority =
+            "no authority that this machine trusts has signed its certificate; set ca_file if it uses a private one"
     }
 
     /// What went wrong, as far as anybody acts upon it.

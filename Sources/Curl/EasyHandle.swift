@@ -229,6 +229,22 @@ package final class EasyHandle {
 
     func finished(_ result: CurlError?) { delegate.finished(result) }
 
+    /// Why the certificate was refused, after a transfer that ended with `code`.
+    func certificateFault(_ code: CURLcode) -> CurlError.CertificateFault? {
+        var result = 0
+        guard code == CURLE_PEER_FAILED_VERIFICATION,
+            ccurl_get_long(handle, CURLINFO_SSL_VERIFYRESULT, &result) == CURLE_OK
+        else { return nil }
+        switch result {
+        // libcurl compares the name itself, before it asks OpenSSL for its verdict.
+        case 0, 1: return .otherName
+        // X509_V_ERR_… of openssl/x509_vfy.h: not yet valid, expired; issuer not found, self-signed, no chain.
+        case 9, 10: return .expired
+        case 2, 18, 19, 20, 21, 27: return .unknownAuthority
+        default: return nil
+        }
+    }
+
     static func from(_ context: UnsafeMutableRawPointer?) -> EasyHandle? {
         context.map { Unmanaged<EasyHandle>.fromOpaque($0).takeUnretainedValue() }
     }

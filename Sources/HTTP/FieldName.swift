@@ -19,24 +19,24 @@ package enum FieldName: String, Sendable, CaseIterable {
     case retryAfter = "retry-after"
     case retryAfterMilliseconds = "retry-after-ms"
     case userAgent = "user-agent"
+    case secFetchSite = "sec-fetch-site"
     case accessControlAllowOrigin = "access-control-allow-origin"
     case accessControlRequestMethod = "access-control-request-method"
     // Credentials, in the spelling of each provider.
     case apiKey = "api-key"
     case xAPIKey = "x-api-key"
     case xGoogAPIKey = "x-goog-api-key"
-    case xAuthToken = "x-auth-token"
-    case xAccessToken = "x-access-token"
     case amazonSecurityToken = "x-amz-security-token"
     case amazonDate = "x-amz-date"
     case amazonContentSHA256 = "x-amz-content-sha256"
-    case azureSubscriptionKey = "ocp-apim-subscription-key"
-    case cloudflareAuthorization = "cf-aig-authorization"
     // These choose who pays.
     case openAIOrganization = "openai-organization"
     case openAIProject = "openai-project"
     case googleUserProject = "x-goog-user-project"
+    // Only one company's SDKs send these.
     case anthropicVersion = "anthropic-version"
+    case anthropicBeta = "anthropic-beta"
+    case amazonInvocation = "amz-sdk-invocation-id"
     case googleAPIClient = "x-goog-api-client"
     // Of a change to WebSocket (RFC 6455 §11.3).
     case webSocketAccept = "sec-websocket-accept"

@@ -300,9 +300,7 @@ package struct ResponseHead: Sendable {
         output += [13, 10]
         let options = connectionOptions
         for field in fields {
-            if Self.isHopByHop(field.known) || field.known == .contentLength || field.known == .menshenRequestID {
-                continue
-            }
+            if Self.isHopByHop(field.known) || field.known == .contentLength || isOurs(field) { continue }
             if additions?.allowedOrigin != nil, field.known == .accessControlAllowOrigin { continue }
             if additions?.xCache != nil, field.known == .xCache { continue }
             if !options.isEmpty, options.contains(RequestFraming.trimmedLowercase(bytes[field.name])) { continue }
@@ -311,6 +309,15 @@ package struct ResponseHead: Sendable {
             output += [13, 10]
         }
     }
+
+    /// What a menshen says of itself; from a provider it would be taken for our word.
+    private func isOurs(_ field: RequestHead.Field) -> Bool {
+        let prefix = Self.ourPrefix
+        return field.name.count > prefix.count
+            && bytes.span.equals(prefix, in: field.name.lowerBound..<field.name.lowerBound + prefix.count)
+    }
+
+    private static let ourPrefix = Array("x-menshen-".utf8)
 
     private static func isHopByHop(_ name: FieldName?) -> Bool {
         switch name {

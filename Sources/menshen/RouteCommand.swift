@@ -19,16 +19,29 @@ struct RouteCommand: ParsableCommand {
     @Option(name: .long, help: "Path of the request.")
     var path = "/v1/chat/completions"
 
+    @Option(
+        name: .long,
+        help: "Whose SDK sends it, where the path is not one company's: openai, anthropic, gemini, azure or bedrock.",
+        transform: Self.dialect)
+    var sdk: Dialect = .openai
+
     @OptionGroup var configuration: ConfigurationOption
 
     func run() throws {
         let loaded = try configuration.load(configuration.path())
-        guard let explanation = RouteExplanation(loaded, path: path, model: model) else {
+        guard let explanation = RouteExplanation(loaded, path: path, model: model, sender: sdk) else {
             Self.exit(
                 withError: ValidationError(
                     "'\(path)' is not forwarded: a path begins with \"/\" and has no '.' or '..' segment"))
         }
         Terminal.write(explanation.text)
         if !explanation.isAnswered { throw ExitCode(1) }
+    }
+
+    private static func dialect(_ text: String) throws -> Dialect {
+        guard let dialect = Dialect(rawValue: text) else {
+            throw ValidationError("Write openai, anthropic, gemini, azure or bedrock.")
+        }
+        return dialect
     }
 }

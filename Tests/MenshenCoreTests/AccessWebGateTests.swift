@@ -84,7 +84,7 @@ import Testing
     func `a body that no form of a foreign page can send passes`(_ type: String) throws {
         for method in ["POST", "PUT", "PATCH"] {
             #expect(
-                WebGate.checkContentType(try wireHead("Content-Type: \(type)", "Content-Length: 2", method: method))
+                gate.checkPage(try wireHead("Content-Type: \(type)", "Content-Length: 2", method: method))
                     == nil)
         }
     }
@@ -96,17 +96,36 @@ import Testing
     ])
     func `any other body is refused`(_ type: String) throws {
         for method in ["POST", "PUT", "PATCH"] {
-            let problem = WebGate.checkContentType(
+            let problem = gate.checkPage(
                 try wireHead("Content-Type: \(type)", "Content-Length: 2", method: method))
             #expect(problem?.code == .forbiddenContentType && problem?.status == 415)
         }
     }
 
     @Test func `a body needs a type, and no body needs none`() throws {
-        #expect(WebGate.checkContentType(try wireHead("Content-Length: 2")) != nil)
-        #expect(WebGate.checkContentType(try wireHead("Transfer-Encoding: chunked")) != nil)
-        #expect(WebGate.checkContentType(try wireHead()) == nil)
-        #expect(WebGate.checkContentType(try wireHead("Content-Length: 0")) == nil)
-        #expect(WebGate.checkContentType(try wireHead("Content-Type: text/plain", method: "GET")) == nil)
+        #expect(gate.checkPage(try wireHead("Content-Length: 2")) != nil)
+        #expect(gate.checkPage(try wireHead("Transfer-Encoding: chunked")) != nil)
+        #expect(gate.checkPage(try wireHead()) == nil)
+        #expect(gate.checkPage(try wireHead("Content-Length: 0")) == nil)
+        #expect(gate.checkPage(try wireHead("Content-Type: text/plain", method: "GET")) == nil)
+    }
+
+    @Test func `a caller with a token and without Origin may send what it likes`() throws {
+        #expect(WebGate.checkContentType(ofKnown: try wireHead("Content-Length: 2")) == nil)
+        #expect(
+            WebGate.checkContentType(ofKnown: try wireHead("Content-Length: 2", "Origin: http://localhost:1")) != nil)
+    }
+
+    @Test func `a browser's word on where a request comes from is heard, for every method`() throws {
+        for method in ["GET", "POST", "HEAD"] {
+            for (site, isTaken) in [
+                ("cross-site", false), ("same-site", false), ("same-origin", true), ("none", true), ("None", true),
+                ("", false),
+            ] {
+                #expect(
+                    (gate.checkPage(try wireHead("Sec-Fetch-Site: \(site)", method: method)) == nil) == isTaken,
+                    "\(method) \(site)")
+            }
+        }
     }
 }

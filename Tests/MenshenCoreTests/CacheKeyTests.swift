@@ -41,7 +41,15 @@ import Testing
         #expect(try self.key(Self.body.replacing("morning", with: "evening"))?.bytes != key.bytes)
     }
 
-    @Test(arguments: CacheKey.omittedMembers)
+    @Test(arguments: CacheKey.ownMembers)
+    func `answers that callers share are told apart by who asks, which answers may repeat`(name: String) throws {
+        let shared = Self.parts { $0.isShared = true }
+        let one = try key(Self.body.dropLast() + ",\"\(name)\":\"a\"}", [], shared)
+        #expect(try one != key(Self.body.dropLast() + ",\"\(name)\":\"b\"}", [], shared))
+        #expect(try one == key(Self.body.dropLast() + ",\"\(name)\":\"a\"}", [], shared))
+    }
+
+    @Test(arguments: CacheKey.ownMembers + ["stream_options"])
     func `members that say only who asks are left out`(name: String) throws {
         #expect(try key(Self.body.dropLast() + ",\"\(name)\":{\"a\":1}}") == key())
         #expect(try key(Self.body.dropLast() + ",\"\(name)\":\"b\"}") == key())

@@ -30,12 +30,42 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/v1/models", true), ("/models", true), ("/v1/models/claude-5", true), ("/v1/files/f/content", true),
-        ("/files", true), ("/v1/models/a/b", false), ("/v1beta/models", false), ("/v1/chat/completions", false),
-        ("", false),
+        "/v1/models", "/models", "/v1/models/claude-5", "/v1/files/f/content", "/files", "/v1/models/a/b", "",
+        "/v1/skills",
+        "/v1/batches", "/upload/v1/files", "/v1/cachedContents", "/v1/interactions",
+        "/v1/sessions/s/threads/t/messages/m",
+        "/v1/complete", "/v1/organizations/users", "/agents/a", "/nobody/knows/it",
     ])
-    func `some paths are several APIs'`(path: String, isShared: Bool) {
-        #expect(Dialect.isShared(path) == isShared)
+    func `where the path is not one company's, the caller's SDK says whose it is`(path: String) throws {
+        #expect(Dialect.decided(by: path) == nil)
+        for (lines, dialect) in [
+            (["Authorization: Bearer t"], Dialect.openai), ([], .openai),
+            (["anthropic-version: 2023-06-01"], .anthropic),
+            (["anthropic-beta: skills", "Authorization: Bearer t"], .anthropic), (["x-api-key: t"], .anthropic),
+            (["x-goog-api-client: google-genai-sdk/3"], .gemini), (["X-Goog-Api-Key: t"], .gemini),
+            (["api-key: t"], .azure), (["Authorization: AWS4-HMAC-SHA256 Credential=t/d/r/s/aws4_request"], .bedrock),
+            (["amz-sdk-invocation-id: 1", "Authorization: Bearer t"], .bedrock), (["X-Amz-Date: d"], .bedrock),
+            // What one company's SDK alone sends goes before the field that a key came in.
+            (["x-api-key: t", "x-goog-api-client: g"], .gemini), (["api-key: t", "Anthropic-Version: v"], .anthropic),
+        ] {
+            #expect(Dialect(sentBy: try wireHead(lines)) == dialect, "\(lines)")
+        }
+    }
+
+    @Test func `a key in the query is Google's or Azure's`() throws {
+        #expect(Dialect(sentBy: try wireHead(), credentialInQuery: "key") == .gemini)
+        #expect(Dialect(sentBy: try wireHead(), credentialInQuery: "api-key") == .azure)
+        #expect(Dialect(sentBy: try wireHead(), credentialInQuery: "subscription-key") == .openai)
+    }
+
+    @Test func `paths of one company's are nobody else's, whatever the head says`() {
+        for path in [
+            "/v1/chat/completions", "/v1/embeddings", "/v1/responses/r", "/v1/images/edits", "/v1/audio/speech",
+        ] {
+            #expect(Dialect.decided(by: path) == .openai)
+        }
+        #expect(Dialect.decided(by: "/v1/messages/batches") == .anthropic)
+        #expect(Dialect.decided(by: "/v1/models/g:generateContent") == .gemini)
     }
 
     /// Paths that are in no case of the corpus.

@@ -100,7 +100,7 @@ struct WireJoin: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: [
         "/..", "/.", "/../v1", "/v1/../admin", "/v1/./models", "/v1/..", "/v1/%2e%2e/admin", "/v1/%2E./admin",
-        "/v1/.%2e",
+        "/v1/.%2e", "/v1/..%00/x", "/v1/.%00.", "/v1/x%0a", "/v1/..%20/x", "/v1/%c0%ae%c0%ae/x",
         "/v1/%2e", "/v1/%2e/x", "/groq/../openai", "/v1//../x", "/v1/..%2fadmin", "/v1/%2e%2e%2Fadmin",
         "/v1/a%2f..%2fb",
         "/v1/..%5cadmin", "/v1/..\\admin", "/v1/..;/admin", "/v1/..;a=b/admin", "/v1/x%2f.%2fy",

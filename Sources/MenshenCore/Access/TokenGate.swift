@@ -78,6 +78,9 @@ package struct TokenGate: Sendable {
         return rest
     }
 
+    /// The value of Authorization is a signature of AWS's.
+    static func isSignature(_ value: ArraySlice<UInt8>) -> Bool { credential(value, scheme: signature) != nil }
+
     private static let bearer = Array("bearer".utf8)
     private static let basic = Array("basic".utf8)
 

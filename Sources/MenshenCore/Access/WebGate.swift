@@ -59,7 +59,22 @@ package struct WebGate: Sendable {
         .forbiddenOrigin, status: 403,
         "Requests from this Origin are not allowed. Add it to server.allowed_origins if the page is yours.")
 
-    package static func checkContentType(_ head: RequestHead) -> Problem? {
+    /// Of a caller that has shown no token: a page can send neither JSON across sites without asking first, nor hide from the
+    /// provider that it is a page. A browser says in Sec-Fetch-Site where a request comes from, and no page can change that.
+    package func checkPage(_ head: RequestHead) -> Problem? {
+        if let site = head.first(.secFetchSite), case .absent = judgeOrigin(head) {
+            let isOwn = ["same-origin", "none"].contains(head.text(site).lowercased())
+            if !isOwn { return Self.foreignOrigin }
+        }
+        return Self.checkContentType(head)
+    }
+
+    /// Of a caller with a token: without Origin it is no page.
+    package static func checkContentType(ofKnown head: RequestHead) -> Problem? {
+        head.first(.origin) == nil ? nil : checkContentType(head)
+    }
+
+    private static func checkContentType(_ head: RequestHead) -> Problem? {
         switch head.method {
         case .post, .put, .patch: break
         default: return nil
@@ -81,5 +96,6 @@ package struct WebGate: Sendable {
 
     private static let wrongContentType = Problem(
         .forbiddenContentType, status: 415,
-        "Over TCP a body needs Content-Type application/json or multipart/form-data.")
+        "A page's request, or one without a token, needs Content-Type application/json or multipart/form-data over TCP."
+    )
 }

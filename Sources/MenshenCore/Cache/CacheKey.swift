@@ -19,6 +19,8 @@ package struct CacheKeyParts: Sendable {
     package var showsUsage = false
     /// `CacheScope.identity`.
     package var caller: [String] = []
+    /// Others may be given the answer.
+    package var isShared = false
 
     /// `path` and `query` as `RequestTarget` has them: without credentials.
     package init(dialect: Dialect, operation: Operation, path: String, query: String?) {
@@ -48,16 +50,20 @@ package struct CacheKey: Sendable, Hashable {
     /// Raised whenever the same request shall no longer have the same key.
     private static let version = "menshen cache key 1"
 
-    /// Top-level members that say who asks or how usage is told, not what is asked: left out of the key. `user`,
-    /// `metadata` and `safety_identifier` name the end user, `prompt_cache_key` groups requests for the provider's own
-    /// cache, and what `stream_options` changes in an answer is `showsUsage`.
-    package static let omittedMembers = ["user", "metadata", "safety_identifier", "prompt_cache_key", "stream_options"]
-    private static let omitted = omittedMembers.map { Array("\"\($0)\"".utf8) }
+    /// Top-level members that say who asks, not what is asked: left out of the key where an answer stays with its caller.
+    /// `user`, `metadata` and `safety_identifier` name the end user, `prompt_cache_key` groups requests for the provider's
+    /// own cache. Answers may repeat them, so those that callers share are told apart by them.
+    package static let ownMembers = ["user", "metadata", "safety_identifier", "prompt_cache_key"]
+    /// What it changes in an answer is `showsUsage`.
+    private static let omitted = [quoted("stream_options")]
+    private static let omittedAmongOwn = omitted + ownMembers.map(quoted)
+
+    private static func quoted(_ name: String) -> [UInt8] { Array("\"\(name)\"".utf8) }
 
     /// nil if the request can't be answered from a cache. `body` is whole, and as the caller sent it.
     package init?(_ parts: CacheKeyParts, _ head: RequestHead, body: [UInt8]) {
         guard head.method == .post, parts.operation.isCacheable(path: parts.path),
-            let text = CanonicalJSON.text(body, omitting: Self.omitted),
+            let text = CanonicalJSON.text(body, omitting: parts.isShared ? Self.omitted : Self.omittedAmongOwn),
             !CachePolicy.isStateful(parts.operation, body)
         else { return nil }
         var message = Message()

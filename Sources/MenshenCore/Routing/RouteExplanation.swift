@@ -8,22 +8,23 @@ package struct RouteExplanation {
     /// Somebody would get it.
     package let isAnswered: Bool
 
-    /// nil for a path that is not forwarded.
-    package init?(_ configuration: Configuration, path given: String, model asked: String?) {
+    /// nil for a path that is not forwarded. `sender`: what the fields say that the caller's SDK sends.
+    package init?(_ configuration: Configuration, path given: String, model asked: String?, sender: Dialect = .openai) {
         let routes = RouteTable(providers: configuration.providers)
         let parts = given.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = parts.first, path.hasPrefix("/"),
             let target = RequestTarget(
                 path: String(path), query: parts.count > 1 ? String(parts[1]) : nil, providerNames: routes.names)
         else { return nil }
-        let dialect = Dialect(path: target.path)
+        let decided = Dialect.decided(by: target.path)
+        let dialect = decided ?? sender
         let facts = RequestFacts(dialect, path: target.path)
         let model = facts.model ?? asked
         let operation = Operation(dialect, path: target.path)
         var lines = [
             "path      \(given)",
             "dialect   \(dialect.rawValue) (\(operation.rawValue))"
-                + (Dialect.isShared(target.path) ? ", unless the SDK's own headers say otherwise" : ""),
+                + (decided == nil ? ", by what the caller's SDK sends; see --sdk" : ""),
             "model     \(model ?? "not known: fits every list of models")", "",
         ]
         let fits = routes.judge(target, dialect, model: model)

@@ -3,42 +3,58 @@
 
 package import HTTP
 
-/// Whose habits a request follows: decides the shape of errors and which providers fit. Read from the path, and where
-/// several APIs share one, from the headers that their SDKs send.
+/// Whose habits a request follows: decides the shape of errors and which providers fit. Read from the path where that
+/// belongs to one API alone, else from what the caller's SDK sends with every request.
 package enum Dialect: String, Sendable, CaseIterable {
     case openai, anthropic, gemini, azure, bedrock
 
-    /// `path` without the query and without a leading `/NAME` of a provider.
-    package init(path: String) {
-        if path.hasPrefix("/openai/") {
-            // Deployments, /openai/v1, and files, batches, responses and the like beside them.
-            self = .azure
-        } else if Self.isBedrock(path) {
-            self = .bedrock
-        } else if Self.isAnthropic(path) {
-            self = .anthropic
-        } else if Self.isGemini(path) {
-            self = .gemini
-        } else {
-            self = .openai
-        }
+    /// What the path alone says; OpenAI's, which most servers speak, where it says nothing. `path` without the query and
+    /// without a leading `/NAME` of a provider.
+    package init(path: String) { self = Self.decided(by: path) ?? .openai }
+
+    /// nil for paths that several APIs have, or that are not known: there the head decides.
+    package static func decided(by path: String) -> Dialect? {
+        // Deployments, /openai/v1, and files, batches, responses and the like beside them.
+        if path.hasPrefix("/openai/") { return .azure }
+        if isBedrock(path) { return .bedrock }
+        if isAnthropic(path) { return .anthropic }
+        if isGemini(path) { return .gemini }
+        return isOpenAI(path) ? .openai : nil
     }
 
-    /// Paths that mean the same to OpenAI, Anthropic and Google: there the head decides.
-    package static func isShared(_ path: String) -> Bool {
+    /// Whose SDK has sent the head: by the fields that only one of them has, else by the one that its key came in.
+    /// `query`: the name of a credential in the query.
+    package init(sentBy head: RequestHead, credentialInQuery query: String? = nil) {
+        var isGoogle = false
+        var isAmazon = false
+        var byKey: Dialect?
+        for field in head.fields {
+            switch field.known {
+            case .anthropicVersion, .anthropicBeta:
+                self = .anthropic
+                return
+            case .googleAPIClient: isGoogle = true
+            case .amazonDate, .amazonInvocation: isAmazon = true
+            case .authorization: isAmazon = isAmazon || TokenGate.isSignature(head.bytes[field.value])
+            case .xAPIKey: byKey = byKey ?? .anthropic
+            case .xGoogAPIKey: byKey = byKey ?? .gemini
+            case .apiKey: byKey = byKey ?? .azure
+            default: break
+            }
+        }
+        if query == "key" || query == "access-token" { byKey = byKey ?? .gemini }
+        if query == "api-key" { byKey = byKey ?? .azure }
+        self = isGoogle ? .gemini : isAmazon ? .bedrock : byKey ?? .openai
+    }
+
+    /// What OpenAI's API makes answers with, and nobody else's: also below a gateway's own prefix.
+    private static func isOpenAI(_ path: String) -> Bool {
+        if path.contains("/openai/") || path.hasSuffix("/chat/completions") { return true }
         var segments = path.split(separator: "/")[...]
         if segments.first == "v1" { segments.removeFirst() }
-        return segments.first == "models" && segments.count <= 2 || segments.first == "files"
-    }
-
-    /// Of a request to a path that is shared.
-    package init(sharedPathOf head: RequestHead) {
-        if head.fields.contains(where: { $0.known == .anthropicVersion }) {
-            self = .anthropic
-        } else if head.fields.contains(where: { $0.known == .googleAPIClient || $0.known == .xGoogAPIKey }) {
-            self = .gemini
-        } else {
-            self = .openai
+        switch segments.first {
+        case "chat", "completions", "responses", "embeddings", "moderations", "images", "audio", "realtime": return true
+        default: return false
         }
     }
 

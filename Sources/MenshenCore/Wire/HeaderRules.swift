@@ -7,19 +7,19 @@ package import HTTP
 /// because providers pair headers with body fields and dropping one breaks the request.
 package enum HeaderRules {
     /// `fields` of `head` that go upstream, given the lower-case names the provider's configuration sets itself.
+    /// `shown`: see `CredentialNames.shown`.
     package static func forwards(
-        _ field: RequestHead.Field, of head: RequestHead, connectionOptions: [String], replaced: Set<String>
+        _ field: RequestHead.Field, of head: RequestHead, connectionOptions: [String], replaced: Set<String>,
+        shown: [Range<Int>]
     ) -> Bool {
-        if let known = field.known, isDropped(known) { return false }
-        // The address of a request whose key stood in its query.
-        if field.known == .referer, head.contains(queryKey, in: field.value) || head.contains(token, in: field.value) {
-            return false
-        }
-        if connectionOptions.isEmpty, replaced.isEmpty, field.known != nil { return true }
-        // "X-Menshen-…" is how menshen talks to its own callers.
-        if field.name.count >= 10,
-            head.bytes.span.equals(prefix, in: field.name.lowerBound..<field.name.lowerBound + 10)
-        {
+        if let known = field.known {
+            if isDropped(known) { return false }
+            // The address of a request whose key stood in its query.
+            if known == .referer, head.contains(queryKey, in: field.value) || head.contains(token, in: field.value) {
+                return false
+            }
+            if connectionOptions.isEmpty, replaced.isEmpty { return true }
+        } else if isDropped(unknown: field, of: head, shown) {
             return false
         }
         if connectionOptions.isEmpty, replaced.isEmpty { return true }
@@ -29,27 +29,41 @@ package enum HeaderRules {
 
     private static let queryKey = Array("key=".utf8)
     private static let token = Array("access_token=".utf8)
-    private static let prefix = Array("x-menshen-".utf8)
+    /// "X-Menshen-…" is how menshen talks to its own callers; "X-Forwarded-…" is what a proxy says of its caller, and menshen
+    /// says nothing of its own.
+    private static let prefixes = [Array("x-menshen-".utf8), Array("x-forwarded-".utf8)]
+    /// These would have a server take another path or method than the one that was decided about, or tell it of an address
+    /// that anybody can write.
+    private static let overrides = NameTable([
+        "x-original-url", "x-rewrite-url", "x-original-host", "x-http-method-override", "x-http-method",
+        "x-method-override", "forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "x-cluster-client-ip",
+        "cf-connecting-ip",
+    ])
 
-    package static func isDropped(_ name: FieldName) -> Bool { isHopByHop(name) || isCredential(name) || isOurs(name) }
+    private static func isDropped(unknown field: RequestHead.Field, of head: RequestHead, _ shown: [Range<Int>]) -> Bool
+    {
+        for prefix in prefixes
+        where field.name.count >= prefix.count
+            && head.bytes.span.equals(prefix, in: field.name.lowerBound..<field.name.lowerBound + prefix.count)
+        { return true }
+        if overrides.has(head.bytes.span, in: field.name) { return true }
+        if CredentialNames.isCredential(unknown: field, of: head) { return true }
+        // Under a name that nobody has heard of, the caller's credential is still one.
+        for credential in shown where field.value.count >= credential.count {
+            if head.bytes[field.value].suffix(credential.count).elementsEqual(head.bytes[credential]) { return true }
+        }
+        return false
+    }
+
+    package static func isDropped(_ name: FieldName) -> Bool {
+        isHopByHop(name) || CredentialNames.known.contains(name) || isOurs(name)
+    }
 
     /// RFC 9110 §7.6.1, and what belongs to an upgrade (`WebSocketUpgrade` writes that anew).
     private static func isHopByHop(_ name: FieldName) -> Bool {
         switch name {
         case .connection, .keepAlive, .proxyConnection, .te, .trailer, .transferEncoding, .upgrade, .webSocketKey,
             .webSocketVersion, .webSocketProtocol, .webSocketExtensions:
-            true
-        default: false
-        }
-    }
-
-    /// Every spelling of a key, signatures with what belongs to them, cookies, and the headers that choose who pays.
-    package static func isCredential(_ name: FieldName) -> Bool {
-        switch name {
-        case .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .xAuthToken, .xAccessToken, .cookie,
-            .amazonSecurityToken, .amazonDate, .amazonContentSHA256, .azureSubscriptionKey, .cloudflareAuthorization,
-            .openAIOrganization, .openAIProject,
-            .googleUserProject:
             true
         default: false
         }

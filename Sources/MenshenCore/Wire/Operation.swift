@@ -71,7 +71,7 @@ package enum Operation: String, Sendable, CaseIterable {
             if segments.last?.hasPrefix("count-tokens:") == true { return .countTokens }
             if RequestFacts.isVertex(segments.last ?? "") { return .messages }
             if segments.contains("models") { return .models }
-            return segments.contains("files") ? .files : .messages
+            return segments.contains("files") ? .files : .other
         }
         switch segments.dropFirst(index + 1).first {
         case nil: return .messages

@@ -12,10 +12,13 @@ package struct RequestTarget: Sendable, Equatable {
     package let query: String?
     /// A credential of the caller's in the query, decoded; the last one, if there are several.
     package let queryKey: String?
+    /// Its name, with small letters and dashes.
+    package let queryKeyName: String?
 
     /// nil if the path holds a dot segment, plain or encoded: it would go out as it is and the provider would
     /// resolve it, past whatever was decided from the path.
     package init?(path given: String, query: String?, providerNames: Set<String>) {
+        guard given.isEmpty || given.hasPrefix("/") else { return nil }
         let raw = Self.withoutDoubledSlashes(given, providerNames)
         var path = raw
         var provider: String?
@@ -30,25 +33,20 @@ package struct RequestTarget: Sendable, Equatable {
         self.path = path
         var kept: [Substring] = []
         var key: String?
+        var keyName: String?
         for pair in (query ?? "").split(separator: "&", omittingEmptySubsequences: false) {
             let name = pair.prefix { $0 != "=" }
-            if Self.isCredential(PercentEncoding.decode(name)) {
+            if let known = CredentialNames.inQuery(PercentEncoding.decode(name)) {
                 key = PercentEncoding.decode(pair.dropFirst(name.count + 1))
+                keyName = known
             } else {
                 kept.append(pair)
             }
         }
         queryKey = key
+        queryKeyName = keyName
         let rest = kept.joined(separator: "&")
         self.query = rest.isEmpty ? nil : rest
-    }
-
-    /// Google's (`key`, and `access_token` of its Live API) and Azure's, which browsers use for WebSockets.
-    private static func isCredential(_ name: String) -> Bool {
-        switch name {
-        case "key", "access_token", "api-key": true
-        default: false
-        }
     }
 
     /// The first value of that name in the query, decoded.
@@ -83,12 +81,17 @@ package struct RequestTarget: Sendable, Equatable {
         return output + rest
     }
 
-    /// Also one that only appears when an encoded slash is decoded first, and one with a parameter ("..;x"): servers
-    /// differ in what they resolve.
+    /// Also one that only appears when an encoded slash is decoded first, one with a parameter ("..;x") or blanks, and any
+    /// control character, at which some servers end a name: servers differ in what they resolve.
     private static func isDotSegment(_ segment: Substring) -> Bool {
         guard segment.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "%") }) else { return false }
-        return PercentEncoding.decode(segment).split { $0 == "/" || $0 == "\\" }.contains { piece in
-            let name = piece.prefix { $0 != ";" }
+        let text = PercentEncoding.decode(segment)
+        // 0xFFFD stands for what is no UTF-8, such as a dot written in two bytes.
+        if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F || $0.value == 0xFFFD }) {
+            return true
+        }
+        return text.split { $0 == "/" || $0 == "\\" }.contains { piece in
+            let name = piece.prefix { $0 != ";" }.filter { $0 != " " }
             return name == "." || name == ".."
         }
     }
@@ -119,6 +122,7 @@ package struct RequestTarget: Sendable, Equatable {
         self.path = path
         query = other.query
         queryKey = other.queryKey
+        queryKeyName = other.queryKeyName
     }
 
     /// The target to send: the provider's base path joined with the caller's path, whatever base URL a person gave to

@@ -177,12 +177,15 @@ extension Exchange {
         _ mode: Transfer.Body
     ) {
         let options = HeaderRules.connectionOptions(of: head)
+        let shown = CredentialNames.shown(in: head)
         var hasAccept = false
         var hasContentType = false
         var hasVersion = false
         head.bytes.withUnsafeBytes { bytes in
             for field in head.fields
-            where HeaderRules.forwards(field, of: head, connectionOptions: options, replaced: replaced) {
+            where HeaderRules.forwards(
+                field, of: head, connectionOptions: options, replaced: replaced, shown: shown)
+            {
                 switch field.known {
                 case .accept: hasAccept = true
                 case .contentType: hasContentType = true

@@ -79,6 +79,7 @@ extension Exchange {
         parts.model = facts.model
         parts.isStream = facts.isStream == true
         parts.showsUsage = asksForUsage || providers.allSatisfy { $0.includeUsage && !$0.stripAddedUsage }
+        parts.isShared = runtime.snapshot.configuration.cache.scope == .instance
         parts.caller = runtime.snapshot.configuration.cache.scope.identity(
             tokenName: tokenName, uid: connection.caller.uid)
         return parts

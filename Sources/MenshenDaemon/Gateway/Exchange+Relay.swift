@@ -223,7 +223,7 @@ extension Exchange: TransferReceiver {
         case .tls:
             return Problem(
                 .upstreamUnreachable, status: 502,
-                "\(who): its TLS certificate or handshake failed. Set ca_file if it uses a private authority. (\(failure.detail))"
+                "\(who): TLS failed: \(failure.detail)."
             )
         case .proxy:
             return Problem(

@@ -142,7 +142,13 @@ final class Exchange {
         isBodyComplete = !hasBody
         do throws(Problem) {
             guard let resolved else {
-                throw Problem(.forbiddenPath, status: 400, "The path holds a '.' or '..' segment.")
+                // It is about the server, not about one of its resources (RFC 9110 §9.3.7), and menshen is the server.
+                if head.method == .options, head.target.count == 1 {
+                    return answer(LocalAnswer(status: 204, fields: [("Allow", LocalAnswer.methods)]))
+                }
+                throw Problem(
+                    .forbiddenPath, status: 400,
+                    "The path holds a '.' or '..' segment or a control character, plain or encoded.")
             }
             if try answerPreflight() { return }
             try authorise(resolved)
@@ -220,10 +226,10 @@ final class Exchange {
                 )
             }
             isAuthenticated = true
-            if let problem = WebGate.checkContentType(head) { throw problem }
+            if let problem = WebGate.checkContentType(ofKnown: head) { throw problem }
         } else {
             isAuthenticated = !authentication.enable
-            if let problem = WebGate.checkContentType(head) { throw problem }
+            if let problem = connection.listener.webGate(runtime.snapshot)?.checkPage(head) { throw problem }
         }
     }
 

@@ -40,9 +40,11 @@ struct LocalAnswer {
         fields = fields.filter { $0.name != "Content-Type" } + pageFields
     }
 
+    static let methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
     static func preflightFields(_ head: RequestHead) -> [(name: String, value: String)] {
         [
-            ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+            ("Access-Control-Allow-Methods", methods),
             // A browser lists what it wants; every header that passes upstream anyway may be sent.
             (
                 "Access-Control-Allow-Headers",

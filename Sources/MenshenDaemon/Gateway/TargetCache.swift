@@ -41,27 +41,39 @@ struct TargetCache {
     /// Paths with ids in them would grow it without bound; then it starts anew.
     private static let limit = 256
 
-    private var known: [ArraySlice<UInt8>: ResolvedTarget] = [:]
+    private struct Known {
+        /// The head need not be looked at.
+        let isDecided: Bool
+        /// One for each dialect that was met.
+        var targets: [ResolvedTarget]
+    }
+
+    private var known: [ArraySlice<UInt8>: Known] = [:]
 
     /// nil for a path with a dot segment, and for a head that could not be read.
     mutating func resolve(_ head: RequestHead, providerNames: Set<String>) -> ResolvedTarget? {
         if head.target.isEmpty { return nil }
         let key = head.bytes[head.target]
-        if let hit = known[key] { return hit }
+        if let hit = known[key] {
+            if hit.isDecided { return hit.targets[0] }
+            let dialect = Dialect(sentBy: head)
+            if let target = hit.targets.first(where: { $0.dialect == dialect }) { return target }
+        }
         guard
             let target = RequestTarget(
                 path: head.text(head.path), query: head.query.map(head.text), providerNames: providerNames)
         else { return nil }
-        let dialect = Dialect(path: target.path)
-        // What follows from the head as well is not kept.
-        if dialect == .openai, Dialect.isShared(target.path) {
-            return ResolvedTarget(target, Dialect(sharedPathOf: head))
-        }
-        let resolved = ResolvedTarget(target, dialect)
-        // Nor is a query, which may hold a credential.
+        let decided = Dialect.decided(by: target.path)
+        let resolved = ResolvedTarget(
+            target, decided ?? Dialect(sentBy: head, credentialInQuery: target.queryKeyName))
+        // A query is not kept: it may hold a credential.
         guard head.query == nil else { return resolved }
-        if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
-        known[ArraySlice(Array(key))] = resolved
+        if known[key] != nil {
+            known[key]?.targets.append(resolved)
+        } else {
+            if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
+            known[ArraySlice(Array(key))] = Known(isDecided: decided != nil, targets: [resolved])
+        }
         return resolved
     }
 }

@@ -112,13 +112,45 @@ struct WebGateTests {
     @Test(arguments: [
         "text/plain", "application/x-www-form-urlencoded", "text/plain; a=application/json", "application/jsonx", "",
     ])
-    func `a body that a form could send is refused`(type: String) throws {
-        try Stage.run(Self.tcp) {
+    func `a page's body that a form could send is refused, and a program's with a token passes`(type: String) throws {
+        try Stage.run(Self.open) {
             try $0.reply()
         } _: { stage throws in
             let fields = type.isEmpty ? [Self.token] : [Self.token, "Content-Type: \(type)"]
-            let answer = try stage.askTCP("POST", "/v1/chat/completions", fields, body: "{}")
+            let answer = try stage.askTCP(
+                "POST", "/v1/chat/completions", fields + ["Origin: \(Self.front)"], body: "{}")
             #expect((answer.status, answer.problem) == (415, "forbidden_content_type"))
+            #expect(stage.upstream.connections == 0)
+            #expect(try stage.askTCP("POST", "/v1/chat/completions", fields, body: "{}").status == 200)
+        }
+    }
+
+    @Test func `without authentication no page of another site spends the key, by any method`() throws {
+        var setting = Self.tcp
+        setting.authentication = "enable = false"
+        try Stage.run(setting) {
+            try $0.reply()
+        } _: { stage throws in
+            for site in ["cross-site", "same-site"] {
+                let answer = try stage.askTCP(
+                    "GET", "/v1/models", ["Sec-Fetch-Site: \(site)", "Sec-Fetch-Mode: no-cors"])
+                #expect((answer.status, answer.problem) == (403, "forbidden_origin"))
+            }
+            #expect(
+                try stage.askTCP("POST", "/v1/chat/completions", ["Content-Type: text/plain"], body: "{}").status == 415
+            )
+            #expect(stage.upstream.connections == 0)
+            #expect(try stage.askTCP("GET", "/v1/models", ["Sec-Fetch-Site: none"]).status == 200)
+            #expect(try stage.askTCP("GET", "/v1/models", []).status == 200)
+        }
+    }
+
+    @Test func `a question about the server itself is not forwarded`() throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            let answer = try stage.ask("OPTIONS", "*")
+            #expect(answer.status == 204 && answer["Allow"]?.contains("POST") == true)
             #expect(stage.upstream.connections == 0)
         }
     }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import HTTP
+
+/// Every name under which SDKs, gateways and clouds send a credential, in headers and in queries. None of them goes upstream:
+/// a gateway behind menshen would take a caller's key in place of the injected one. Underscores count as dashes.
+package enum CredentialNames {
+    /// Fields that menshen knows for other reasons as well: it takes a proxy token from some, signs, or bills by them.
+    static let known: [FieldName] = [
+        .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .cookie, .amazonSecurityToken,
+        .amazonDate,
+        .amazonContentSHA256, .openAIOrganization, .openAIProject, .googleUserProject,
+    ]
+
+    /// Fields of other gateways, clouds and providers.
+    static let others = [
+        "x-auth-token", "x-access-token", "x-auth-key", "x-auth", "x-token", "x-api-token", "x-secret-key", "apikey",
+        "access-token", "auth-token", "token", "x-authorization", "authentication", "private-token", "x-session-token",
+        // Azure's API management and functions; Vault's.
+        "ocp-apim-subscription-key", "x-subscription-token", "x-functions-key", "x-vault-token",
+        // Google's.
+        "x-goog-iam-authorization-token", "x-serverless-authorization",
+        // Gateways: Cloudflare, Helicone, Portkey, LiteLLM, Bifrost, RapidAPI, LangSmith.
+        "cf-aig-authorization", "cf-access-client-secret", "helicone-auth", "helicone-openai-api-key",
+        "x-portkey-api-key", "x-portkey-virtual-key", "x-litellm-api-key", "x-bf-vk", "x-bf-api-key", "x-rapidapi-key",
+        "langsmith-api-key",
+        // Providers whose own name is in it.
+        "xi-api-key", "x-openai-api-key", "x-anthropic-api-key", "openai-api-key", "anthropic-api-key",
+    ]
+
+    private static let headers = NameTable(others + known.map(\.rawValue))
+    private static let parameters = NameTable(
+        others + known.map(\.rawValue)
+            + [
+                "key", "api-key", "subscription-key", "client-secret", "bearer-token", "x-amz-credential",
+                "x-amz-signature",
+            ])
+
+    /// Whether a field that menshen does not know by its name carries one.
+    static func isCredential(unknown field: RequestHead.Field, of head: RequestHead) -> Bool {
+        headers.has(head.bytes.span, in: field.name)
+    }
+
+    /// The name, in small letters and with dashes, if a parameter of the query by that name is a credential: Google's
+    /// (`key`, and `access_token` of its Live API), Azure's, which browsers use for WebSockets, and those of gateways.
+    /// Capitals make another name there, but for those that stand for a header.
+    static func inQuery(_ name: String) -> String? {
+        let bytes = Array(name.utf8)
+        let isHeader = name.hasPrefix("X-") || name.hasPrefix("x-")
+        guard isHeader || !bytes.contains(where: { (65...90).contains($0) }) else { return nil }
+        guard parameters.has(bytes.span, in: 0..<bytes.count) else { return nil }
+        return String(decoding: bytes.map(NameTable.folded), as: UTF8.self)
+    }
+
+    /// Where the head holds what a caller has shown as its credential, without a scheme. Shorter ones would be found by chance.
+    package static func shown(in head: RequestHead) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        for field in head.fields {
+            switch field.known {
+            case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
+                let value = head.bytes[field.value]
+                let start = value.lastIndex(of: 0x20).map { $0 + 1 } ?? value.startIndex
+                if value.endIndex - start >= 8 { ranges.append(start..<value.endIndex) }
+            default: break
+            }
+        }
+        return ranges
+    }
+}
+
+/// Names found by their bytes, whatever their case, with underscores as dashes.
+struct NameTable: Sendable {
+    private var byLength: [[[UInt8]]] = []
+
+    init(_ names: [String]) {
+        for name in names {
+            let bytes = Array(name.utf8)
+            while byLength.count <= bytes.count { byLength.append([]) }
+            byLength[bytes.count].append(bytes)
+        }
+    }
+
+    func has(_ bytes: borrowing Span<UInt8>, in range: Range<Int>) -> Bool {
+        guard range.count < byLength.count else { return false }
+        for name in byLength[range.count] {
+            var index = 0
+            while index < name.count, Self.folded(bytes[range.lowerBound + index]) == name[index] { index += 1 }
+            if index == name.count { return true }
+        }
+        return false
+    }
+
+    static func folded(_ byte: UInt8) -> UInt8 { byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte.lowercased }
+}
