@@ -49,6 +49,7 @@ let package = Package(
         system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CBrotli", "libbrotlidec", apt: "libbrotli-dev"),
         system("CZstd", "libzstd", apt: "libzstd-dev"),
+        system("CSystemd", "libsystemd", apt: "libsystemd-dev"),
         .target(name: "CLinux"),
         .target(name: "CVersion", cSettings: [.define("MENSHEN_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "CTOML"),
@@ -60,7 +61,7 @@ let package = Package(
         module("TOML", ["CTOML"]),
         module("Curl", ["CCurl"]),
         module("SQLite", ["CSQLite"]),
-        module("Systemd", ["Linux", "CLinux"]),
+        module("Systemd", ["CSystemd", "Linux", "CLinux"]),
 
         // What moves bytes.
         module("Reactor", ["Linux", "CLinux"]),

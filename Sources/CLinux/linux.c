@@ -213,12 +213,6 @@ int clinux_socket_family(int fd) {
     return domain == AF_UNIX ? CLINUX_UNIX : domain == AF_INET ? CLINUX_TCP4 : domain == AF_INET6 ? CLINUX_TCP6 : CLINUX_OTHER;
 }
 
-int clinux_is_listening_stream(int fd) {
-    int type, accepting;
-    if (integer_option(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM) return 0;
-    return integer_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting) == 0 && accepting;
-}
-
 int clinux_socket_address(int fd, int peer, char *buffer, size_t count, uint16_t *port) {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
@@ -260,7 +254,6 @@ static int change_flags(int fd, int get, int set, int bit, int on) {
     return result(fcntl(fd, set, on ? flags | bit : flags & ~bit));
 }
 
-int clinux_set_cloexec(int fd, int on) { return change_flags(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on); }
 int clinux_set_nonblocking(int fd, int on) { return change_flags(fd, F_GETFL, F_SETFL, O_NONBLOCK, on); }
 
 int clinux_peer_credentials(int fd, pid_t *pid, uid_t *uid, gid_t *gid) {
@@ -281,23 +274,33 @@ int clinux_peer_pidfd(int fd) {
 
 int clinux_datagram_socket(void) { return result(new_socket(AF_UNIX, SOCK_DGRAM)); }
 
-ssize_t clinux_send_datagram(int fd, const char *path, const void *bytes, size_t count, int pass) {
+int clinux_connect_datagram(const char *path) {
     struct sockaddr_un address;
     int rc = unix_address(path, &address);
     if (rc < 0) return rc;
-    /* "@name" is an abstract address, as in $NOTIFY_SOCKET. */
     socklen_t size = sizeof address;
     if (path[0] == '@') {
         address.sun_path[0] = 0;
         size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     }
+    int fd = clinux_datagram_socket();
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, size) == 0) return fd;
+    rc = -errno;
+    close(fd);
+    return rc;
+}
+
+ssize_t clinux_send_datagram(int fd, const char *path, const void *bytes, size_t count, int pass) {
+    struct sockaddr_un address;
+    int rc = unix_address(path, &address);
+    if (rc < 0) return rc;
     struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control = {0};
     struct msghdr message = {
-        .msg_name = &address, .msg_namelen = size, .msg_iov = &part, .msg_iovlen = count > 0 ? 1 : 0};
+        .msg_name = &address, .msg_namelen = sizeof address, .msg_iov = &part, .msg_iovlen = count > 0 ? 1 : 0};
     if (pass >= 0) {
         message.msg_control = &control;
         message.msg_controllen = sizeof control.space;

@@ -11,35 +11,36 @@ package struct PeerProcess: Sendable, Equatable {
     package let executable: String?
     /// Program name, at most 15 bytes; read only where there is no `executable`.
     package let command: String?
-    /// Text of /proc/PID/cgroup.
-    package let cgroup: String
+    /// The systemd unit it runs in, if it can be seen.
+    package let unit: String?
 
-    /// The process that connected `socket`; nil if it is gone, or if its pid is outside our namespace.
-    package static func read(socket: Int32, peer: PeerIdentity) -> PeerProcess? {
+    /// The process that connected `socket`; nil if it is gone, or if its pid is outside our namespace. `unit` looks the
+    /// process up by its number; what it says counts only if that is still the same process afterwards.
+    package static func read(socket: Int32, peer: PeerIdentity, unit: () -> String?) -> PeerProcess? {
         let pidfd = clinux_peer_pidfd(socket)
         if pidfd >= 0 {
             let owned = OwnedDescriptor(pidfd)
-            return read(pid: peer.pid, pidfd: owned.raw)
+            return read(pid: peer.pid, pidfd: owned.raw, unit: unit)
         }
         // Kernels before 6.5 know no such option. Any other error means that the process is gone.
         guard pidfd == -ENOPROTOOPT || pidfd == -EOPNOTSUPP else { return nil }
-        return read(pid: peer.pid, pidfd: nil)
+        return read(pid: peer.pid, pidfd: nil, unit: unit)
     }
 
     /// Reads the details through one descriptor of /proc/PID. It stays bound to one process: once that is gone every
     /// look through it fails, even if the number is given to another. What is left to ask, at the end, is whether that
     /// process is the one that connected. A pidfd that is alive then answers it for certain. Without one (Linux before
     /// 6.5) the process must be running still, and a number that was reused before we looked goes unseen.
-    package static func read(pid: Int32, pidfd: Int32?) -> PeerProcess? {
+    package static func read(pid: Int32, pidfd: Int32?, unit: () -> String? = { nil }) -> PeerProcess? {
         guard pid > 0 else { return nil }
         let raw = open("/proc/\(pid)", OwnedDescriptor.pathOnly | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { return nil }
         let directory = OwnedDescriptor(raw)
         let executable = ProcessFile.link("exe", in: directory.raw)
         let command = executable == nil ? ProcessFile.read("comm", in: directory.raw) : nil
-        guard let cgroup = ProcessFile.read("cgroup", in: directory.raw) else { return nil }
+        let unit = unit()
         guard pidfd.map({ isAlive($0) }) ?? isRunning(directory.raw) else { return nil }
-        return PeerProcess(executable: executable, command: command.map { withoutNewline($0) }, cgroup: cgroup)
+        return PeerProcess(executable: executable, command: command.map { withoutNewline($0) }, unit: unit)
     }
 
     /// A pidfd polls readable once its process has ended, before and after it is reaped (pidfd_open(2)): one call in

@@ -109,7 +109,8 @@ package final class Daemon {
         if listening.sockets.isEmpty {
             throw StartFault(
                 "there is nothing to listen on",
-                hint: "give --socket PATH or --listen :8080, or start it by menshen.socket")
+                hint: "give --socket PATH or --listen :8080"
+                    + (ServiceManager.isSystemd ? ", or start it by menshen.socket" : ""))
         }
         var snapshot = snapshot
         if snapshot.fault == nil, let fault = ruleFault(listening, addresses, configuration, events) {
@@ -121,10 +122,11 @@ package final class Daemon {
         let gate = try checkGate()
         let databasePath = try configuration.storage.path ?? StandardPaths.database()
         let journal = try? JournalSocket(path: options.journalPath ?? JournalSocket.standardPath)
-        let store = try AuditStore(
-            settings: StoreSettings(
-                databasePath: databasePath, retentionDays: configuration.storage.retentionDays, journal: journal)
-        ) { events.store($0) }
+        var settings = StoreSettings(
+            databasePath: databasePath, retentionDays: configuration.storage.retentionDays, journal: journal)
+        // Another socket is not that of the journal that can be read.
+        if options.journalPath == nil, ServiceManager.isSystemd { settings.journalSource = .system }
+        let store = try AuditStore(settings: settings) { events.store($0) }
         let board = StatusBoard(
             version: Version.text, pid: ProcessIdentity.pid, configuration: configurationPath, database: databasePath,
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())

@@ -20,7 +20,7 @@ extension AuditDatabase {
                 if hasRow { continue }
                 try write(intent)
                 if all { continue }
-                try connection.execute("UPDATE requests SET end_state = 'lost' WHERE id = \(intent.id.rawValue)")
+                try lose(intent.id)
                 count += 1
             }
             guard all else { return count }
@@ -28,6 +28,10 @@ extension AuditDatabase {
                 "UPDATE requests SET end_state = 'lost' WHERE id >= \(settledBelow) AND end_state = 'open'")
             return connection.changes
         }
+    }
+
+    func lose(_ id: RequestID) throws(SQLiteError) {
+        try connection.execute("UPDATE requests SET end_state = 'lost' WHERE id = \(id.rawValue)")
     }
 
     /// Moves the bookmark past rows that are settled: up to 5,000 of them, about a millisecond.

@@ -11,6 +11,8 @@ struct RequestJournal {
     private static let second: UInt64 = 1_000_000
     private let socket: JournalSocket?
     private let perSecond: Int
+    /// Entries that are the only record say which database lacks them.
+    private let database: String
     private var endsAt: UInt64 = 0
     private var attempted = 0
     /// Not journalled and not yet told.
@@ -20,10 +22,15 @@ struct RequestJournal {
     private(set) var notJournalled: Int64 = 0
     /// Milliseconds that this batch may still wait for room in a full queue; see `beginBatch`.
     private var patience = 0
+    /// Entries that journald took as the only record; see `JournalTakeover`.
+    private(set) var takenAlone = 0
+    /// journald took an entry of this process.
+    private(set) var isHeard = false
 
-    init(_ socket: JournalSocket?, perSecond: Int) {
+    init(_ socket: JournalSocket?, perSecond: Int, database: String) {
         self.socket = socket
         self.perSecond = perSecond
+        self.database = database
     }
 
     var exists: Bool { socket != nil }
@@ -37,7 +44,7 @@ struct RequestJournal {
             attempted = 0
         }
         attempted += 1
-        if attempted <= perSecond, socket.send(Self.entry(end)) { return }
+        if attempted <= perSecond, socket.send(Self.entry(end)) { return isHeard = true }
         withheld += 1
         notJournalled += 1
         isSilent = false
@@ -56,15 +63,15 @@ struct RequestJournal {
             message: "\(intent.method) \(intent.path) open\(route)")
         Self.append(intent, provider: intent.provider, model: intent.model, to: &entry)
         entry.append("MENSHEN_END_STATE", "open")
-        entry.append("MENSHEN_AUDIT_DEVICE", "journal")
-        return sendPatiently(entry)
+        JournalRecord.complete(&entry, isStream: intent.isStream)
+        return recordAlone(&entry)
     }
 
     /// One entry as the only record of a request's end.
     mutating func record(_ end: AuditSettlement) -> Bool {
         var entry = Self.entry(end)
-        entry.append("MENSHEN_AUDIT_DEVICE", "journal")
-        return sendPatiently(entry)
+        JournalRecord.complete(&entry, end)
+        return recordAlone(&entry)
     }
 
     mutating func record(_ summary: RefusalThrottle.Summary) -> Bool {
@@ -76,7 +83,17 @@ struct RequestJournal {
         entry.append("MENSHEN_END_STATE", EndState.refused.rawValue)
         entry.append("MENSHEN_PROBLEM", "refusals_summarised")
         entry.append("MENSHEN_COUNT", String(summary.count))
-        return sendPatiently(entry)
+        entry.append("MENSHEN_TOTAL_US", String(summary.last.microseconds - summary.first.microseconds))
+        return recordAlone(&entry)
+    }
+
+    private mutating func recordAlone(_ entry: inout JournalEntry) -> Bool {
+        entry.append(JournalRecord.deviceField, JournalRecord.device)
+        entry.append(JournalRecord.databaseField, database)
+        guard sendPatiently(entry) else { return false }
+        takenAlone += 1
+        isHeard = true
+        return true
     }
 
     /// Tells how many requests of the last second are missing here, if that second is over (or `now` is nil).

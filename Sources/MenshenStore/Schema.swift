@@ -14,6 +14,7 @@ enum Schema {
         .init("3 usage", usage),
         .init("4 ids until 2255", shorterSequence),
         .init("5 routing, cache", routing),
+        .init("6 journal", journal),
     ])
 
     private static let tables = """
@@ -100,6 +101,12 @@ enum Schema {
         ALTER TABLE requests ADD COLUMN cache_source INTEGER;
         ALTER TABLE requests ADD COLUMN saved_input INTEGER;
         ALTER TABLE requests ADD COLUMN saved_output INTEGER;
+        """
+
+    /// How far the journal was read for records that only it has: a cursor, which no change of the clock moves.
+    private static let journal = """
+        ALTER TABLE bookmarks ADD COLUMN position TEXT;
+        INSERT INTO bookmarks (name, id) VALUES ('journal', 0);
         """
 
     private static let usageColumns = "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"

@@ -20,6 +20,10 @@ package enum StoreEvent: Sendable, Equatable {
     case degraded(path: String, fault: StoreFault, hasJournal: Bool)
     case recovered(path: String, replayed: Int, missing: Int64)
     case expired(count: Int, days: Int)
+    /// Rows made of what only the journal had.
+    case takenOver(count: Int)
+    /// Records that only the journal should have, and did not give back. None may be missing: then it is a warning.
+    case notReadBack(missing: Int, reason: String)
     /// Neither device takes records; said once until one does again.
     case noDevice
 
@@ -55,7 +59,7 @@ package enum StoreEvent: Sendable, Equatable {
                 .auditDegraded, "The audit database \(path) can't be used: \(fault.reason). \(meaning) \(fault.advice)",
                 [("MENSHEN_DATABASE", path), ("MENSHEN_REASON", fault.reason)])
         case .recovered(let path, let replayed, let missing):
-            let rest = missing > 0 ? " \(missing) more are in the journal only." : ""
+            let rest = missing > 0 ? " \(missing) more are in the journal, and are read back from there." : ""
             return event(
                 .auditRecovered,
                 "The audit database \(path) is in use again. \(replayed) requests that ended meanwhile were added to it."
@@ -65,6 +69,23 @@ package enum StoreEvent: Sendable, Equatable {
             return event(
                 .recordsExpired, "\(count) audit rows older than \(days) days were deleted.",
                 [("MENSHEN_COUNT", "\(count)"), ("MENSHEN_DAYS", "\(days)")])
+        case .takenOver(let count):
+            return event(
+                .journalTakenOver,
+                "\(count) record\(count == 1 ? "" : "s") that only the journal had \(count == 1 ? "is" : "are") in the "
+                    + "database now.",
+                [("MENSHEN_COUNT", "\(count)")])
+        case .notReadBack(let missing, let reason):
+            let meaning =
+                missing > 0
+                ? "\(missing) records of the time without a database can't be read back from the journal: \(reason). Those "
+                    + "that menshen had in memory were written from there."
+                : "What only the journal records while the database fails can't be read back from it: \(reason)."
+            return event(
+                .journalUnreadable,
+                meaning + " A persistent journal gives each user's entries back to that user; otherwise only the group "
+                    + "systemd-journal may read it.",
+                [("MENSHEN_COUNT", "\(missing)"), ("MENSHEN_REASON", reason)])
         case .noDevice:
             return event(
                 .auditUnavailable,

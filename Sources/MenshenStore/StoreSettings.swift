@@ -11,6 +11,8 @@ package struct StoreSettings: Sendable {
     package var retentionDays: Int?
     /// nil: no request entries in the journal, and no second audit device.
     package var journal: JournalSocket?
+    /// Where what `journal` took can be read back; nil: nowhere.
+    package var journalSource: JournalReader.Source?
     /// journald keeps 10,000 entries per 30 s of *all* units of a user; 100 a second is a third of that.
     package var requestEntriesPerSecond = 100
     /// Entries waiting for the store's thread: some 20 MiB, or several seconds of the busiest load measured.

@@ -35,6 +35,7 @@ package final class StoreWorker {
     private var retryAt: UInt64 = 0
     private var lookAt: UInt64 = 0
     private var upkeep: Upkeep
+    private var takeover: JournalTakeover
     package private(set) var status = StoreStatus()
 
     package convenience init(_ settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) {
@@ -45,9 +46,11 @@ package final class StoreWorker {
         self.settings = settings
         self.intents = intents
         self.log = log
-        journal = RequestJournal(settings.journal, perSecond: settings.requestEntriesPerSecond)
+        journal = RequestJournal(
+            settings.journal, perSecond: settings.requestEntriesPerSecond, database: settings.databasePath)
         refusals = RefusalThrottle(rowsPerMinute: settings.refusalRowsPerMinute)
         upkeep = Upkeep()
+        takeover = JournalTakeover(settings)
         open(settings.monotonic())
     }
 
@@ -230,7 +233,10 @@ package final class StoreWorker {
             let opened = try AuditDatabase(place, settings)
             try takeOver(opened)
             // A database that failed counts as recovered at the first commit, not at the first opening.
-            if fault == nil { log(.opened(path: place.path, applied: opened.applied)) }
+            if fault == nil {
+                log(.opened(path: place.path, applied: opened.applied))
+                takeover.begin(now)
+            }
             database = opened
             lookAt = now + 1_000_000
         } catch {
@@ -269,6 +275,7 @@ package final class StoreWorker {
     private func degrade(_ fault: StoreFault, _ now: UInt64) {
         database = nil
         intents.trust(false)
+        takeover.stop()
         retryAt = now + settings.retryInterval
         self.fault = fault
         status.degraded = fault.reason
@@ -286,6 +293,7 @@ package final class StoreWorker {
         status.degraded = nil
         status.awaitingDatabase = 0
         intents.trust(intents.isInPlace)
+        takeover.begin(settings.monotonic())
     }
 
     // MARK: Between batches
@@ -301,7 +309,9 @@ package final class StoreWorker {
         }
         guard let database else { return false }
         do {
-            return try upkeep.step(database, settings, now, log)
+            if try upkeep.step(database, settings, now, log) { return true }
+            let sent = JournalTakeover.Sent(alone: journal.takenAlone, isAny: journal.isHeard)
+            return try takeover.step(database, now, sent, log)
         } catch {
             degrade(StoreFault(error, path: settings.databasePath), now)
             return false
@@ -323,7 +333,10 @@ package final class StoreWorker {
     /// Microseconds until `doChore` has something to do; nil: nothing in sight.
     package func timeout() -> UInt64? {
         let retry = database == nil && hasMissed ? retryAt : nil
-        let next = [journal.deadline, refusals.deadline, retry, database.flatMap { _ in upkeep.deadline(settings) }]
+        let next = [
+            journal.deadline, refusals.deadline, retry, database.flatMap { _ in upkeep.deadline(settings) },
+            takeover.deadline,
+        ]
         let now = settings.monotonic()
         return next.compactMap { $0 }.min().map { $0 > now ? $0 - now : 0 }
     }

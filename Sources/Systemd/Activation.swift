@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import CLinux
+internal import CSystemd
 internal import Glibc
 internal import Linux
 
@@ -25,8 +26,7 @@ package struct ActivatedSocket: Sendable, Equatable {
     }
 }
 
-/// Sockets inherited from systemd (sd_listen_fds(3)). By hand in place of libsystemd: the protocol is three
-/// variables, and reading them here lets a test pass its own and lets a malformed value be reported by name.
+/// Sockets inherited from systemd.
 package struct Activation: Sendable, Equatable {
     package var sockets: [ActivatedSocket] = []
     /// One sentence each about what was inherited and is not used.
@@ -35,52 +35,40 @@ package struct Activation: Sendable, Equatable {
     /// Takes what this process was given and removes the variables, so that children inherit neither. Call it once,
     /// before any thread starts and before anything else is opened.
     package static func take() -> Activation {
-        let pid = Environment.take("LISTEN_PID")
-        let count = Environment.take("LISTEN_FDS")
-        let names = Environment.take("LISTEN_FDNAMES")
-        // systemd 258 adds it; meaningless to us and to our children.
+        // libsystemd's error does not say which variable is wrong.
+        let given = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"].compactMap { name in
+            Environment.value(name).map { "\(name)=\($0)" }
+        }
+        var list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+        let count = sd_listen_fds_with_names(1, &list)
+        // systemd 258 sets it; older libraries leave it, and our children inherit nothing.
         _ = Environment.take("LISTEN_PIDFDID")
-        return Activation(pid: pid, count: count, names: names, ownPID: getpid())
+        var activation = Activation()
+        if count < 0 {
+            let fault = SystemError("sd_listen_fds", code: -count)
+            activation.remarks.append("\(fault) (\(given.joined(separator: " "))); no socket is taken")
+        }
+        guard let list else { return activation }
+        defer { free(list) }
+        // As many names as descriptors, then NULL.
+        for index in 0..<Int(max(count, 0)) {
+            guard let name = list[index] else { break }
+            let text = String(cString: name)
+            activation.adopt(SD_LISTEN_FDS_START + Int32(index), text.isEmpty ? "unknown" : text)
+            free(name)
+        }
+        return activation
     }
 
     package init() {}
 
-    /// `first`: the number of the first inherited descriptor, 3 by the protocol.
-    package init(pid: String?, count: String?, names: String?, ownPID: Int32, first: Int32 = 3) {
-        guard let count else { return }
-        // Variables meant for a process that did not clean up are nobody's fault: a shell under socket activation.
-        guard let pid, Int32(pid) == ownPID else {
-            if let pid, Int32(pid) == nil {
-                remarks.append("LISTEN_PID=\(pid) is not a process id; no socket is taken")
-            }
-            return
-        }
-        // The kernel's default hard limit of open files in this range; more is no count.
-        guard let total = Int32(count), (0...524_288).contains(total) else {
-            remarks.append("LISTEN_FDS=\(count) is not a number of descriptors; no socket is taken")
-            return
-        }
-        var labels = names.map { $0.split(separator: ":", omittingEmptySubsequences: false).map(String.init) } ?? []
-        if !labels.isEmpty, labels.count != Int(total) {
-            remarks.append("LISTEN_FDNAMES has \(labels.count) names for \(total) descriptors; the names are ignored")
-            labels = []
-        }
-        for index in 0..<Int(total) {
-            let name = index < labels.count && !labels[index].isEmpty ? labels[index] : "unknown"
-            adopt(first + Int32(index), name)
-        }
-    }
-
-    private mutating func adopt(_ descriptor: Int32, _ name: String) {
-        guard clinux_set_cloexec(descriptor, 1) == 0 else {
-            remarks.append("inherited descriptor \(descriptor) (\(name)) is not open")
-            return
-        }
+    /// Takes one inherited descriptor if it is a socket to accept connections from; closes it if not.
+    package mutating func adopt(_ descriptor: Int32, _ name: String) {
         let family = clinux_socket_family(descriptor)
         let kinds: [Int32: ActivatedSocket.Kind] = [
             Int32(CLINUX_UNIX): .unix, Int32(CLINUX_TCP4): .tcp, Int32(CLINUX_TCP6): .tcp,
         ]
-        guard clinux_is_listening_stream(descriptor) == 1, let kind = kinds[family],
+        guard sd_is_socket(descriptor, 0, Int32(SOCK_STREAM.rawValue), 1) == 1, let kind = kinds[family],
             clinux_set_nonblocking(descriptor, 1) == 0
         else {
             // Entries of the descriptor store arrive in the same array.

@@ -14,6 +14,7 @@ import Testing
     private static let owners: [String: Set<String>] = [
         "CCurl": ["Curl"], "CSQLite": ["SQLite"], "CCrypto": ["Crypto"], "CTOML": ["TOML"],
         "CZlib": ["Compression"], "CBrotli": ["Compression"], "CZstd": ["Compression"],
+        "CSystemd": ["Systemd"],
         "CLinux": ["Linux", "Reactor", "Systemd"], "CVersion": ["MenshenDaemon"],
     ]
 

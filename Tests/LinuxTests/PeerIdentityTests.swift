@@ -32,11 +32,11 @@ import Testing
     @Test func `our own program is found, with a pidfd and without`() throws {
         try pair { socket in
             let peer = try PeerIdentity.read(socket)
-            let process = try #require(PeerProcess.read(socket: socket, peer: peer))
+            let process = try #require(PeerProcess.read(socket: socket, peer: peer) { "own.service" })
             #expect(process.executable?.hasPrefix("/") == true)
             #expect(process.command == nil)
-            #expect(process.cgroup.hasSuffix("\n"))
-            #expect(PeerProcess.read(pid: peer.pid, pidfd: nil) == process)
+            #expect(process.unit == "own.service")
+            #expect(PeerProcess.read(pid: peer.pid, pidfd: nil) { "own.service" } == process)
         }
     }
 
@@ -53,6 +53,17 @@ import Testing
         child.reap()
         #expect(PeerProcess.read(pid: child.pid, pidfd: child.pidfd) == nil)
         #expect(PeerProcess.read(pid: child.pid, pidfd: nil) == nil)
+    }
+
+    @Test(arguments: [true, false])
+    func `a unit that was looked up while its process ended is not believed`(withPidfd: Bool) throws {
+        let child = try Sleeper()
+        let process = PeerProcess.read(pid: child.pid, pidfd: withPidfd ? child.pidfd : nil) {
+            child.kill()
+            child.reap()
+            return "another.service"
+        }
+        #expect(process == nil)
     }
 
     @Test func `a number that was given to another process is not believed`() throws {

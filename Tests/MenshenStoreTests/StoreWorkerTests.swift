@@ -150,7 +150,7 @@ import Testing
             first.record([.settled(settlement(intent(id(100))))])
             first.close()
             let reader = try Connection.reading(settings.databasePath)
-            #expect(try reader.integer("SELECT id FROM bookmarks") == id(100).rawValue + 1)
+            #expect(try reader.integer("SELECT id FROM bookmarks WHERE name = 'settled_below'") == id(100).rawValue + 1)
         }
         do {
             let second = worker(settings)

@@ -11,6 +11,7 @@ import signal
 import stat
 import sys
 
+import outage
 from harness import (CLIENT, DROP_INS, UNITS, User, check, failed, finish, install, losses, message_ids, passed, run,
                      wait)
 
@@ -158,12 +159,17 @@ def recorded():
     # systemd makes $$ of $$$$, and the shell its own process id, which the program that it becomes keeps.
     command = ["sh", "-c", f"echo $$$$; exec python3 -B {CLIENT} one {alice.socket}"]
     scoped = ["sh", "-c", f"echo $$; exec python3 -B {CLIENT} one {alice.socket}"]
+    # A control group of its own making that looks like a unit's.
+    nested = ["sh", "-c", "cg=/sys/fs/cgroup$$(cut -d: -f3 /proc/self/cgroup)/a.slice/trusted.service; mkdir -p $$cg; "
+              f"echo $$$$ >$$cg/cgroup.procs; {command[2]}"]
     python = os.path.realpath("/usr/bin/python3")
     for what, user, unit, program, arguments in (
             ("a service of alice", alice, "check-caller.service", python,
              ["--user", "--wait", "--pipe", "--collect", "--unit=check-caller", *command]),
             ("a scope of alice", alice, "check-caller.scope", python,
              ["--user", "--scope", "--collect", "--unit=check-caller", *scoped]),
+            ("a control group that calls itself a unit", alice, "check-caller.service", python,
+             ["--user", "--wait", "--pipe", "--collect", "--unit=check-caller", "-p", "Delegate=yes", *nested]),
             # Root's program is not for alice's menshen to see.
             ("a service of root", None, "check-root.service", None,
              ["--wait", "--pipe", "--collect", "--unit=check-root", *command])):
@@ -227,6 +233,16 @@ def killed():
     check(sum(lost.values()) <= 6, "six callers lose at most a request each", lost)
     text = run("sqlite3", f"{alice.state}/menshen.db", "PRAGMA integrity_check").stdout.strip()
     check(text == "ok", "the database is whole", text)
+
+
+def full_disk():
+    """what only the journal has comes into the database"""
+    outage.full_disk(alice)
+
+
+def volatile():
+    """a journal that cannot be read back is said"""
+    outage.volatile(alice)
 
 
 def secrets():
@@ -354,8 +370,8 @@ def main(pattern):
         user.systemctl("daemon-reload")
         result = user.systemctl("enable", "--now", "menshen.socket")
         check(result.returncode == 0, f"{user.name} enables the socket", result.stderr)
-    for part in (modes, key, strangers, restarts, idle, journal, callers, recorded, broken, crash_loop, killed, children,
-                 tcp, secrets, units):
+    for part in (modes, key, strangers, restarts, idle, journal, callers, recorded, broken, crash_loop, killed, full_disk,
+                 volatile, children, tcp, secrets, units):
         if pattern in part.__name__ or pattern in part.__doc__:
             print(f"# {part.__doc__}", flush=True)
             try:

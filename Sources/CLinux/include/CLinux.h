@@ -43,13 +43,11 @@ int clinux_connect_tcp(const char *address, uint16_t port);
 int clinux_accept(int fd);
 /* CLINUX_UNIX, _TCP4, _TCP6 or _OTHER of a socket. */
 int clinux_socket_family(int fd);
-int clinux_is_listening_stream(int fd);
 /* Writes "address" of the own (`peer` 0) or other end into `buffer`, its port to `port`; a Unix socket gives its path. */
 int clinux_socket_address(int fd, int peer, char *buffer, size_t size, uint16_t *port);
 /* Bytes that the peer's kernel has taken of a TCP connection since it was made, the SYN included; -EOPNOTSUPP elsewhere. */
 int64_t clinux_acknowledged(int fd);
 int clinux_set_nodelay(int fd);
-int clinux_set_cloexec(int fd, int on);
 int clinux_set_nonblocking(int fd, int on);
 
 /* Peer of a Unix socket as of its connect(2). */
@@ -60,6 +58,8 @@ int clinux_peer_pidfd(int fd);
 /* sendmsg(2) of one datagram to a Unix socket path, with a descriptor attached if `pass` is not negative. */
 ssize_t clinux_send_datagram(int fd, const char *path, const void *bytes, size_t count, int pass);
 int clinux_datagram_socket(void);
+/* One whose datagrams go to that address; "@name" is an abstract one, as in $NOTIFY_SOCKET. */
+int clinux_connect_datagram(const char *path);
 /* A sealed memory file holding `count` bytes: how an entry too large for one datagram reaches the journal. */
 int clinux_sealed_memory(const char *name, const void *bytes, size_t count);
 

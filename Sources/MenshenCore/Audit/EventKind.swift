@@ -32,6 +32,10 @@ package enum EventKind: String, Sendable, CaseIterable {
     case directoryExposed = "a9435c9688f84263be4a7a946e98ce5b"
     /// Neither the database nor the journal takes records: requests are refused.
     case auditUnavailable = "72b126eed3bb488fae27f45240bfd3ae"
+    /// Rows were made of what only the journal had.
+    case journalTakenOver = "11d5d8f2da9f4ac98d10303d9d6735f8"
+    /// The journal does not give back what only it has.
+    case journalUnreadable = "e151915d40b940b1a81a94a086abf1d4"
     /// Old rows were deleted.
     case recordsExpired = "adbc0d8eb3d542daa4a55a5352ec8773"
     /// Refusals of callers without authentication that have no row of their own.
@@ -58,7 +62,9 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .providerPaused, .databaseLost,
             .directoryExposed, .intentLogUnusable, .cacheUnavailable:
             4
-        case .auditRecovered, .notJournalled, .refusalsSummarised, .requestRefused, .cacheRenewed: 5
+        case .auditRecovered, .journalTakenOver, .journalUnreadable, .notJournalled, .refusalsSummarised,
+            .requestRefused, .cacheRenewed:
+            5
         case .started, .stopping, .stopped, .reloaded, .databaseOpened, .recordsExpired, .request, .requestBegun,
             .cacheOpened:
             6
@@ -86,6 +92,8 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .intentLogUnusable: ["MENSHEN_PATH", "MENSHEN_REASON"]
         case .directoryExposed: ["MENSHEN_DIRECTORY"]
         case .auditUnavailable: []
+        case .journalTakenOver: ["MENSHEN_COUNT"]
+        case .journalUnreadable: ["MENSHEN_COUNT", "MENSHEN_REASON"]
         case .recordsExpired: ["MENSHEN_COUNT", "MENSHEN_DAYS"]
         case .refusalsSummarised: ["MENSHEN_COUNT", "MENSHEN_REQUEST_ID"]
         case .cacheOpened: ["MENSHEN_CACHE", "MENSHEN_COUNT"]

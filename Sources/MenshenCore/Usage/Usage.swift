@@ -28,6 +28,11 @@ package struct Usage: Sendable, Equatable {
     package struct Extra: Sendable, Equatable {
         package let name: String
         package var count: Int64
+
+        package init(name: String, count: Int64) {
+            self.name = name
+            self.count = count
+        }
     }
 
     package init() {}

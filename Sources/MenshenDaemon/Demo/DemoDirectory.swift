@@ -15,11 +15,6 @@ struct UnixAddress {
         try open(SOCK_STREAM, "connect") { Glibc.connect($0, $1, $2) }
     }
 
-    /// A datagram socket whose messages go there.
-    func connectDatagram() throws(SystemError) -> Int32 {
-        try open(SOCK_DGRAM, "connect") { Glibc.connect($0, $1, $2) }
-    }
-
     /// A datagram socket of that name, non-blocking.
     func bindDatagram() throws(SystemError) -> Int32 {
         let fd = try open(SOCK_DGRAM, "bind") { Glibc.bind($0, $1, $2) }

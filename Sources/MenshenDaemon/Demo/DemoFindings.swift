@@ -83,14 +83,12 @@ struct DemoFindings {
 
     private func showJournal(_ rows: [DemoRow]) {
         guard let last = rows.last else { return }
-        switch DemoJournal.look(for: rows.map(\.id), in: directory) {
+        switch DemoJournal.look(for: rows.map(\.id)) {
         case .found(let count): report.check(count == rows.count, "\(count) entries read back from the systemd journal")
         case .unreadable:
-            report.note(
-                "journald runs here, but the entries could not be read back: is journalctl there, and may you read the journal?"
-            )
+            report.note("systemd runs here, but the entries could not be read back: may you read the journal?")
         case .absent:
-            return report.note("no journal entry: no journald listens on this machine; the rows above are the record")
+            return report.note("no journal entry: systemd does not run this machine; the rows above are the record")
         }
         report.line("journalctl -o verbose MENSHEN_REQUEST_ID=\(last.id)")
     }

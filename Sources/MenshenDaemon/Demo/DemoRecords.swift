@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Linux
 internal import MenshenCore
 internal import SQLite
+internal import Systemd
 
 /// One row of the audit database, as the demo shows it.
 struct DemoRow: Equatable {
@@ -65,27 +65,24 @@ struct DemoRow: Equatable {
 /// What became of the journal entries of the demo's requests.
 enum DemoJournal {
     case absent
-    /// journald took them, but this user may not read them, or journalctl is missing.
+    /// journald took them, but this user may not read them.
     case unreadable
     /// So many of the requests were read back.
     case found(Int)
 
-    /// Asks journalctl for the entries; it flushes in its own time, so a missing one is asked for again.
-    static func look(for ids: [RequestID], in directory: DemoDirectory) -> DemoJournal {
-        guard let socket = try? UnixAddress("/run/systemd/journal/socket").connectDatagram() else { return .absent }
-        SocketIO.close(socket)
-        for _ in 0..<4 {
-            let output = directory.file("journal")
-            let matches = ids.map { "MENSHEN_REQUEST_ID=\($0)" }
-            guard
-                let process = try? DemoProcess(
-                    "journalctl", ["journalctl", "--quiet", "--no-pager", "--output=cat", "--since=-5min"] + matches,
-                    environment: DemoProcess.environment(["PATH", "HOME"]), output: output, apart: false),
-                process.wait(), let text = try? FileReading.bytes(output, limit: 1 << 20)
-            else { return .unreadable }
-            let count = text.count { $0 == UInt8(ascii: "\n") }
-            if count >= ids.count { return .found(count) }
-        }
+    /// journald writes in its own time, so a missing entry is waited for.
+    static func look(for ids: [RequestID]) -> DemoJournal {
+        guard ServiceManager.isSystemd else { return .absent }
+        do {
+            let reader = try JournalReader(.system)
+            for id in ids { try reader.match("MENSHEN_REQUEST_ID", id.description) }
+            var count = 0
+            for _ in 0..<8 {
+                while try reader.next() != nil { count += 1 }
+                if count >= ids.count { return .found(count) }
+                reader.wait(microseconds: 250_000)
+            }
+        } catch {}
         return .unreadable
     }
 }

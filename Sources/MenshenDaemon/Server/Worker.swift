@@ -134,10 +134,9 @@ final class Worker: TimerHandler {
                 events.peerRefused(peer, listener.socket.name)
                 return nil
             }
-            let process = PeerProcess.read(socket: fd, peer: peer)
+            let process = PeerProcess.read(socket: fd, peer: peer) { PeerUnit.name(socket: fd) }
             return CallerRecord(
-                uid: peer.uid, pid: peer.pid, executable: process?.executable,
-                unit: process.flatMap { PeerUnit(cgroup: $0.cgroup)?.name }, address: "unix")
+                uid: peer.uid, pid: peer.pid, executable: process?.executable, unit: process?.unit, address: "unix")
         } catch {
             events.acceptFailed(listener.socket.name, error)
             return nil
