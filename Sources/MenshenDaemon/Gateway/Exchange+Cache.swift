@@ -133,6 +133,8 @@ extension Exchange {
             framing = .untilClose
             keepAlive = false
         }
+        var date = HTTPDate()
+        connection.output += date.line(at: answer.storedAt / 1_000_000)
         connection.output.append(ascii: "Age: ")
         connection.output.append(decimal: Int(clamping: answer.age(now: Clock.wall())))
         connection.output.append(ascii: "\r\n")
