@@ -186,7 +186,7 @@ extension Exchange {
     }
 
     private func wholeAnswer() -> CachedAnswer? {
-        guard let storing, observer?.ending == .complete else { return nil }
+        guard let storing, observer?.ending == .complete, hasWholeCoding else { return nil }
         let keys = runtime.keys.known(runtime.snapshot.routes.providers)
         var answer = CachedAnswer(
             status: 200, fieldLines: storing.fieldLines, body: storing.body, isStream: observer?.isStream == true,

@@ -23,6 +23,8 @@ extension Exchange: TimerHandler {
         case rest
         /// Whether a stream begins with an error.
         case hold
+        /// That the transport ends, as the stream did.
+        case close
         /// The end of the turn, to go on after that.
         case turn(AttemptOutcome, Problem)
     }
@@ -164,7 +166,7 @@ extension Exchange: TimerHandler {
             do throws(Problem) { try dialTry() } catch { giveUp(error) }
         case .turn(let outcome, let problem): goOn(after: outcome, problem)
         case .recall: recallEnded()
-        case .nothing, .answer, .rest, .hold: break
+        case .nothing, .answer, .rest, .hold, .close: break
         }
     }
 
@@ -255,6 +257,7 @@ extension Exchange: TimerHandler {
             goOn(after: .failed, Self.deadlineProblem)
         case .rest: restIsLate()
         case .hold: release()
+        case .close: closeIsLate()
         }
     }
 
