@@ -19,6 +19,7 @@ struct CorpusCase: Sendable, CustomTestStringConvertible {
         struct Record: Decodable, Sendable {
             var dialect: String
             var operation: String
+            var stream: Int?
             var end_state: String
             var problem: String?
             var finish_reason: String?
@@ -60,7 +61,13 @@ struct CorpusCase: Sendable, CustomTestStringConvertible {
 
     /// nil for an answer of which nothing is read.
     var observer: AnswerObserver? {
-        get throws { AnswerObserver(try operation, contentType: content.answer.headers["content-type"] ?? "") }
+        get throws {
+            let target = try #require(RequestTarget(path: path, query: nil, providerNames: []))
+            if target.isContent { return nil }
+            return AnswerObserver(
+                try operation, contentType: content.answer.headers["content-type"] ?? "",
+                asksForStream: content.record.stream == 1)
+        }
     }
 
     static let all: [CorpusCase] = {

@@ -13,6 +13,8 @@ import Testing
         var model: String?
         var finishReason: String?
         var serviceTier: String?
+        /// Its end is not to be taken for one, however cleanly it came.
+        var isFlawed: Bool
 
         init(_ observer: consuming AnswerObserver) {
             usage = observer.usage
@@ -22,6 +24,7 @@ import Testing
             model = observer.model
             finishReason = observer.finishReason
             serviceTier = observer.serviceTier
+            isFlawed = observer.isCut || observer.needsMarker && observer.ending == .open
         }
     }
 
@@ -70,6 +73,9 @@ import Testing
         case "complete" where item.content.answer.status == 200: #expect(reading.ending == .complete)
         case "truncated": #expect(reading.ending == .open)
         default: break
+        }
+        if item.content.transport == "whole", item.content.answer.status == 200 {
+            #expect(reading.isFlawed == (record.end_state == "truncated"))
         }
     }
 

@@ -30,12 +30,12 @@ MESSAGES = [{"role": "user", "content": [{"text": "Good morning, 门神!"}]}]
 WORDS = ["Good", " morning", "."]
 
 
-def event(kind, value):
+def event(kind, value, what="event"):
     """A message of AWS's binary event stream."""
     def field(name, text):
         return bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(text)) + text.encode()
 
-    fields = field(":event-type", kind) + field(":content-type", "application/json") + field(":message-type", "event")
+    fields = field(f":{what}-type", kind) + field(":content-type", "application/json") + field(":message-type", what)
     payload = json.dumps(value).encode()
     start = struct.pack(">II", 16 + len(fields) + len(payload), len(fields))
     message = start + struct.pack(">I", zlib.crc32(start)) + fields + payload
@@ -195,7 +195,19 @@ answer = daemon.ask("/signed/model/a/invoke-with-response-stream", b"{}")
 equal(answer.body, b"".join(STREAM), "an event stream passes byte for byte")
 equal(answer.fields["Content-Type"], "application/vnd.amazon.eventstream", "with its content type")
 row = daemon.row(answer.id)
-check(row and (row["status"], row["provider"]) == (200, "signed"), "and leaves a row", row)
+check(row and (row["status"], row["provider"], row["end_state"]) == (200, "signed", "complete"), "and leaves a row", row)
+counted = daemon.rows("SELECT DISTINCT usage_state, input_total, output_total, end_state FROM requests WHERE operation = 'converse_stream'")
+equal([tuple(row.values()) for row in counted], [("reported", 3, 6, "complete")],
+      "each of boto3's streams was counted")
+# An exception in the middle of a stream.
+STREAM[2:] = [event("throttlingException", {"message": "Too many requests."}, "exception")]
+try:
+    list(client("signed").converse_stream(modelId=MODELS[0], messages=MESSAGES)["stream"])
+    check(False, "boto3 raises what a stream breaks off with")
+except botocore.exceptions.EventStreamError as error:
+    check("throttlingException" in str(error), "boto3 raises what a stream breaks off with", error)
+last = wait(lambda: daemon.rows("SELECT end_state, problem FROM requests WHERE end_state = 'stream_error'"))
+equal([tuple(row.values()) for row in last], [("stream_error", "throttlingException")], "and its row says so")
 
 everything = daemon.stderr().encode()
 wait(lambda: not daemon.rows("SELECT id FROM requests WHERE end_state = 'open'"), 3)

@@ -33,12 +33,12 @@ class Case:
 
     @property
     def is_stream(self):
-        return self.answer["headers"]["content-type"].startswith("text/event-stream")
+        return self.answer["headers"].get("content-type", "").startswith("text/event-stream")
 
     @property
     def has_length(self):
         """Providers tell the length of what they do not stream."""
-        return not self.is_stream and not self.record.get("stream")
+        return not self.is_stream and not self.record.get("stream") and not self.answer.get("chunked")
 
     def events(self):
         """The body in pieces that end where events end; the last may be part of one."""

@@ -16,7 +16,7 @@ from h2.exceptions import ProtocolError
 from harness import PATIENCE
 
 FRAME = 16384
-INTERNAL_ERROR = 2
+NO_ERROR, INTERNAL_ERROR = 0, 2
 
 
 class Stream:
@@ -145,6 +145,15 @@ class Link(asyncio.Protocol):
     def raw_end(self, number):
         """An empty DATA frame with END_STREAM, whatever was promised."""
         self.transport.write(b"\0\0\0\0\1" + number.to_bytes(4, "big"))
+
+    def go_away(self):
+        """GOAWAY that leaves no stream out, and the end of the connection."""
+        def step():
+            self.h2.close_connection()
+            self.flush()
+            self.transport.close()
+
+        self.server.loop.call_soon_threadsafe(step)
 
     def abort(self):
         """The connection breaks, without a word of HTTP/2 or TLS."""

@@ -4,10 +4,13 @@
 
 import hashlib
 import random
+import socket
+import ssl
+import threading
 import time
 
 from harness import *
-from h2upstream import INTERNAL_ERROR, H2Upstream
+from h2upstream import INTERNAL_ERROR, NO_ERROR, H2Upstream
 
 MIB = 1 << 20
 PIECES = 5
@@ -214,7 +217,7 @@ def timed_out_while_slow():
     equal(timed.stop(), 0, "SIGTERM ends it with 0")
 
 
-def broken(stream, reader, what):
+def broken(stream, reader, what, daemon=None):
     """The caller sees that the answer is not whole, and so does the record."""
     try:
         rest = reader.rest()
@@ -222,7 +225,7 @@ def broken(stream, reader, what):
     except TimeoutError:
         check(False, f"{what}: the caller's transfer breaks", "it goes on")
     reader.close()
-    row = door.row(reader.id)
+    row = (daemon or door).row(reader.id)
     equal((row["status"], row["end_state"]), (200, "truncated"), f"{what}: truncated, says its row")
 
 
@@ -269,6 +272,110 @@ def truncation():
     equal((len(upstream.links), finish(more)), (links + 1, (1, {"complete"})), "the next request makes a new one")
 
 
+ANSWER = b'{"model":"m-1","choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":5}}'
+DONE = b"data: [DONE]\n\n"
+
+
+def asked(body, kind="application/json", daemon=None):
+    """A request and its stream, with the head read."""
+    before = len(upstream.streams)
+    reader = Reader(daemon or cached, body, path="/v1/chat/completions")
+    check_quietly(wait(lambda: len(upstream.streams) > before))
+    stream = upstream.streams[before]
+    check_quietly(stream.whole.wait(PATIENCE))
+    stream.head(kind=kind)
+    check_quietly(reader.head() == 200)
+    return reader, stream
+
+
+ENDS = {
+    "RST_STREAM(NO_ERROR)": lambda stream: stream.reset(NO_ERROR),
+    "RST_STREAM(INTERNAL_ERROR)": lambda stream: stream.reset(INTERNAL_ERROR),
+    "END_STREAM": lambda stream: stream.end(),
+    "a broken connection": lambda stream: stream.link.abort(),
+    "GOAWAY and the connection's end": lambda stream: stream.link.go_away(),
+}
+
+
+def half_answers():
+    """Half an answer is half, however cleanly its stream ends, and is never given again."""
+    for name, end in ENDS.items():
+        for part in (len(ANSWER) // 2, len(ANSWER) - 1):
+            body = b'{"model":"m","messages":[],"seed":%d}' % part
+            for turn in ("half a JSON answer", "asked again"):
+                reader, stream = asked(body)
+                check(b"X-Cache: MISS" in reader.fields, f"{name} at {part}, {turn}: goes to the provider", reader.fields)
+                stream.send(ANSWER[:part])
+                reader.piece()
+                end(stream)
+                broken(stream, reader, f"{name} at {part}, {turn}", cached)
+    # A reset behind all of it is how some servers end a request whose body they did not read.
+    reader, stream = asked(b'{"model":"m","messages":[],"seed":1}')
+    stream.send(ANSWER)
+    stream.reset(NO_ERROR)
+    body = b"".join(iter(reader.piece, b""))
+    equal((body, cached.row(reader.id)["end_state"]), (ANSWER, "complete"), "a whole answer before RST_STREAM(NO_ERROR) is whole")
+    for name in ("RST_STREAM(NO_ERROR)", "END_STREAM"):
+        reader, stream = asked(b'{"model":"m","messages":[],"stream":true}', "text/event-stream")
+        stream.send(b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":""}]}\n\n')
+        reader.piece()
+        ENDS[name](stream)
+        broken(stream, reader, f"{name} before a stream's marker", cached)
+
+
+def last_words():
+    """Behind its marker a stream is whole."""
+    [(other, beside)] = begun(1, cached)
+    for seed, (name, end) in enumerate([*ENDS.items(), ("silence", lambda stream: None)]):
+        if "connection" in name:
+            continue
+        reader, stream = asked(b'{"model":"m","messages":[],"stream":true,"seed":%d}' % seed, "text/event-stream")
+        stream.send(DONE)
+        at = time.monotonic()
+        end(stream)
+        body = b"".join(iter(reader.piece, b""))
+        seconds = time.monotonic() - at
+        row = cached.row(reader.id)
+        equal((body, row["end_state"], row["problem"]), (DONE, "complete", None), f"{name} behind [DONE]: whole")
+        check(seconds < 5, f"{name} behind [DONE]: nobody is kept waiting", f"{seconds:.1f} s")
+        if name == "silence":
+            check(stream.gone.wait(PATIENCE), "its stream is given up")
+    check(exchange(other, beside, b"on")[0], "the stream beside them goes on")
+    reader, stream = asked(b'{"model":"m","messages":[],"stream":true,"seed":99}', "text/event-stream")
+    stream.send(DONE)
+    reader.piece()
+    stream.link.abort()
+    equal((reader.piece(), cached.row(reader.id)["end_state"]), (b"", "complete"), "the connection breaks behind [DONE]: whole")
+    other.close()
+
+
+def without_goodbye():
+    """HTTP/1 over TLS: an answer that only the connection's end delimits, without close_notify."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{home}/cert.pem", f"{home}/key.pem")
+    listener = socket.create_server(("127.0.0.1", 0))
+    answers = [ANSWER[:40], ANSWER[:40]]
+
+    def serve():
+        for answer in answers:
+            end, _ = listener.accept()
+            with context.wrap_socket(end, server_side=True) as link:
+                text = b""
+                while b"\r\n\r\n" not in text:
+                    text += link.recv(65536)
+                link.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + answer)
+                # Not unwrapped, so nothing is said of an end.
+
+    threading.Thread(target=serve, daemon=True).start()
+    daemon = Daemon(place(), CACHE + provider("one", listener.getsockname()[1], f"{home}/cert.pem"))
+    for turn in ("first", "second"):
+        reader = Reader(daemon, b'{"model":"m","messages":[]}', path="/v1/chat/completions")
+        equal(reader.head(), 200, f"over TLS without close_notify, {turn}: a head")
+        check(b"X-Cache: MISS" in reader.fields, "from the provider")
+        broken(None, reader, f"over TLS without close_notify, {turn}", daemon)
+    equal(daemon.stop(), 0, "SIGTERM ends it with 0")
+
+
 def alone():
     """The only stream of a connection is given up: nothing would send RST_STREAM later."""
     [(reader, stream)] = begun(1)
@@ -310,6 +417,9 @@ certificate(home)
 upstream = H2Upstream(f"{home}/cert.pem", f"{home}/key.pem")
 
 
+CACHE = '[cache]\nenable = true\nmax_age = "1h"\n'
+
+
 def configuration(more=""):
     # It breaks off many an answer.
     return more + "[failover]\nbreaker_failures = 0\n" + provider("one", upstream.port, f"{home}/cert.pem")
@@ -324,6 +434,11 @@ slow()
 left_while_slow()
 timed_out_while_slow()
 truncation()
+cached = Daemon(place(), configuration(CACHE))
+half_answers()
+last_words()
+equal(cached.stop(), 0, "SIGTERM ends it with 0")
+without_goodbye()
 equal(upstream.faults, [], "nothing was against the protocol")
 equal(door.stop(), 0, "SIGTERM ends it with 0")
 done()

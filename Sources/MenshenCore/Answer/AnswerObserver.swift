@@ -15,75 +15,86 @@ package struct AnswerObserver: Sendable {
         case failed(String)
     }
 
-    private enum Framing: Sendable {
-        case events(EventStream)
-        case json
-    }
-
-    private let format: AnswerFormat
-    private var framing: Framing
-    private var scanner: JSONScanner
-    private var event = Event()
+    let format: AnswerFormat
+    private var framing: AnswerFraming
+    /// An answer to such a request is never empty.
+    private let needsValue: Bool
+    var scanner: JSONScanner
+    /// Of an answer in frames, else empty.
+    private var framed: [Framed] = []
+    var event = Event()
     /// Anthropic's reports add to each other.
-    private var reading: UsageReading?
+    var reading: UsageReading?
     /// Elsewhere the last one is read when somebody asks: some servers have one in every event.
-    private var lastUsage: [UInt8]?
+    var lastUsage: [UInt8]?
+    var sideUsage: [UInt8]?
     /// How much of "[DONE]" the data of the present event is; -1 if it is something else.
     private var doneMatch = 0
-    private var hasFinish = false
+    var choices = ChoiceEnds()
+    /// An answer was refused, and there will be no choice.
+    var isBlocked = false
+    /// Events of this answer have types.
+    var isTyped = false
 
-    package private(set) var ending = Ending.open
+    package internal(set) var ending = Ending.open
+    /// The answer has said its last word: whatever else comes says nothing.
+    package internal(set) var isOver = false
     /// An event came that is neither an error nor one that promises nothing yet.
-    package private(set) var hasContent = false
-    package private(set) var model: String?
-    package private(set) var finishReason: String?
-    package private(set) var responseID: String?
+    package internal(set) var hasContent = false
+    /// The body has ended within a value of JSON, or within a frame.
+    package private(set) var isCut = false
+    package internal(set) var model: String?
+    package internal(set) var finishReason: String?
+    package internal(set) var responseID: String?
     /// Of the last event that had one.
-    package private(set) var sequenceNumber: Int64?
-    private var ownServiceTier: String?
+    package internal(set) var sequenceNumber: Int64?
+    var ownServiceTier: String?
 
-    /// Values of the present event, which may name its type last.
-    private struct Event: Sendable {
-        var type: String?
-        var usage: [UInt8]?
-        var firstUsage: [UInt8]?
-        var finishReason: String?
-        var incompleteReason: String?
-        var status: String?
-        var hasError = false
-        var errorType: String?
-        var errorCode: String?
+    private struct Framed: Sendable {
+        var frames = EventFrames()
+        /// Takes a model's event out of what Bedrock wraps it in.
+        var wrapper: JSONScanner?
+
+        /// Longest event of a model that is read, in base64.
+        private static let limit = 1 << 20
+        private static let paths = JSONPaths(["bytes"])
+
+        init(isWrapped: Bool) {
+            if isWrapped { wrapper = JSONScanner(Self.paths, textLimit: Self.limit) }
+        }
     }
 
     /// nil when there is nothing to read: the operation's answers say nothing, or not in a form that is known.
-    /// `contentType`: as the answer's head has it.
-    package init?(_ operation: Operation, contentType: String) {
-        guard let format = AnswerFormat.of(operation) else { return nil }
-        // Bytes: to search a String for another took a quarter of a request's instructions.
-        let text = contentType.utf8.span
-        let type = 0..<(text.firstIndex(of: UInt8(ascii: ";")) ?? text.count)
-        if text.contains(Self.eventStream, in: type) {
-            framing = .events(EventStream())
-        } else if text.contains(Self.json, in: type) {
-            framing = .json
-        } else {
-            return nil
-        }
-        self.format = format
-        scanner = JSONScanner(format.paths)
+    /// `contentType`: as the answer's head has it; empty if it has none.
+    package init?(_ operation: Operation, contentType: String, asksForStream: Bool = false) {
+        guard let framing = AnswerFraming(contentType: contentType, asksForStream: asksForStream) else { return nil }
+        format = AnswerFormat.of(operation)
+        if format.family == .bare, case .events = framing { return nil }
+        self.framing = framing
+        needsValue =
+            switch operation {
+            case .other, .files, .batches, .models, .realtime, .live: false
+            default: true
+            }
+        scanner = JSONScanner(format.paths, takesSequence: true)
+        if case .frames = framing { framed = [Framed(isWrapped: operation == .invokeStream)] }
     }
-
-    private static let eventStream = Array("text/event-stream".utf8)
-    private static let json = Array("json".utf8)
 
     /// The body is a stream of events.
     package var isStream: Bool {
-        if case .events = framing { true } else { isArray }
+        switch framing {
+        case .events, .frames: true
+        case .json: isArray
+        case .unknown, .nothing: false
+        }
     }
 
-    private var isArray = false
+    var isArray = false
 
-    // The next three change nothing. As `mutating` they are read in place; else an observer inside a class is copied.
+    // The next four change nothing. As `mutating` they are read in place; else an observer inside a class is copied.
+
+    /// It is one, or nothing of it has come that would tell.
+    package var mayBeStream: Bool { mutating get { if case .unknown = framing { true } else { isStream } } }
 
     /// A stream of a kind that says itself when it is whole: without that its end is not to be taken for one.
     package var needsMarker: Bool { mutating get { format.hasMarker && isStream } }
@@ -93,9 +104,9 @@ package struct AnswerObserver: Sendable {
     package var usage: Usage? {
         mutating get {
             if let reading { return reading.usage }
-            guard let lastUsage else { return nil }
-            var reading = UsageReading(format.usage)
-            reading.add(lastUsage)
+            guard let report = lastUsage ?? sideUsage else { return nil }
+            var reading = UsageReading(lastUsage == nil ? format.sideUsage : format.usage)
+            reading.add(report)
             return reading.usage
         }
     }
@@ -118,23 +129,35 @@ package struct AnswerObserver: Sendable {
                     return
                 }
             }
+        case .frames: observeFrames(bytes)
+        case .unknown(let first, let mayBeJSON): sniff(bytes, first, mayBeJSON)
+        case .nothing: break
         }
     }
 
     /// The transport has ended the body as a whole one.
     package mutating func end() {
+        if case .unknown(let first, true) = framing {
+            framing = .json
+            observe(first.span)
+        }
         switch framing {
         case .json:
             takeEvent()
-            guard !isArray else {
-                if ending == .open, hasFinish, scanner.isComplete { ending = .complete }
-                return
-            }
-            if ending == .open { ending = .complete }
-        case .events:
+            if !isOver { isCut = scanner.isBlank ? needsValue : !scanner.isFailed && !scanner.isWhole }
+            if ending == .open, !isArray, scanner.isWhole { ending = .complete }
+        case .events(let stream):
             // Compatible servers that know no [DONE], and Google, only stop; what they gave as a reason must do.
-            let isEnough = format.family == .chat && format.hasMarker || format.family == .gemini
-            if ending == .open, !format.hasMarker || isEnough && hasFinish { ending = .complete }
+            let isEnough =
+                format.hasMarker
+                ? (format.family == .chat || format.family == .gemini) && hasFinished : stream.isAtBoundary
+            if ending == .open, isEnough { ending = .complete }
+        case .frames:
+            guard ending == .open else { break }
+            isCut = !framed[0].frames.isAtBoundary
+            // Which models' events have neither type nor count is not known.
+            if !isCut, framed[0].wrapper != nil, !isTyped, hasContent { ending = .complete }
+        case .unknown, .nothing: break
         }
     }
 
@@ -145,21 +168,47 @@ package struct AnswerObserver: Sendable {
 
     var family: AnswerFormat.Family { format.family }
 
+    /// Every choice that was seen has a reason to end.
+    var hasFinished: Bool { isBlocked || choices.areAll }
+
+    // MARK: What it is
+
+    private mutating func sniff(_ bytes: Span<UInt8>, _ first: [UInt8], _ mayBeJSON: Bool) {
+        var first = first
+        let count = min(bytes.count, AnswerFraming.firstLimit - first.count)
+        first.append(bytes, 0..<count)
+        guard let sniffed = AnswerFraming.sniffed(first, mayBeJSON: mayBeJSON) else {
+            framing = .unknown(first: first, mayBeJSON: mayBeJSON)
+            return
+        }
+        framing = sniffed
+        if format.family == .bare, isStream { framing = .nothing }
+        if !isStream { hasContent = true }
+        observe(first.span)
+        observe(bytes.extracting(count..<bytes.count))
+    }
+
     // MARK: Events
 
     private mutating func takeData(_ data: Span<UInt8>) {
-        if doneMatch >= 0, format.family == .chat {
-            for index in data.indices {
-                guard doneMatch < 6, data[index] == ByteSearch.byte(Self.done, doneMatch) else {
-                    doneMatch = -1
-                    break
-                }
-                doneMatch &+= 1
-            }
-        }
+        if doneMatch >= 0, format.hasDone { matchDone(data) }
         if scanner.isFailed { return }
         scanner.feed(data)
         takeFindings()
+    }
+
+    /// Some servers have blanks around it.
+    private mutating func matchDone(_ data: Span<UInt8>) {
+        for index in data.indices {
+            if doneMatch < 6, data[index] == ByteSearch.byte(Self.done, doneMatch) {
+                doneMatch &+= 1
+            } else if doneMatch.isMultiple(of: 6), data[index] == 0x20 || data[index] == 0x09 {
+                continue
+            } else {
+                doneMatch = -1
+                return
+            }
+        }
     }
 
     /// "[DONE]", first byte lowest.
@@ -167,6 +216,7 @@ package struct AnswerObserver: Sendable {
 
     private mutating func endEvent() {
         if doneMatch == 6 {
+            isOver = true
             // What an error event said stays said.
             if ending == .open {
                 ending = .complete
@@ -177,95 +227,57 @@ package struct AnswerObserver: Sendable {
         } else {
             hasContent = true
         }
+        beginEvent()
+    }
+
+    private mutating func beginEvent() {
         event = Event()
         doneMatch = 0
         scanner.reset()
     }
 
-    private mutating func takeFindings() {
-        if scanner.found.isEmpty { return }
-        for finding in scanner.found {
-            let text = finding.string
-            switch format.fields[finding.path] {
-            case .type: event.type = text
-            case .id: responseID = text ?? responseID
-            case .model: model = text ?? model
-            case .serviceTier: ownServiceTier = text ?? ownServiceTier
-            case .finishReason: event.finishReason = text ?? event.finishReason
-            case .usage: if finding.kind == .object, finding.isWhole { event.usage = finding.text }
-            case .firstUsage: if finding.kind == .object, finding.isWhole { event.firstUsage = finding.text }
-            case .sequenceNumber: sequenceNumber = finding.count ?? sequenceNumber
-            case .status: event.status = text
-            case .incompleteReason: event.incompleteReason = text
-            case .error: event.hasError = finding.kind == .object || finding.kind == .string
-            case .errorType: event.errorType = text
-            case .errorCode: event.errorCode = text ?? event.errorCode
-            case .element:
-                isArray = true
-                takeEvent()
-                event = Event()
+    // MARK: Frames
+
+    private mutating func observeFrames(_ bytes: Span<UInt8>) {
+        var index = 0
+        while true {
+            switch framed[0].frames.next(bytes, &index) {
+            case .payload(let range):
+                guard framed[0].frames.kind == .event else { break }
+                let piece = bytes.extracting(range)
+                if framed[0].wrapper?.feed(piece) == nil {
+                    scanner.feed(piece)
+                    takeFindings()
+                }
+            case .message: endMessage()
+            case .more: return
+            case .corrupt:
+                // What stood in it is not to be trusted, nor is it known where the next begins.
+                beginEvent()
+                model = nil
+                ending = .open
+                isOver = false
+                hasContent = true
+                return
             }
         }
-        scanner.found.removeAll(keepingCapacity: true)
     }
 
-    /// What an event, an element of an array, or a whole body said.
-    private mutating func takeEvent() {
-        if let first = event.firstUsage { addUsage(first) }
-        if let usage = event.usage { addUsage(usage) }
-        if let reason = event.finishReason ?? event.incompleteReason {
-            finishReason = reason
-            hasFinish = true
-        }
-        if let failure {
-            if ending == .open { ending = .failed(failure) }
+    private mutating func endMessage() {
+        if framed[0].frames.kind != .event {
+            fail(framed[0].frames.name ?? "error")
         } else {
-            if !isPreamble { hasContent = true }
-            if ending == .open, isLast { ending = .complete }
+            if framed[0].wrapper != nil { unwrap() } else { event.type = framed[0].frames.name }
+            if scanner.isFailed { hasContent = true } else { takeEvent() }
         }
+        beginEvent()
     }
 
-    private mutating func addUsage(_ object: [UInt8]) {
-        guard format.usage == .anthropic else { return lastUsage = object }
-        if reading == nil { reading = UsageReading(format.usage) }
-        reading?.add(object)
-    }
-
-    /// Type or code of the error that the event is.
-    private var failure: String? {
-        switch format.family {
-        case .responses:
-            guard event.type == "error" || event.type == "response.failed" || event.status == "failed" else {
-                return nil
-            }
-            return event.errorCode ?? event.errorType ?? "error"
-        case .messages: return event.type == "error" ? event.errorType ?? "error" : nil
-        case .typedEvents:
-            return event.type == "error" || event.hasError ? event.errorCode ?? event.errorType ?? "error" : nil
-        case .chat: return event.hasError ? event.errorCode ?? event.errorType ?? "error" : nil
-        case .gemini: return event.hasError ? event.errorCode ?? "error" : nil
-        case .converse: return nil
+    private mutating func unwrap() {
+        if let finding = framed[0].wrapper?.found.last, finding.isWhole, let inner = Base64.decode(finding.text[...]) {
+            scanner.feed(inner.span)
+            takeFindings()
         }
-    }
-
-    /// Providers send these before they know whether they will answer.
-    private var isPreamble: Bool {
-        switch (format.family, event.type) {
-        case (.responses, "response.created"), (.responses, "response.in_progress"), (.responses, "response.queued"),
-            (.messages, "message_start"), (.messages, "ping"):
-            true
-        default: false
-        }
-    }
-
-    private var isLast: Bool {
-        guard isStream, let type = event.type else { return false }
-        switch format.family {
-        case .responses: return type == "response.completed" || type == "response.incomplete"
-        case .messages: return type == "message_stop"
-        case .typedEvents:
-            return type.hasSuffix(".completed") || type == "transcript.text.done" || type == "speech.audio.done"
-        case .chat, .gemini, .converse: return false
-        }
+        framed[0].wrapper?.reset()
     }
 }

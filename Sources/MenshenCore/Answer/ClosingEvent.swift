@@ -32,7 +32,7 @@ extension AnswerObserver {
             output.append(contentsOf: ",\"message\":".utf8)
             output.append(json: problem.message)
             output.append(contentsOf: "}}}".utf8)
-        case .typedEvents, .gemini, .converse: return nil
+        case .typedEvents, .gemini, .converse, .bare: return nil
         }
         output.append(contentsOf: "\n\n".utf8)
         return output

@@ -19,6 +19,8 @@ package struct JSONFinding: Sendable, Equatable {
     /// Empty if the value is longer than the scanner's limit; see `isWhole`.
     package let text: [UInt8]
     package let isWhole: Bool
+    /// An object or array without members, if it was looked into.
+    package var isEmpty = false
     /// Where the value stands, quotes and brackets included, in bytes from the start of the text.
     package let range: Range<Int>
 

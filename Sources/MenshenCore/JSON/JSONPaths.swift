@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// The values a scan is after, compiled once into a tree of keys. `model`, `message.usage`, `choices[].finish_reason`;
-/// `[]` is any element of an array, also at the root. Keys are plain ASCII without escapes.
+/// The values a scan is after, compiled once into a tree of keys. `model`, `choices[].finish_reason`; the root is empty, and
+/// `[]` any element of an array, also at the root. Keys are plain ASCII without escapes.
 package struct JSONPaths: Sendable {
     struct Child: Sendable {
         let key: [UInt8]

@@ -24,6 +24,8 @@ package struct JSONScanner: Sendable {
     }
 
     let nodes: [JSONPaths.Node]
+    private let textLimit: Int
+    private let takesSequence: Bool
     var state = State.start
     /// Open objects and arrays that hold wanted values.
     var stack: [Frame] = []
@@ -48,10 +50,19 @@ package struct JSONScanner: Sendable {
     package private(set) var rootEnd: Int?
     package private(set) var rootIsEmpty = true
 
-    package init(_ paths: JSONPaths) { nodes = paths.nodes }
+    /// `takesSequence`: any number of values may follow one another, as in lines of JSON.
+    package init(_ paths: JSONPaths, textLimit: Int = JSONScanner.textLimit, takesSequence: Bool = false) {
+        nodes = paths.nodes
+        self.textLimit = textLimit
+        self.takesSequence = takesSequence
+    }
 
     /// The root value has ended.
     package var isComplete: Bool { state == .done }
+    /// What came may be all: it ends where a value does. A number or a word has no end of its own.
+    package var isWhole: Bool { state == .done || state == .literal && stack.isEmpty }
+    /// No value has begun.
+    package var isBlank: Bool { state == .start || state == .value && stack.isEmpty }
     /// This is no JSON; nothing more is reported.
     package var isFailed: Bool { state == .failed }
 
@@ -113,8 +124,12 @@ package struct JSONScanner: Sendable {
             case .literal: takeLiteral(bytes, &index)
             case .skipped: skip(bytes, &index)
             case .done:
-                if !Self.isSpace(bytes[index]) { state = .failed }
-                index &+= 1
+                if Self.isSpace(bytes[index]) {
+                    index &+= 1
+                } else {
+                    state = takesSequence ? .value : .failed
+                    node = 0
+                }
             case .failed: index = count
             }
         }
@@ -149,7 +164,7 @@ package struct JSONScanner: Sendable {
         case 0x22:
             state = isWanted ? .string : .skippedString
             isEscaped = false
-            if isWanted { text.begin(limit: Self.textLimit) }
+            if isWanted { text.begin(limit: textLimit) }
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             let isObject = byte == UInt8(ascii: "{")
             if stack.isEmpty, isObject { rootStart = place &+ 1 }
@@ -170,7 +185,7 @@ package struct JSONScanner: Sendable {
             }
         case UInt8(ascii: "-"), 48...57, UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
             state = .literal
-            text.begin(limit: isWanted ? Self.textLimit : 0)
+            text.begin(limit: isWanted ? textLimit : 0)
             text.append(byte)
         default: state = .failed
         }
@@ -198,7 +213,7 @@ package struct JSONScanner: Sendable {
             found.append(
                 JSONFinding(
                     path: Int(path), kind: frame.isObject ? .object : .array, text: [], isWhole: true,
-                    range: frame.start..<place &+ 1))
+                    isEmpty: state == .keyOrEnd || state == .valueOrEnd, range: frame.start..<place &+ 1))
         }
         if stack.isEmpty { rootEnd = place }
         valueEnded()
@@ -274,14 +289,22 @@ package struct JSONScanner: Sendable {
 
     private mutating func report(_ kind: JSONFinding.Kind, end: Int) {
         guard node >= 0 else { return }
-        // A copy of its own, so that `text` keeps its memory.
-        let isKept = !text.isTooLong && !text.bytes.isEmpty
         found.append(
             JSONFinding(
-                path: Int(nodes[Int(node)].path), kind: kind,
-                text: isKept ? text.bytes.span.copy(text.bytes.indices) : [],
+                path: Int(nodes[Int(node)].path), kind: kind, text: text.isTooLong ? [] : copy,
                 isWhole: !text.isTooLong, range: start..<end))
     }
+
+    /// One of its own, so that `text` keeps its memory. An index of one digit stands in each chunk of a stream: it is made once.
+    private var copy: [UInt8] {
+        switch (text.bytes.count, text.bytes.first) {
+        case (0, _): []
+        case (1, let byte?) where 48...57 ~= byte: Self.digits[Int(byte &- 48)]
+        default: text.bytes.span.copy(text.bytes.indices)
+        }
+    }
+
+    private static let digits: [[UInt8]] = (48...57).map { [$0] }
 
     private mutating func takeString(_ bytes: Span<UInt8>, _ index: inout Int) {
         switch text.take(bytes, &index) {

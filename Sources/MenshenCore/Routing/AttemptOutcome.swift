@@ -53,13 +53,16 @@ package enum AttemptOutcome: Sendable, Equatable {
     /// compatible servers invent their own words for "overloaded".
     private static func remedy(ofEvent code: String) -> Remedy {
         switch code {
-        case "rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "RESOURCE_EXHAUSTED":
+        case "rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "RESOURCE_EXHAUSTED",
+            "throttlingException":
             .otherKeyOrProvider
-        case "authentication_error", "invalid_api_key", "permission_error", "UNAUTHENTICATED", "PERMISSION_DENIED":
+        case "authentication_error", "invalid_api_key", "permission_error", "UNAUTHENTICATED", "PERMISSION_DENIED",
+            "accessDeniedException":
             .otherKey
         case "invalid_request_error", "invalid_prompt", "context_length_exceeded", "not_found_error", "model_not_found",
             "request_too_large", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE",
-            "content_policy_violation", "content_filter", "image_content_policy_violation", "billing_error":
+            "content_policy_violation", "content_filter", "image_content_policy_violation", "billing_error",
+            "validationException", "resourceNotFoundException":
             .none
         default: .otherProvider
         }

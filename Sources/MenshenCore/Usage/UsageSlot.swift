@@ -89,11 +89,15 @@ struct UsageTable: Sendable {
         "responseTokensDetails[].modality": .modality, "responseTokensDetails[].tokenCount": .modalityCount,
     ])
 
-    /// Bedrock's own; its cache lives five minutes.
+    /// Bedrock's own, by Converse and by what it adds to a model's stream; its cache lives five minutes.
     static let converse = UsageTable([
         "inputTokens": .inputUncached,
         "outputTokens": .output,
         "cacheReadInputTokens": .cacheRead,
         "cacheWriteInputTokens": .cacheWritten,
+        "inputTokenCount": .inputUncached,
+        "outputTokenCount": .output,
+        "cacheReadInputTokenCount": .cacheRead,
+        "cacheWriteInputTokenCount": .cacheWritten,
     ])
 }

@@ -97,6 +97,19 @@ extension Problem {
         }
     }
 
+    /// Of the runtime's API; its SDKs know an error by this name, which stands in a header.
+    package var amazonType: String {
+        switch status {
+        case 401, 403: "AccessDeniedException"
+        case 404: "ResourceNotFoundException"
+        case 408, 504: "ModelTimeoutException"
+        case 429: "ThrottlingException"
+        case 502, 503: "ServiceUnavailableException"
+        case 500...599: "InternalServerException"
+        default: "ValidationException"
+        }
+    }
+
     private var geminiStatus: String {
         switch status {
         case 401: "UNAUTHENTICATED"

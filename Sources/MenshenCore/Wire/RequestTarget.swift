@@ -49,6 +49,11 @@ package struct RequestTarget: Sendable, Equatable {
         self.query = rest.isEmpty ? nil : rest
     }
 
+    /// The bytes of a stored file are asked for, not what is known of it.
+    package var isContent: Bool {
+        path.hasSuffix("/content") || path.hasPrefix("/download/") || queryValue("alt") == "media"
+    }
+
     /// The first value of that name in the query, decoded.
     package func queryValue(_ name: String) -> String? {
         for pair in (query ?? "").split(separator: "&") {

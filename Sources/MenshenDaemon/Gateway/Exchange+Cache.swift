@@ -134,6 +134,8 @@ extension Exchange {
             framing = .untilClose
             keepAlive = false
         }
+        var date = HTTPDate()
+        connection.output += date.line(at: answer.storedAt / 1_000_000)
         connection.output.append(ascii: "Age: ")
         connection.output.append(decimal: Int(clamping: answer.age(now: Clock.wall())))
         connection.output.append(ascii: "\r\n")
@@ -185,7 +187,7 @@ extension Exchange {
     }
 
     private func wholeAnswer() -> CachedAnswer? {
-        guard let storing, observer?.ending == .complete else { return nil }
+        guard let storing, observer?.ending == .complete, hasWholeCoding else { return nil }
         let keys = runtime.keys.known(runtime.snapshot.routes.providers)
         var answer = CachedAnswer(
             status: 200, fieldLines: storing.fieldLines, body: storing.body, isStream: observer?.isStream == true,

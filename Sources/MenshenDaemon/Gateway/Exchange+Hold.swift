@@ -75,7 +75,7 @@ extension Exchange {
     /// Holds the answer back until it shows itself, if there is anybody else to ask.
     func holdIfUseful(_ mark: Int, _ keepAlive: Bool) {
         let limit = runtime.snapshot.configuration.failover.hold
-        guard status == 200, limit > .zero, hasNext(after: .failed), observer?.isStream == true else { return }
+        guard status == 200, limit > .zero, hasNext(after: .failed), observer?.mayBeStream == true else { return }
         held = HeldAnswer(outputMark: mark, keepAlive: keepAlive)
         connection.isHeld = true
         wait(.hold, until: worker.now + limit.microseconds)

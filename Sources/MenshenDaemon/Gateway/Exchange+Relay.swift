@@ -44,11 +44,8 @@ extension Exchange: TransferReceiver {
     /// The transfer would wait for the rest of a body that the caller, who has its answer, may never send.
     private func answerIsWhole() {
         if isBodyComplete { return }
-        release()
-        transfer?.cancel()
-        transfer = nil
-        finishAttempt(nil, status: status)
-        end(.complete, .keepAlive(false))
+        keepAlive = false
+        endEarly()
     }
 
     func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -63,12 +60,14 @@ extension Exchange: TransferReceiver {
         worker.prepare(&connection.output)
         passOn(bytes)
         if held != nil { judgeHeld() }
+        if observer?.isOver == true { awaitClose() }
         return true
     }
 
     /// A piece of the answer's body, observed and relayed.
     func passOn(_ bytes: UnsafeRawBufferPointer) {
         observe(bytes)
+        if filter != nil, observer?.mayBeStream != true { dropFilter() }
         if filter == nil {
             relay(bytes)
         } else {
@@ -117,8 +116,11 @@ extension Exchange: TransferReceiver {
                 if decoder == nil { return }
             }
         }
-        observer = AnswerObserver(operation, contentType: head.first(.contentType) ?? "")
-        if observer?.isStream != true { filter = nil }
+        // What somebody has stored there is what it is.
+        if operation == .files, resolved?.target.isContent == true { return }
+        observer = AnswerObserver(
+            operation, contentType: head.first(.contentType) ?? "", asksForStream: facts.isStream == true)
+        if observer?.mayBeStream != true { filter = nil }
         // A filtered answer has another length than was announced.
         if case .fixed = framing { filter = nil }
     }
@@ -151,20 +153,12 @@ extension Exchange: TransferReceiver {
     func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?) {
         self.transfer = nil
         if diverted != nil { return divertedEnded(failure) }
-        var failure = failure
+        var failure = hasLastWord ? nil : failure
         if let failure, framing == nil || held != nil, held == nil || hasNext(after: .failed) {
             withdraw()
             return tryFailed(failure)
         }
-        if failure == nil, case .fixed(let length) = framing, Int(bytesOut) < length {
-            failure = UpstreamFailure(.truncated, "the answer is shorter than its Content-Length")
-        }
-        if failure == nil {
-            observer?.end()
-            if observer?.needsMarker == true, observer?.ending == .open, status == 200 {
-                failure = UpstreamFailure(.truncated, "the stream ended without its completion marker")
-            }
-        }
+        if failure == nil { failure = faultOfEnd() }
         if held != nil {
             // Nothing of worth came before it broke off.
             if let failure, hasNext(after: .failed) {
@@ -173,9 +167,7 @@ extension Exchange: TransferReceiver {
             }
             release()
         }
-        finishAttempt(failure, status: status)
-        if let failure { reportBreak(failure) } else { reportWhole() }
-        endAnswer(transfer.head, failure)
+        settleTransfer(transfer.head, failure)
     }
 
     /// Everything that is to come of the answer has come.

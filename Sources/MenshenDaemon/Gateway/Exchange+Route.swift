@@ -25,6 +25,8 @@ extension Exchange: TimerHandler {
         case hold
         /// The caller, who takes nothing of its answer or sends nothing of its body; the timer looks whether others wait.
         case caller
+        /// That the transport ends, as the stream did.
+        case close
         /// The end of the turn, to go on after that.
         case turn(AttemptOutcome, Problem)
     }
@@ -187,7 +189,7 @@ extension Exchange: TimerHandler {
             do throws(Problem) { try dialTry() } catch { giveUp(error) }
         case .turn(let outcome, let problem): goOn(after: outcome, problem)
         case .recall: recallEnded()
-        case .nothing, .answer, .rest, .hold, .caller: break
+        case .nothing, .answer, .rest, .hold, .caller, .close: break
         }
     }
 
@@ -294,6 +296,7 @@ extension Exchange: TimerHandler {
         case .caller: lookAtCaller()
         case .rest: restIsLate()
         case .hold: release()
+        case .close: closeIsLate()
         }
     }
 

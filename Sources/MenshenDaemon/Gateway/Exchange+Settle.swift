@@ -141,7 +141,7 @@ extension Exchange {
     /// menshen stops before the answer ends.
     func abort() {
         if let close = webSocket?.goingAway() { connection.writeLast(close) }
-        stop(.aborted)
+        stop(hasLastWord ? answerState : .aborted)
     }
 
     private func stop(_ state: EndState) {

@@ -31,6 +31,9 @@ struct LocalAnswer {
             let challenge = asksForPassword ? "Basic realm=\"menshen\", charset=\"UTF-8\"" : "Bearer realm=\"menshen\""
             fields.append(("WWW-Authenticate", challenge))
         }
+        // Pages are all that has a method of its own here.
+        if problem.status == 405 { fields.append(("Allow", "GET, HEAD")) }
+        if dialect == .bedrock { fields.append(("x-amzn-ErrorType", problem.amazonType)) }
         if let seconds = problem.retryAfter { fields.append(("Retry-After", "\(seconds)")) }
     }
 
@@ -62,6 +65,7 @@ struct LocalAnswer {
             output.append(contentsOf: field.value.utf8)
             output.append(ascii: "\r\n")
         }
+        output += exchange.worker.dateLine
         if status != 204 { ResponseHead.append(length: body.count, to: &output) }
         ResponseHead.append(exchange.additions, to: &output)
         ResponseHead.append(connection: exchange.keepAlive, isHTTP11: exchange.head.isHTTP11, to: &output)

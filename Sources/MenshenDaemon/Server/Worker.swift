@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
 internal import Linux
 internal import MenshenCore
 internal import MenshenStore
@@ -47,6 +48,7 @@ final class Worker: TimerHandler {
     /// For bodies that are there whole.
     var scan = RequestScan()
 
+    private var date = HTTPDate()
     private var ids: RequestID.Source
     private var listeners: [Listener] = []
     private var connections: [Int32: Connection] = [:]
@@ -91,6 +93,8 @@ final class Worker: TimerHandler {
     /// Monotonic microseconds as of the start of this turn.
     var now: UInt64 { reactor.now }
     var isOneOfSeveral: Bool { context.count > 1 }
+    /// For answers of our own.
+    var dateLine: [UInt8] { date.line(at: Clock.wall() / 1_000_000) }
     func nextRequestID() -> RequestID { ids.next(wallMicroseconds: Clock.wall()) }
 
     func run(_ sockets: [ListeningSocket]) throws {

@@ -56,4 +56,24 @@ struct ErrorShapeTests {
             #expect(try caller.answer().status == 200)
         }
     }
+
+    @Test func `answers of menshen's own are dated, and say what AWS's SDKs and browsers look for`() throws {
+        try Stage.run(.with { $0.hasTCP = true }) {
+            try $0.reply()
+        } _: { stage throws in
+            let bedrock = try stage.askTCP("POST", "/model/m/converse", ["Content-Type: application/json"], body: "{}")
+            #expect((bedrock.status, bedrock["x-amzn-ErrorType"]) == (401, "AccessDeniedException"))
+            let other = try stage.askTCP("POST", "/v1/messages", ["Content-Type: application/json"], body: "{}")
+            #expect((other.status, other["x-amzn-ErrorType"], other["Allow"]) == (401, nil, nil))
+            let page = try stage.ask("DELETE", "/_menshen/health")
+            #expect((page.status, page["Allow"]) == (405, "GET, HEAD"))
+            let health = try stage.ask("GET", "/_menshen/health")
+            for answer in [bedrock, other, page, health] {
+                #expect(answer.head.all("Date").count == 1)
+                #expect(answer["Date"]?.hasSuffix(" GMT") == true)
+            }
+            // A provider's answer is as it came.
+            #expect(try stage.ask().head.all("Date").isEmpty)
+        }
+    }
 }

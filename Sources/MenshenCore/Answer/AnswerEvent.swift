@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+extension AnswerObserver {
+    /// Values of the present event, which may name its type last.
+    struct Event: Sendable {
+        var type: String?
+        var usage: [UInt8]?
+        var firstUsage: [UInt8]?
+        var sideUsage: [UInt8]?
+        var finishReason: String?
+        var incompleteReason: String?
+        var choiceIndex: Int64?
+        var hasChoiceEnded = false
+        var status: String?
+        var hasError = false
+        var errorType: String?
+        var errorCode: String?
+    }
+
+    mutating func takeFindings() {
+        if scanner.found.isEmpty { return }
+        for finding in scanner.found {
+            switch format.fields[finding.path] {
+            case .type: event.type = Self.text(finding)
+            case .id: responseID = Self.text(finding, before: responseID)
+            case .model: model = Self.text(finding, before: model)
+            case .serviceTier: ownServiceTier = Self.text(finding, before: ownServiceTier)
+            case .finishReason:
+                guard let reason = reason(finding) else { break }
+                event.finishReason = reason
+                event.hasChoiceEnded = true
+            case .blockReason:
+                guard let reason = reason(finding) else { break }
+                event.finishReason = reason
+                isBlocked = true
+            case .choiceIndex: event.choiceIndex = finding.count
+            case .choice:
+                choices.see(event.choiceIndex ?? 0, hasEnded: event.hasChoiceEnded)
+                event.choiceIndex = nil
+                event.hasChoiceEnded = false
+            case .usage: if finding.kind == .object, finding.isWhole { event.usage = finding.text }
+            case .firstUsage: if finding.kind == .object, finding.isWhole { event.firstUsage = finding.text }
+            case .sideUsage: if finding.kind == .object, finding.isWhole { event.sideUsage = finding.text }
+            case .sequenceNumber: sequenceNumber = finding.count ?? sequenceNumber
+            case .status: event.status = Self.text(finding)
+            case .incompleteReason: event.incompleteReason = Self.text(finding)
+            case .error: event.hasError = Self.isError(finding)
+            case .errorType: event.errorType = Self.text(finding)
+            case .errorCode: event.errorCode = Self.text(finding, before: event.errorCode)
+            case .element:
+                isArray = true
+                takeEvent()
+                event = Event()
+            case .list:
+                guard finding.kind == .array, ending == .open, hasFinished else { break }
+                ending = .complete
+                isOver = true
+            }
+        }
+        scanner.found.removeAll(keepingCapacity: true)
+    }
+
+    /// An empty text says nothing, wherever it stands; then what was said before holds. What is said again is not made
+    /// again: each chunk names its model.
+    private static func text(_ finding: JSONFinding, before: String? = nil) -> String? {
+        guard finding.kind == .string, !finding.text.isEmpty else { return before }
+        if let before, before.utf8.span.equals(finding.text.span) { return before }
+        return finding.string ?? before
+    }
+
+    /// Google's enumerations begin with a value that stands for none.
+    private func reason(_ finding: JSONFinding) -> String? {
+        guard let text = Self.text(finding) else { return nil }
+        return format.family == .gemini && text.hasSuffix("REASON_UNSPECIFIED") ? nil : text
+    }
+
+    /// Some servers have the field in every event, with nothing in it.
+    private static func isError(_ finding: JSONFinding) -> Bool {
+        switch finding.kind {
+        case .object: !finding.isEmpty
+        case .string: !finding.text.isEmpty || !finding.isWhole
+        case .number, .true, .false, .null, .array: false
+        }
+    }
+
+    /// What an event, an element of an array, or a whole body said.
+    mutating func takeEvent() {
+        if let first = event.firstUsage { addUsage(first) }
+        if let usage = event.usage { addUsage(usage) }
+        sideUsage = event.sideUsage ?? sideUsage
+        finishReason = event.finishReason ?? event.incompleteReason ?? finishReason
+        if event.type != nil { isTyped = true }
+        if let failure {
+            fail(failure)
+        } else {
+            if !isPreamble { hasContent = true }
+            if isLast {
+                if ending == .open { ending = .complete }
+                isOver = true
+            } else if format.family == .converse, isStream {
+                // Its count comes behind it.
+                if ending == .open, event.type == "messageStop" { ending = .complete }
+            }
+        }
+    }
+
+    mutating func fail(_ code: String) {
+        if ending == .open { ending = .failed(code) }
+        // Elsewhere more may follow.
+        if isStream, format.family != .chat, format.family != .gemini { isOver = true }
+    }
+
+    private mutating func addUsage(_ object: [UInt8]) {
+        guard format.usage == .anthropic else { return lastUsage = object }
+        if reading == nil { reading = UsageReading(format.usage) }
+        reading?.add(object)
+    }
+
+    /// Type or code of the error that the event is.
+    private var failure: String? {
+        switch format.family {
+        case .responses:
+            guard event.type == "error" || event.type == "response.failed" || event.status == "failed" else {
+                return nil
+            }
+            return event.errorCode ?? event.errorType ?? "error"
+        case .messages: return event.type == "error" ? event.errorType ?? "error" : nil
+        case .typedEvents:
+            return event.type == "error" || event.hasError ? event.errorCode ?? event.errorType ?? "error" : nil
+        case .chat: return event.hasError ? event.errorCode ?? event.errorType ?? "error" : nil
+        case .gemini: return event.hasError ? event.errorCode ?? "error" : nil
+        case .converse, .bare: return nil
+        }
+    }
+
+    /// Providers send these before they know whether they will answer.
+    private var isPreamble: Bool {
+        switch (format.family, event.type) {
+        case (.responses, "response.created"), (.responses, "response.in_progress"), (.responses, "response.queued"),
+            (.messages, "message_start"), (.messages, "ping"), (.converse, "messageStart"),
+            (.converse, "initial-response"):
+            true
+        default: false
+        }
+    }
+
+    private var isLast: Bool {
+        guard isStream else { return false }
+        // Bedrock counts in the last event of each model.
+        if format.family == .messages, event.sideUsage != nil { return true }
+        guard let type = event.type else { return false }
+        switch format.family {
+        case .responses: return type == "response.completed" || type == "response.incomplete"
+        case .messages: return type == "message_stop"
+        case .typedEvents:
+            return type.hasSuffix(".completed") || type == "transcript.text.done" || type == "speech.audio.done"
+        case .converse: return type == "metadata" && ending == .complete
+        case .chat, .gemini, .bare: return false
+        }
+    }
+}
+
+extension Span<UInt8> {
+    fileprivate func equals(_ other: Span<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        var index = 0
+        while index < count, self[index] == other[index] { index &+= 1 }
+        return index == count
+    }
+}
