@@ -119,7 +119,8 @@ private func readTarget(_ bytes: [UInt8]) {
     _ = RequestFacts(dialect, path: target.path)
     _ = target.queryValue("alt")
     _ = target.asking(for: "m", .gemini)
-    for kind in Provider.Kind.allCases { _ = target.upstream(base: "/v1", kind: kind) }
+    // The one whose paths are escaped anew, and signed.
+    _ = target.upstream(base: "/v1", kind: .bedrock)
     let request = SigV4.Request(method: "GET", target: bytes[...], host: "h", body: [])
     _ = SigV4(accessKeyID: "id", region: "r").sign(request, with: Secret("secret"), at: 0)
 }
