@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Finds a body's bytes in the input: a counted body, or chunks, whose extensions are checked and dropped, and whose trailers
-/// are too, or are left to the caller. Holds no bytes.
+/// Finds a body's bytes in the input: a counted body, or chunks, whose extensions are checked and dropped, and so are the
+/// trailers of a request; those of an answer are left to the caller. Holds no bytes.
+///
+/// In an answer the line of a chunk's size may have the blanks that RFC 9112 §7.1 wants to be read, and a bare ";": servers
+/// pad it. A request with them is refused, as by llhttp: what stands before menshen may take them for something else.
 package struct BodyDecoder {
     /// Bytes of one chunk-size line with its extensions, or of all trailers.
     package static let maxLineBytes = 4096
@@ -18,7 +21,9 @@ package struct BodyDecoder {
 
     private enum State {
         case fixed(remaining: Int)
-        case size(digits: Int, value: Int, seen: Int)
+        case size(value: Int, seen: Int)
+        /// Blanks behind the digits.
+        case sizeBlank(value: Int, seen: Int)
         case extensions(value: Int, seen: Int, ChunkExtension)
         case sizeLineFeed(value: Int)
         case chunk(remaining: Int)
@@ -36,19 +41,19 @@ package struct BodyDecoder {
     private var state: State
     private var total = 0
     private let limit: Int
-    package let leavesTrailers: Bool
+    package let isOfAnswer: Bool
 
-    /// `limit` bounds the decoded body. `leavesTrailers`: a chunked body ends before its trailers, which with the blank line
+    /// `limit` bounds the decoded body. `ofAnswer`: a chunked body ends before its trailers, which with the blank line
     /// behind them are the caller's to read.
-    package init(_ framing: RequestHead.Framing, limit: Int, leavesTrailers: Bool = false) throws(HTTPError) {
+    package init(_ framing: RequestHead.Framing, limit: Int, ofAnswer: Bool = false) throws(HTTPError) {
         self.limit = limit
-        self.leavesTrailers = leavesTrailers
+        isOfAnswer = ofAnswer
         switch framing {
         case .none: state = .done
         case .fixed(let length):
             if length > limit { throw .bodyTooLarge }
             state = length == 0 ? .done : .fixed(remaining: length)
-        case .chunked: state = .size(digits: 0, value: 0, seen: 0)
+        case .chunked: state = .size(value: 0, seen: 0)
         }
     }
 
@@ -83,24 +88,24 @@ package struct BodyDecoder {
 
     private mutating func step(_ byte: UInt8) throws(HTTPError) {
         switch state {
-        case .size(let digits, let value, let seen):
-            state = try sizeByte(byte, digits, value, seen)
+        case .size(let value, let seen): state = try sizeByte(byte, value, seen)
+        case .sizeBlank(let value, let seen): state = try sizeEnd(byte, value, seen)
         case .extensions(let value, let seen, var part):
-            if byte == 13, part.mayEnd {
+            if byte == 13, part.mayEnd(isTolerant: isOfAnswer) {
                 state = .sizeLineFeed(value: value)
             } else {
-                guard part.accept(byte), seen < Self.maxLineBytes else { throw .badChunk }
+                guard part.accept(byte, isTolerant: isOfAnswer), seen < Self.maxLineBytes else { throw .badChunk }
                 state = .extensions(value: value, seen: seen + 1, part)
             }
         case .sizeLineFeed(let value):
             guard byte == 10 else { throw .badChunk }
-            state = value > 0 ? .chunk(remaining: value) : leavesTrailers ? .done : .trailer(seen: 0)
+            state = value > 0 ? .chunk(remaining: value) : isOfAnswer ? .done : .trailer(seen: 0)
         case .chunkReturn:
             guard byte == 13 else { throw .badChunk }
             state = .chunkLineFeed
         case .chunkLineFeed:
             guard byte == 10 else { throw .badChunk }
-            state = .size(digits: 0, value: 0, seen: 0)
+            state = .size(value: 0, seen: 0)
         case .lastLineFeed:
             guard byte == 10 else { throw .badChunk }
             state = .done
@@ -108,23 +113,31 @@ package struct BodyDecoder {
         }
     }
 
-    private mutating func sizeByte(_ byte: UInt8, _ digits: Int, _ value: Int, _ seen: Int) throws(HTTPError) -> State {
+    private mutating func sizeByte(_ byte: UInt8, _ value: Int, _ seen: Int) throws(HTTPError) -> State {
         let digit: Int
         switch byte {
         case 48...57: digit = Int(byte) - 48
         case 65...70: digit = Int(byte) - 55
         case 97...102: digit = Int(byte) - 87
-        case UInt8(ascii: ";") where digits > 0:
+        default:
+            if seen == 0 { throw .badChunk }
             try admit(value)
-            return .extensions(value: value, seen: seen + 1, .nameStart)
-        case 13 where digits > 0:
-            try admit(value)
-            return .sizeLineFeed(value: value)
+            return try sizeEnd(byte, value, seen)
+        }
+        // Zeros before the size are a part of it; the size itself stays below 2^60.
+        if value >= 1 << 56 || seen == Self.maxLineBytes { throw .badChunk }
+        return .size(value: value << 4 | digit, seen: seen + 1)
+    }
+
+    /// What follows the digits.
+    private func sizeEnd(_ byte: UInt8, _ value: Int, _ seen: Int) throws(HTTPError) -> State {
+        switch byte {
+        case 13: return .sizeLineFeed(value: value)
+        case UInt8(ascii: ";"): return .extensions(value: value, seen: seen + 1, .nameStart)
+        case 0x20 where isOfAnswer && seen < Self.maxLineBytes, 0x09 where isOfAnswer && seen < Self.maxLineBytes:
+            return .sizeBlank(value: value, seen: seen + 1)
         default: throw .badChunk
         }
-        // 15 hex digits stay below 2^60.
-        if digits == 15 { throw .badChunk }
-        return .size(digits: digits + 1, value: value << 4 | digit, seen: seen + 1)
     }
 
     private mutating func admit(_ chunk: Int) throws(HTTPError) {

@@ -2,35 +2,48 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 /// A place in the extensions of a chunk (RFC 9112 §7.1.1): `;name`, `;name=token` or `;name="text"`. They mean nothing
-/// here, but a parser that looks for the line end elsewhere would see other chunks; so they are read to the letter,
-/// without the spaces that the grammar tolerates and nobody sends.
+/// here, but a parser that looks for the line end elsewhere would see other chunks; so they are read to the letter. Only
+/// one that is tolerant takes blanks around the parts, and parts that are empty.
 enum ChunkExtension {
-    case nameStart, name, valueStart, token, quoted, escaped, quoteEnd
+    case nameStart, name, nameEnd, valueStart, token, quoted, escaped, valueEnd
 
-    var mayEnd: Bool {
+    func mayEnd(isTolerant: Bool) -> Bool {
         switch self {
-        case .name, .token, .quoteEnd: true
-        case .nameStart, .valueStart, .quoted, .escaped: false
+        case .name, .token, .valueEnd: true
+        case .nameStart, .nameEnd: isTolerant
+        case .valueStart, .quoted, .escaped: false
         }
     }
 
     /// Takes the next byte; false if it cannot stand here.
-    mutating func accept(_ byte: UInt8) -> Bool {
+    mutating func accept(_ byte: UInt8, isTolerant: Bool) -> Bool {
         switch (self, byte) {
         case (.nameStart, _) where ByteClass.isToken(byte): self = .name
-        case (.name, UInt8(ascii: "=")): self = .valueStart
+        case (.name, UInt8(ascii: "=")), (.nameEnd, UInt8(ascii: "=")): self = .valueStart
         case (.valueStart, 0x22): self = .quoted
         case (.valueStart, _) where ByteClass.isToken(byte): self = .token
-        case (.name, UInt8(ascii: ";")), (.token, UInt8(ascii: ";")), (.quoteEnd, UInt8(ascii: ";")): self = .nameStart
+        case (.name, UInt8(ascii: ";")), (.token, UInt8(ascii: ";")), (.valueEnd, UInt8(ascii: ";")),
+            (.nameEnd, UInt8(ascii: ";")):
+            self = .nameStart
         case (.name, _) where ByteClass.isToken(byte): break
         case (.token, _) where ByteClass.isToken(byte): break
-        case (.quoted, 0x22): self = .quoteEnd
+        case (.quoted, 0x22): self = .valueEnd
         case (.quoted, 0x5C): self = .escaped
         case (.quoted, _) where ByteClass.isValue(byte): break
         case (.escaped, _) where ByteClass.isValue(byte): self = .quoted
+        case (.nameStart, UInt8(ascii: ";")) where isTolerant: break
+        case (_, 0x20) where isTolerant, (_, 0x09) where isTolerant: takeBlank()
         default: return false
         }
         return true
+    }
+
+    private mutating func takeBlank() {
+        switch self {
+        case .name: self = .nameEnd
+        case .token: self = .valueEnd
+        case .nameStart, .nameEnd, .valueStart, .valueEnd, .quoted, .escaped: break
+        }
     }
 }
 

@@ -47,6 +47,14 @@ package enum FieldName: String, Sendable, CaseIterable {
     // Ours; an upstream that is a menshen too says its own.
     case menshenRequestID = "x-menshen-request-id"
 
+    /// Its value is taken apart at commas somewhere.
+    var isList: Bool {
+        switch self {
+        case .connection, .upgrade, .webSocketProtocol, .acceptEncoding, .cacheControl, .pragma: true
+        default: false
+        }
+    }
+
     private struct Candidate {
         let name: FieldName
         let bytes: [UInt8]

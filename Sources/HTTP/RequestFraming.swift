@@ -4,16 +4,27 @@
 /// Decides where a request's body ends and whether the connection lives on (RFC 9112 §6, §9.3). Anything that another
 /// parser might read differently is refused.
 enum RequestFraming {
+    private static let chunked = Array("chunked".utf8)
+    private static let continuation = Array("100-continue".utf8)
+
     static func apply(to head: inout RequestHead) throws(HTTPError) {
+        let storage = head.bytes
+        let bytes = storage.span
         var length: Int?
         var coding: Range<Int>?
         var host: Range<Int>?
-        var connection = Connection()
+        var connection = ConnectionOptions()
+        var elements = 0
         for field in head.fields {
-            switch field.known {
+            guard let known = field.known else { continue }
+            if known.isList {
+                elements += ListElements.count(bytes, field.value)
+                if elements > ListElements.limit { throw .tooManyElements }
+            }
+            switch known {
             case .contentLength:
                 if length != nil { throw .repeatedContentLength }
-                guard let value = decimal(head.bytes, field.value), endsLine(head, field.value) else {
+                guard let value = decimal(storage, field.value), endsLine(bytes, field.value) else {
                     throw .badContentLength
                 }
                 length = value
@@ -22,11 +33,11 @@ enum RequestFraming {
                 coding = field.value
             case .host:
                 if host != nil { throw .repeatedHost }
+                guard HostField.isValid(bytes, field.value) else { throw .badHost }
                 host = field.value
-            case .connection:
-                connection.read(head.bytes[field.value])
+            case .connection: connection.read(bytes, field.value)
             case .expect:
-                guard head.bytes.span.equals(Array("100-continue".utf8), in: field.value) else { throw .badExpectation }
+                guard bytes.equals(continuation, in: field.value) else { throw .badExpectation }
                 // RFC 9110 §10.1.1: a server ignores it in an HTTP/1.0 request.
                 head.expectsContinue = head.isHTTP11
             default: break
@@ -39,18 +50,31 @@ enum RequestFraming {
         if let coding {
             if length != nil { throw .conflictingFraming }
             if !head.isHTTP11 { throw .badTransferEncoding }
-            guard head.bytes.span.equals(Array("chunked".utf8), in: coding), endsLine(head, coding) else {
-                throw .unsupportedTransferEncoding
-            }
+            try check(coding, bytes)
             head.framing = .chunked
         } else if let length {
             head.framing = length > 0 ? .fixed(length) : .none
         }
     }
 
+    /// RFC 9112 §6.3: where "chunked" is not the last coding, nobody knows the body's length. Codings before it would be
+    /// understood by others, not here.
+    private static func check(_ coding: Range<Int>, _ bytes: borrowing Span<UInt8>) throws(HTTPError) {
+        guard endsLine(bytes, coding) else { throw .badTransferEncoding }
+        if bytes.equals(chunked, in: coding) { return }
+        var elements = ListElements(coding)
+        var isLast = false
+        while let element = elements.next(bytes) {
+            // Twice, or with another behind it.
+            if isLast { throw .badTransferEncoding }
+            isLast = bytes.equals(chunked, in: element)
+        }
+        throw isLast && coding.count > chunked.count ? .unsupportedTransferEncoding : .badTransferEncoding
+    }
+
     /// No spaces follow. They are no part of a value (RFC 9110 §5.5), but llhttp does not know "chunked" when one does.
-    private static func endsLine(_ head: RequestHead, _ value: Range<Int>) -> Bool {
-        head.bytes[value.upperBound] == 13
+    private static func endsLine(_ bytes: borrowing Span<UInt8>, _ value: Range<Int>) -> Bool {
+        bytes[value.upperBound] == 13
     }
 
     /// Digits only, at most 18 of them, so it always fits.
@@ -62,28 +86,5 @@ enum RequestFraming {
             value = value * 10 + Int(byte - 48)
         }
         return value
-    }
-
-    /// What all Connection fields together say.
-    struct Connection {
-        var saysClose = false
-        var saysKeepAlive = false
-
-        mutating func read(_ value: ArraySlice<UInt8>) {
-            for option in value.split(separator: UInt8(ascii: ",")) {
-                switch trimmedLowercase(option) {
-                case "close": saysClose = true
-                case "keep-alive": saysKeepAlive = true
-                default: break
-                }
-            }
-        }
-    }
-
-    static func trimmedLowercase(_ bytes: ArraySlice<UInt8>) -> String {
-        var part = bytes
-        while let first = part.first, ByteClass.isSpace(first) { part = part.dropFirst() }
-        while let last = part.last, ByteClass.isSpace(last) { part = part.dropLast() }
-        return String(decoding: part.map(\.lowercased), as: UTF8.self)
     }
 }

@@ -6,6 +6,10 @@
 package struct RequestParser {
     /// SDKs send about 20 fields; 128 leaves room for tracing and platform headers.
     package static let maxFields = 128
+    /// RFC 9110 §4.1 asks for 8,000 octets at least. Paths and queries are taken apart before the caller is known.
+    package static let maxTargetBytes = 8 << 10
+    /// Of '/' and '&' in a target: each begins a part that is looked at by itself. APIs have a dozen.
+    package static let maxTargetParts = 256
 
     package enum Outcome {
         case needMore
@@ -85,26 +89,43 @@ package struct RequestParser {
             guard ByteClass.isToken(bytes[index]) else { throw .badRequestLine }
             index += 1
         }
-        guard let method = RequestHead.Method(bytes, in: 0..<index) else { throw .badMethod }
-        head.method = method
+        let method = RequestHead.Method(bytes, in: 0..<index)
         let target = index + 1
         index = target
         while index < bytes.count, ByteClass.isTarget(bytes[index]) { index += 1 }
         guard index > target, index < bytes.count, bytes[index] == 0x20 else { throw .badTarget }
         head.target = target..<index
-        try readTargetForm(&head)
         let version = index + 1
-        // "HTTP/1.x" CR LF
-        guard version + 10 <= bytes.count else { throw .badVersion }
-        for (offset, byte) in "HTTP/1.".utf8.enumerated() where bytes[version + offset] != byte { throw .badVersion }
-        switch bytes[version + 7] {
-        case UInt8(ascii: "1"): head.isHTTP11 = true
-        case UInt8(ascii: "0"): head.isHTTP11 = false
+        head.isHTTP11 = try readVersion(bytes, version)
+        // What is wrong with the line as such comes first.
+        guard let method else { throw .badMethod }
+        head.method = method
+        try checkSize(bytes, head.target)
+        try readTargetForm(&head)
+        return version + 10
+    }
+
+    private static let protocolName = Array("HTTP/".utf8)
+
+    /// "HTTP/1.x" CR LF; false for HTTP/1.0.
+    private static func readVersion(_ bytes: borrowing Span<UInt8>, _ start: Int) throws(HTTPError) -> Bool {
+        guard start + 10 <= bytes.count, bytes.holds(protocolName, in: start..<start + 5), 48...57 ~= bytes[start + 5],
+            bytes[start + 6] == UInt8(ascii: "."), 48...57 ~= bytes[start + 7]
+        else { throw .badRequestLine }
+        if bytes[start + 8] == 10 { throw .bareLineEnd }
+        guard bytes[start + 8] == 13, bytes[start + 9] == 10 else { throw .badRequestLine }
+        switch (bytes[start + 5], bytes[start + 7]) {
+        case (UInt8(ascii: "1"), UInt8(ascii: "1")): return true
+        case (UInt8(ascii: "1"), UInt8(ascii: "0")): return false
         default: throw .badVersion
         }
-        if bytes[version + 8] == 10 { throw .bareLineEnd }
-        guard bytes[version + 8] == 13, bytes[version + 9] == 10 else { throw .badVersion }
-        return version + 10
+    }
+
+    private static func checkSize(_ bytes: borrowing Span<UInt8>, _ target: Range<Int>) throws(HTTPError) {
+        if target.count > maxTargetBytes { throw .targetTooLong }
+        var parts = 0
+        for index in target where bytes[index] == UInt8(ascii: "/") || bytes[index] == UInt8(ascii: "&") { parts += 1 }
+        if parts > maxTargetParts { throw .targetTooLong }
     }
 
     private static func readTargetForm(_ head: inout RequestHead) throws(HTTPError) {

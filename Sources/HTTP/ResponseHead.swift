@@ -20,6 +20,8 @@ package struct ResponseHead: Sendable {
         case malformed
         /// Two different Content-Length values.
         case conflictingLength
+        /// A transfer coding that nobody asked for, so that the body would be relayed without what it is coded with.
+        case unknownCoding
         case tooLarge
     }
 
@@ -31,8 +33,11 @@ package struct ResponseHead: Sendable {
         case untilClose
     }
 
-    /// Larger heads than any provider sends; nginx stops at 32 KiB in its default build-up.
+    /// Of all heads of an answer and its trailers. Larger than any provider sends; nginx stops at 32 KiB in its default
+    /// build-up.
     package static let maxBytes = 128 << 10
+    /// Of the same, 1xx heads above all: each costs work and memory, however short it is.
+    package static let maxLines = 1024
 
     /// What is added to every final head.
     package struct Additions {
@@ -55,6 +60,9 @@ package struct ResponseHead: Sendable {
     private static let versions = [version, Array("2".utf8), Array("3".utf8), Array("1.0".utf8)]
     private static let chunked = Array("chunked".utf8)
     private static let webSocket = Array("websocket".utf8)
+    private static let upgrade = Array("upgrade".utf8)
+    private static let keepAlive = Array("keep-alive".utf8)
+    private static let close = Array("close".utf8)
 
     package private(set) var status = 0
     package private(set) var contentLength: Int?
@@ -62,8 +70,17 @@ package struct ResponseHead: Sendable {
     package private(set) var bytes: [UInt8] = []
     private var reason = 0..<0
     package private(set) var fields: [RequestHead.Field] = []
-    private var hasTransferEncoding = false
+    /// The body came in chunks.
+    package private(set) var isChunked = false
     private var isHTTP11 = false
+    /// HTTP/2 or later: where a stream of many ends is said by its frames.
+    package private(set) var isMultiplexed = false
+    /// Bytes and lines of this answer so far.
+    private var takenBytes = 0
+    private var takenLines = 0
+    private var listElements = 0
+    /// Its heads say more than one thing of where it ends.
+    private var isDoubtful = false
     private var trailers: [Range<Int>] = []
     /// Whether the request asked for another protocol, which 101 then grants.
     private let mayUpgrade: Bool
@@ -72,38 +89,48 @@ package struct ResponseHead: Sendable {
 
     /// Forgets everything but the memory.
     package mutating func reset() {
+        beginHead()
+        takenBytes = 0
+        takenLines = 0
+        listElements = 0
+        isDoubtful = false
+    }
+
+    private mutating func beginHead() {
         bytes.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         trailers.removeAll(keepingCapacity: true)
         status = 0
         contentLength = nil
         isComplete = false
-        hasTransferEncoding = false
+        isChunked = false
     }
 
     /// Takes one line with its line end.
     package mutating func add(_ line: borrowing Span<UInt8>) throws(Fault) -> LineVerdict {
-        if line.count > 5, line[4] == UInt8(ascii: "/"), line.equals(Self.protocolName, in: 0..<5),
-            !isComplete || isInterim
-        {
-            reset()
+        takenBytes += line.count
+        takenLines += 1
+        if takenBytes > Self.maxBytes || takenLines > Self.maxLines { throw .tooLarge }
+        // At the start, and behind a 1xx; a second one within a head is no field, nor anything else.
+        if isComplete ? isInterim : status == 0 {
+            beginHead()
             try readStatusLine(line)
             return .more
         }
-        if bytes.count + line.count > Self.maxBytes { throw .tooLarge }
         let isBlank =
             line.count <= 2 && (line.isEmpty || line[line.count - 1] == 10 && (line.count == 1 || line[0] == 13))
         if isComplete {
-            // Behind a 1xx comes another head, and nothing else.
-            if isInterim { throw .malformed }
             if isBlank { return .trailersEnded }
             try readTrailer(line)
             return .trailer
         }
         if isBlank {
-            guard status >= 100 else { throw .malformed }
             isComplete = true
-            if hasTransferEncoding { contentLength = nil }
+            // RFC 9112 §6: neither belongs into a 1xx, nor both into one head, nor a coding into HTTP/1.0.
+            if isInterim ? isChunked || contentLength != nil : isChunked && (contentLength != nil || !isHTTP11) {
+                isDoubtful = true
+            }
+            if isChunked { contentLength = nil }
             return isInterim ? .interim : .final
         }
         try readField(line)
@@ -111,14 +138,9 @@ package struct ResponseHead: Sendable {
     }
 
     private var isInterim: Bool { (100...199).contains(status) && status != 101 }
-    /// The coding of the body as it came; nil without one, and for codings other than plain "chunked".
-    package var isChunked: Bool? {
-        guard hasTransferEncoding else { return false }
-        let codings = fields.filter { $0.known == .transferEncoding }
-        return codings.count == 1 && bytes.span.equals(Self.chunked, in: codings[0].value) ? true : nil
-    }
 
     private mutating func readStatusLine(_ line: borrowing Span<UInt8>) throws(Fault) {
+        guard line.count > 5, line.equals(Self.protocolName, in: 0..<5) else { throw .malformed }
         guard let space = line.firstIndex(of: 0x20), space + 4 <= line.count else { throw .malformed }
         // HTTP/0.9 is no head, and nobody knows what 1.2 would mean.
         guard Self.versions.contains(where: { line.equals($0, in: 5..<space) }) else { throw .malformed }
@@ -131,6 +153,7 @@ package struct ResponseHead: Sendable {
         guard code >= 100, code != 101 || mayUpgrade else { throw .malformed }
         status = code
         isHTTP11 = line.equals(Self.version, in: 5..<space)
+        isMultiplexed = line[5] != UInt8(ascii: "1")
         var start = space + 4
         // "2000" is no status, and neither is "200OK".
         if start < line.count {
@@ -162,7 +185,12 @@ package struct ResponseHead: Sendable {
             // Said twice with one meaning: once is enough.
             if contentLength != nil { return }
             contentLength = length
-        case .transferEncoding: hasTransferEncoding = true
+        case .transferEncoding:
+            guard !isChunked, bytes.span.equals(Self.chunked, in: value) else { throw .unknownCoding }
+            isChunked = true
+        case let known? where known.isList:
+            listElements += ListElements.count(bytes.span, value)
+            if listElements > ListElements.limit { throw .tooLarge }
         default: break
         }
         fields.append(RequestHead.Field(name: name, value: value, known: field.known))
@@ -178,10 +206,12 @@ package struct ResponseHead: Sendable {
         trailers.append(offset..<bytes.count)
     }
 
-    /// The provider takes another request on this connection, as far as its head says.
-    package var keepsConnection: Bool {
-        var connection = RequestFraming.Connection()
-        for field in fields where field.known == .connection { connection.read(bytes[field.value]) }
+    /// Whether the connection may have another request; `isHead`: the answer is one to a HEAD. Behind those that have no
+    /// body providers send one all the same, some of them late, which the next caller would get for its answer.
+    package func keepsConnection(isHead: Bool) -> Bool {
+        if isHead || isDoubtful || status == 204 || status == 304 { return false }
+        var connection = ConnectionOptions()
+        for field in fields where field.known == .connection { connection.read(bytes.span, field.value) }
         return !connection.saysClose && (isHTTP11 || connection.saysKeepAlive)
     }
 
@@ -230,7 +260,7 @@ package struct ResponseHead: Sendable {
     /// that the caller will check.
     package var opensWebSocket: Bool {
         guard status == 101, let upgrade = fields.first(where: { $0.known == .upgrade }) else { return false }
-        return bytes.span.equals(Self.webSocket, in: upgrade.value) && connectionOptions.contains("upgrade")
+        return bytes.span.equals(Self.webSocket, in: upgrade.value) && isConnectionOption(Self.upgrade)
             && fields.contains { $0.known == .webSocketAccept && !$0.value.isEmpty }
             && !fields.contains { $0.known == .webSocketExtensions }
     }
@@ -303,7 +333,10 @@ package struct ResponseHead: Sendable {
             if Self.isHopByHop(field.known) || field.known == .contentLength || isOurs(field) { continue }
             if additions?.allowedOrigin != nil, field.known == .accessControlAllowOrigin { continue }
             if additions?.xCache != nil, field.known == .xCache { continue }
-            if !options.isEmpty, options.contains(RequestFraming.trimmedLowercase(bytes[field.name])) { continue }
+            if !options.isEmpty {
+                let name = bytes[field.name].map(\.lowercased)
+                if options.contains(where: { bytes.span.equals(name, in: $0) }) { continue }
+            }
             // The line as it came, name to value, in one move.
             output += bytes[field.name.lowerBound..<field.value.upperBound]
             output += [13, 10]
@@ -328,10 +361,20 @@ package struct ResponseHead: Sendable {
     }
 
     /// Names that the upstream's Connection header declares to be for this hop only.
-    private var connectionOptions: [String] {
-        guard fields.contains(where: { $0.known == .connection }) else { return [] }
-        return fields.filter { $0.known == .connection }
-            .flatMap { bytes[$0.value].split(separator: UInt8(ascii: ",")).map(RequestFraming.trimmedLowercase) }
-            .filter { $0 != "close" && $0 != "keep-alive" }
+    private var connectionOptions: [Range<Int>] {
+        var options: [Range<Int>] = []
+        for field in fields where field.known == .connection {
+            var elements = ListElements(field.value)
+            while let option = elements.next(bytes.span) {
+                if !bytes.span.equals(Self.close, in: option), !bytes.span.equals(Self.keepAlive, in: option) {
+                    options.append(option)
+                }
+            }
+        }
+        return options
+    }
+
+    private func isConnectionOption(_ name: [UInt8]) -> Bool {
+        connectionOptions.contains { bytes.span.equals(name, in: $0) }
     }
 }

@@ -17,11 +17,6 @@ package struct ResponseReader {
         case end(consumed: Int)
     }
 
-    package enum Fault: Error {
-        /// A transfer coding that nobody asked for.
-        case unknownCoding
-    }
-
     private enum State {
         case head
         case body(BodyDecoder)
@@ -58,7 +53,7 @@ package struct ResponseReader {
                 // Chunks leave trailers, if only the blank line.
                 case .end(let consumed):
                     index = consumed
-                    state = decoder.leavesTrailers ? .trailers : .done
+                    state = decoder.isOfAnswer ? .trailers : .done
                 }
             case .head, .trailers:
                 guard let verdict = try readLine(input, &index, &head) else { return .needMore }
@@ -92,11 +87,8 @@ package struct ResponseReader {
     private func framing(_ head: ResponseHead) throws -> State {
         if head.status == 101 { return .untilClose }
         if isHead || head.status == 204 || head.status == 304 { return .done }
-        switch (head.isChunked, head.contentLength) {
-        case (true?, _): return .body(try BodyDecoder(.chunked, limit: 1 << 60, leavesTrailers: true))
-        case (false?, let length?): return .body(try BodyDecoder(.fixed(length), limit: 1 << 60))
-        case (false?, nil): return .untilClose
-        case (nil, _): throw Fault.unknownCoding
-        }
+        if head.isChunked { return .body(try BodyDecoder(.chunked, limit: 1 << 60, ofAnswer: true)) }
+        if let length = head.contentLength { return .body(try BodyDecoder(.fixed(length), limit: 1 << 60)) }
+        return .untilClose
     }
 }

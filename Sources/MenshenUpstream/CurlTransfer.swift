@@ -13,6 +13,8 @@ final class CurlTransfer: Transfer, EasyDelegate {
     /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
     private var verdict: UpstreamFailure?
     private var isAbandoned = false
+    /// libcurl has been told not to keep the connection.
+    private var closesConnection = false
     /// Its place among the endpoint's transfers at work.
     var place: Int?
 
@@ -177,6 +179,10 @@ final class CurlTransfer: Transfer, EasyDelegate {
                     case .final:
                         hasFinalHead = true
                         setTimer(endpoint.settings.gapTimeout)
+                        if !leavesConnection {
+                            closesConnection = true
+                            easyHandle.closeUnsharedConnection(true)
+                        }
                         if head.status >= 300 { endUpload() }
                         receiver?.transferReceivedHead(self)
                     }
@@ -242,6 +248,8 @@ final class CurlTransfer: Transfer, EasyDelegate {
     func recycle() {
         cancelTimers()
         endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
+        if closesConnection { easyHandle.closeUnsharedConnection(false) }
+        closesConnection = false
         lines.clear()
         head.reset()
         if block.count > Self.keptBlock {

@@ -21,11 +21,11 @@ extension PlainTransfer {
         case .failed(let code):
             ended(String(describing: SystemError("read", code: code, subject: "the connection")), isBroken: true)
         case .bytes(let count):
-            take(UnsafeRawBufferPointer(rebasing: engine.scratch[..<count]))
+            take(UnsafeMutableRawBufferPointer(rebasing: engine.scratch[..<count]))
         }
     }
 
-    private func take(_ bytes: UnsafeRawBufferPointer) {
+    private func take(_ bytes: UnsafeMutableRawBufferPointer) {
         if !hasAnswered {
             hasAnswered = true
             mayRepeat = false
@@ -44,11 +44,29 @@ extension PlainTransfer {
         }
     }
 
-    private func read(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+    /// So many chunks of a read go on one by one. Of more, those that make less than `small` together go on together: for each
+    /// byte by itself a read would cost milliseconds.
+    private static let piecesApart = 16
+    private static let small = 4 << 10
+
+    private func read(_ bytes: UnsafeMutableBufferPointer<UInt8>) throws {
         var index = 0
+        /// Body that is not handed on yet.
+        var body = 0..<0
+        var pieces = 0
         while !isCancelled {
-            switch try reader.next(bytes.span, from: index, into: &head) {
-            case .needMore: return
+            let step: ResponseReader.Step
+            do {
+                step = try reader.next(UnsafeBufferPointer(bytes).span, from: index, into: &head)
+            } catch {
+                // What came before the fault goes first; after a pause the fault is met again.
+                if body.isEmpty || deliver(bytes, body, rest: index) { throw error }
+                return
+            }
+            switch step {
+            case .needMore:
+                if !body.isEmpty { _ = deliver(bytes, body, rest: bytes.count) }
+                return
             case .interim(let consumed):
                 index = consumed
                 call { $0.transferReceivedInterim(self) }
@@ -60,8 +78,20 @@ extension PlainTransfer {
                 call { $0.transferReceivedHead(self) }
             case .data(let range):
                 index = range.upperBound
-                guard deliver(bytes, range) else { return }
+                pieces += 1
+                if pieces <= Self.piecesApart {
+                    guard deliver(bytes, range, rest: index) else { return }
+                } else if body.isEmpty {
+                    body = range
+                } else if body.count + range.count <= Self.small {
+                    body = Self.join(bytes, body, range)
+                } else {
+                    guard deliver(bytes, body, ahead: range.count, rest: range.lowerBound) else { return }
+                    body = range
+                }
             case .end(let consumed):
+                // When it is taken up again, it ends at once.
+                if !body.isEmpty { guard deliver(bytes, body, rest: consumed) else { return } }
                 state = .whole
                 // Said unasked: whatever it is, the connection can't be trusted with another request.
                 if consumed < bytes.count { isSpent = true }
@@ -70,20 +100,32 @@ extension PlainTransfer {
         }
     }
 
-    /// False when no more may be looked at now.
-    private func deliver(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Bool {
+    /// Moves a piece of the body behind the one before it; what stood between them has been read.
+    private static func join(
+        _ bytes: UnsafeMutableBufferPointer<UInt8>, _ body: Range<Int>, _ next: Range<Int>
+    ) -> Range<Int> {
+        if let start = bytes.baseAddress {
+            (start + body.upperBound).update(from: start + next.lowerBound, count: next.count)
+        }
+        return body.lowerBound..<body.upperBound + next.count
+    }
+
+    /// False when no more may be looked at now. At `rest` the input goes on, first with `ahead` bytes of body.
+    private func deliver(
+        _ bytes: UnsafeMutableBufferPointer<UInt8>, _ body: Range<Int>, ahead: Int = 0, rest: Int
+    ) -> Bool {
         setTimer(endpoint.settings.gapTimeout)
         var goesOn = false
         call {
             goesOn = $0.transferReceivedBody(
-                self, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[range]))
+                self, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[body]))
         }
         guard receiver != nil, !isCancelled else { return false }
         if goesOn { return true }
         isPaused = true
         pauseTimer()
-        stash = Array(bytes[range.lowerBound...])
-        stashedBody = range.count
+        stash = Array(bytes[body]) + bytes[rest...]
+        stashedBody = body.count + ahead
         link?.want(outgoing.isEmpty || isSendBroken ? [] : .writable)
         return false
     }
@@ -92,12 +134,13 @@ extension PlainTransfer {
         guard isPaused, receiver != nil else { return }
         isPaused = false
         setTimer(endpoint.settings.gapTimeout)
-        let (bytes, count) = (stash, stashedBody)
+        var bytes = stash
+        let count = stashedBody
         stash = []
         stashedBody = 0
-        bytes.withUnsafeBufferPointer { buffer in
-            guard deliver(buffer, 0..<count) else { return }
-            take(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: buffer[count...])))
+        bytes.withUnsafeMutableBufferPointer { buffer in
+            guard deliver(buffer, 0..<count, rest: count) else { return }
+            take(UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[count...])))
         }
         if !isPaused, receiver != nil {
             link?.want(outgoing.isEmpty || isSendBroken ? .readable : [.readable, .writable])

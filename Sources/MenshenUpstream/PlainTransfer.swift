@@ -241,7 +241,7 @@ final class PlainTransfer: Transfer, LinkUser {
         guard depth == 0 else { return }
         if isCancelled { return recycle() }
         guard let receiver, case .whole = state, !isPaused else { return }
-        let isKept = isUploadComplete && outgoing.isEmpty && !isSendBroken && !isSpent && head.keepsConnection
+        let isKept = isUploadComplete && outgoing.isEmpty && !isSendBroken && !isSpent && leavesConnection
         if isKept, let link {
             link.rest()
             endpoint.keep(link)

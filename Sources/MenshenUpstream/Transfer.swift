@@ -44,6 +44,7 @@ package class Transfer: TimerHandler {
     /// From start to the last call; who receives holds the transfer too.
     final var receiver: (any TransferReceiver)?
     final var hasFinalHead = false
+    private final var isHead = false
     /// The receiver takes no more for now.
     final var isPaused = false
     private final lazy var timer = Timer(self)
@@ -56,6 +57,9 @@ package class Transfer: TimerHandler {
         self.endpoint = endpoint
     }
 
+    /// Whether another answer on this connection could be told from what may still come of this one. In HTTP/2 it always is.
+    final var leavesConnection: Bool { head.isMultiplexed || head.keepsConnection(isHead: isHead) }
+
     // MARK: Of each kind
 
     /// Starts at the end of the turn. `target` ends with a zero byte.
@@ -63,6 +67,7 @@ package class Transfer: TimerHandler {
         method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
     ) throws {
         self.receiver = receiver
+        isHead = method == .head
         setTimer(endpoint.settings.longestWait)
         if let total = endpoint.settings.totalTimeout { reactor.timers.set(totalTimer, at: reactor.now + total) }
     }

@@ -136,7 +136,8 @@ import Testing
 extension RequestGenerator {
     /// One answer, with 1xx before it now and then, and whether it is one to a HEAD; about a third are left whole.
     mutating func answer() -> (bytes: [UInt8], isHead: Bool) {
-        var text = chance(15) ? "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" : ""
+        let interim = pick(["Link: </a>", "Link: </a>", "Content-Length: 3", "HTTP/1.1 200 OK"])
+        var text = chance(15) ? "HTTP/1.1 103 Early Hints\r\n\(interim)\r\n\r\n" : ""
         let status = pick([200, 200, 200, 200, 201, 204, 304, 400, 429, 500])
         text += "HTTP/1.\(chance(8) ? 0 : 1) \(status)\(pick([" OK", " OK", "", " ", " Some Reason"]))\r\n"
         var lines = [pick(["Content-Type: application/json", "Server: x", "X-A: \t b "])]
@@ -152,6 +153,14 @@ extension RequestGenerator {
         default: lines.append("Content-Length: 0")
         }
         if chance(20) { lines.append(pick(["Connection: close", "Connection: keep-alive"])) }
+        // What two readers may frame in two ways.
+        if chance(6) {
+            lines.append(
+                pick([
+                    "HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked, gzip",
+                    "Transfer-Encoding: chunked", "Content-Length: 3",
+                ]))
+        }
         lines.shuffle(using: &random)
         for line in lines { text += line + "\r\n" }
         let hasBody = !isHead && status != 204 && status != 304

@@ -14,11 +14,12 @@ import Testing
 
     /// Decodes what arrives in pieces that end at `cuts`.
     private func decode(
-        _ input: [UInt8], _ framing: RequestHead.Framing = .chunked, limit: Int = 1000, cuts: [Int] = []
+        _ input: [UInt8], _ framing: RequestHead.Framing = .chunked, limit: Int = 1000, cuts: [Int] = [],
+        ofAnswer: Bool = false
     ) -> Outcome {
         var outcome = Outcome()
         do throws(HTTPError) {
-            var decoder = try BodyDecoder(framing, limit: limit)
+            var decoder = try BodyDecoder(framing, limit: limit, ofAnswer: ofAnswer)
             var index = 0
             for cut in cuts + [input.count] {
                 let arrived = Array(input[..<cut])
@@ -54,7 +55,7 @@ import Testing
         ("0\r\n\r\n", ""), ("000\r\n\r\n", ""), ("5\r\nhello\r\n0\r\n\r\n", "hello"),
         ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"), ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
         ("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", "abc"), ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
-        ("000000000000001\r\na\r\n0\r\n\r\n", "a"),
+        ("000000000000000000001\r\na\r\n00000000000000000000\r\n\r\n", "a"),
         ("1;x\r\na\r\n0\r\n\r\n", "a"), ("1;x=y;z=\"a \\\" ;\r\"\r\na\r\n0\r\n\r\n".replacing("\r\"", with: "\""), "a"),
         ("1;x=\"\"\r\na\r\n0;end\r\n\r\n", "a"),
         ("0\r\nX-Sum: 1\r\n\r\n", ""), ("1\r\na\r\n0\r\nA:\r\nB: \t b \r\n\r\n", "a"),
@@ -85,7 +86,7 @@ import Testing
         // Sizes.
         "\r\n", "g\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", " 1\r\n", "1 \r\n", "1\t\r\n", "\n", "1_0\r\n", ";x\r\n",
         "٥\r\n",
-        "0000000000000001\r\n", "fffffffffffffffff\r\n", "1,1\r\n", "1.0\r\n",
+        "01000000000000000\r\n", "fffffffffffffffff\r\n", "1,1\r\n", "1.0\r\n",
         // Line ends.
         "1\na\r\n0\r\n\r\n", "1\r\r\n", "1\ra", "1\r\na\n", "1\r\nab", "1\r\na\r\r\n", "0\r\n\n", "0\r\n\r\r\n",
         "0\n\n",
@@ -122,6 +123,33 @@ import Testing
         let most = "fffffffffffffff\r\n"
         #expect(decode(Array(most.utf8), limit: .max).error == nil)
         #expect(decode(Array(most.utf8)).error == .bodyTooLarge)
+    }
+
+    @Test(arguments: [
+        " ", "\t ", ";", " ;", "; ", " ; a", ";a = b", ";a\t=\t\"b;\r\" ; c ".replacing("\r", with: ""), ";;a", ";a=b;",
+        ";a ", "; ;",
+    ])
+    func `blanks and empty extensions are read in an answer, and refused in a request`(_ padding: String) {
+        let text = "0000000000000000000001\(padding)\r\na\r\n0\(padding)\r\n"
+        let input = Array((text + "\r\n").utf8)
+        // The trailers are left to the reader.
+        let expected = Outcome(body: [97], consumed: text.utf8.count)
+        #expect(decode(input, ofAnswer: true) == expected)
+        #expect(decode(input, cuts: Array(0..<input.count), ofAnswer: true) == expected)
+        #expect(decode(input).error == .badChunk)
+    }
+
+    @Test(arguments: [" 1", "1 1", "1 a", "1;a b", "1;a=", "1;a=\"b\"c", "1;=", "1;a==b", "1 \r", "1;\u{B}", "1\u{A0}"])
+    func `an answer's chunk sizes are not read beyond the grammar`(_ size: String) {
+        #expect(decode(Array((size + "\r\na\r\n").utf8), ofAnswer: true).error == .badChunk)
+    }
+
+    @Test(arguments: ["0", "1 ", "1;", "1\t"])
+    func `a size with zeros or blanks without end is refused`(_ start: String) throws {
+        let filler = try #require(start.utf8.last)
+        let line = Array(start.utf8) + [UInt8](repeating: filler, count: 5000)
+        #expect(decode(line, ofAnswer: true).error == .badChunk)
+        #expect(decode(Array(line.prefix(4000)), ofAnswer: true).error == nil)
     }
 
     @Test(arguments: ["1;a=", "0;", "0\r\na: ", "0\r\n", "0\r\nab: c\r\n"])

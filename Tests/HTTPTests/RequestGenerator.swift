@@ -39,7 +39,7 @@ struct RequestGenerator {
         let target = method == "OPTIONS" && chance(50) ? "*" : pick(Self.targets)
         let isOld = chance(10)
         text += "\(method) \(target) HTTP/1.\(isOld ? 0 : 1)\r\n"
-        var lines = [pick(["Host: localhost", "host:h:80", "HOST: \t[::1]:8080 ", "Host:"])]
+        var lines = [pick(chance(95) ? Self.hosts : Self.badHosts)]
         for _ in 0..<pick([0, 1, 2, 3, 8]) { lines.append(pick(Self.fields)) }
         var body: [UInt8] = []
         switch pick([0, 1, 1, 2, 2]) {
@@ -59,6 +59,9 @@ struct RequestGenerator {
         for line in lines { text += line + "\r\n" }
         return Array((text + "\r\n").utf8) + body
     }
+
+    private static let hosts = ["Host: localhost", "host:h:80", "HOST: \t[::1]:8080 ", "Host:"]
+    private static let badHosts = ["Host: user@h", "Host: h:x", "Host: [::1", "Host: a b", "Host: http://h/"]
 
     private static let targets = [
         "/", "/v1/chat/completions", "/v1/messages?beta=true", "/a?b=c&d=%20", "//x//y", "/a?b?c=/../",
@@ -95,7 +98,7 @@ struct RequestGenerator {
             let piece = content()
             if piece.isEmpty { continue }
             var size = String(piece.count, radix: 16, uppercase: chance(50))
-            size = String(repeating: "0", count: pick([0, 0, 0, 1, 6])) + size
+            size = String(repeating: "0", count: pick([0, 0, 0, 1, 6, 20])) + size
             bytes += Array((size + pick(Self.extensions) + "\r\n").utf8) + piece + [13, 10]
         }
         bytes += Array((pick(["0", "0", "000"]) + pick(Self.extensions) + "\r\n").utf8)
@@ -106,7 +109,7 @@ struct RequestGenerator {
     private static let extensions = [
         "", "", "", "", "", ";a", ";a=b", ";a=\"b c\"", ";a;b=c", "; a = b", ";", ";a=", ";a=\"\\\"\"", ";a=\"b;c\"",
         " ;a", ";é",
-        ";a=\"b\"c", ";a=\"", "\t",
+        ";a=\"b\"c", ";a=\"", "\t", " ", " ; a = \"b\" ", ";;", "; ",
     ]
 
     private static let trailers = [
@@ -124,7 +127,8 @@ struct RequestGenerator {
             "\"", "=", "Content-Length: 5\r\n", "\r\nContent-Length: 5", "Transfer-Encoding: chunked\r\n",
             "\r\nTransfer-Encoding: chunked", "Transfer-Encoding: identity\r\n", "Host: x\r\n", "Connection: close\r\n",
             "chunked, ",
-            ", chunked", "0\r\n\r\n", "HTTP/1.1", "GET / HTTP/1.1\r\n", "Upgrade: h2c\r\n", "+", "-", "0x",
+            ", chunked", ", gzip", "gzip, ", "@", "0\r\n\r\n", "HTTP/1.1", "HTTP/1.1 200 OK\r\n", "GET / HTTP/1.1\r\n",
+            "Upgrade: h2c\r\n", "+", "-", "0x",
         ].map { Array($0.utf8) } + [[0xFF], [0x80], [0xC3]]
 
     mutating func mutate(_ bytes: inout [UInt8]) {

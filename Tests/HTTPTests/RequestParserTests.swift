@@ -95,6 +95,26 @@ struct RefusedHead: Sendable, CustomTestStringConvertible {
         #expect(head.keepAlive && head.isHTTP11 && !head.expectsContinue)
     }
 
+    @Test(arguments: [
+        "", "h", "h:", "h:80", "127.0.0.1:8080", "[::1]", "[::1]:8080", "a_b.c-d:1", "xn--h-cia", "%2Frun%2Fm.sock",
+        ":80",
+    ])
+    func `a host is a name or an address, with a port or without`(_ host: String) throws {
+        let head = try parse("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+        #expect(head.host.map(head.text) == host)
+    }
+
+    @Test func `a target may have 8 KiB and 256 parts`() throws {
+        for target in ["/" + String(repeating: "a", count: 8191), "/?" + String(repeating: "&", count: 255)] {
+            #expect(try parse("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n").target.count == target.utf8.count)
+        }
+    }
+
+    @Test func `sixty-four options are read`() throws {
+        let options = String(repeating: "a ,, ", count: 62) + "x, close"
+        #expect(try !parse("GET / HTTP/1.1\r\nHost: h\r\nConnection: \(options)\r\n\r\n").keepAlive)
+    }
+
     @Test func `a target without a query has none`() throws {
         #expect(try parse("GET /a HTTP/1.1\r\nHost: h\r\n\r\n").query == nil)
         let empty = try parse("GET /a? HTTP/1.1\r\nHost: h\r\n\r\n")

@@ -121,6 +121,56 @@ import Testing
         }
     }
 
+    @Test(arguments: ["gzip, chunked", "chunked, gzip", "gzip", "identity", "chunked, chunked", "chunked;x=y", ""])
+    func `a coding that nobody asked for is refused, not taken off`(_ coding: String) throws {
+        var head = ResponseHead()
+        try feed(&head, "HTTP/1.1 200 OK")
+        #expect(throws: ResponseHead.Fault.unknownCoding) { try feed(&head, "Transfer-Encoding: \(coding)") }
+        head = ResponseHead()
+        try feed(&head, "HTTP/1.1 200 OK", "Transfer-Encoding: chunked")
+        #expect(throws: ResponseHead.Fault.unknownCoding) { try feed(&head, "Transfer-Encoding: chunked") }
+    }
+
+    @Test func `a second status line within a head is refused`() throws {
+        for lines in [["HTTP/1.1 200 OK"], ["HTTP/1.1 200 OK", "X: y"], ["HTTP/1.1 103 Early", "Link: <a>"]] {
+            var head = ResponseHead()
+            for line in lines { try feed(&head, line) }
+            #expect(throws: ResponseHead.Fault.malformed) { try feed(&head, "HTTP/1.1 200 OK") }
+        }
+    }
+
+    // MARK: The connection
+
+    @Test(arguments: [
+        (["HTTP/1.1 200 OK", "Content-Length: 5"], true), (["HTTP/1.1 200 OK", "Transfer-Encoding: chunked"], true),
+        (["HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 5"], true),
+        (["HTTP/1.0 200 OK", "Connection: keep-alive", "Content-Length: 5"], true),
+        (["HTTP/1.1 103 Early", "", "HTTP/1.1 200 OK", "Content-Length: 5"], true),
+        (["HTTP/1.1 204 No Content"], false), (["HTTP/1.1 204 No Content", "Content-Length: 5"], false),
+        (["HTTP/1.1 204 No Content", "Transfer-Encoding: chunked"], false), (["HTTP/1.1 304 Not Modified"], false),
+        (["HTTP/1.1 200 OK", "Content-Length: 5", "Transfer-Encoding: chunked"], false),
+        (["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Content-Length: 5"], false),
+        (["HTTP/1.0 200 OK", "Connection: keep-alive", "Transfer-Encoding: chunked"], false),
+        (["HTTP/1.1 103 Early", "Content-Length: 5", "", "HTTP/1.1 200 OK", "Content-Length: 5"], false),
+        (["HTTP/1.1 100 C", "Transfer-Encoding: chunked", "", "HTTP/1.1 200 OK", "Content-Length: 5"], false),
+        (["HTTP/1.1 200 OK", "Connection: x ,Close", "Content-Length: 5"], false),
+        (["HTTP/1.0 200 OK", "Content-Length: 5"], false),
+    ])
+    func `a connection is kept only where the next answer can be told from this one`(
+        _ lines: [String], _ isKept: Bool
+    ) throws {
+        let head = try head(lines)
+        #expect(head.keepsConnection(isHead: false) == isKept)
+        #expect(!head.keepsConnection(isHead: true))
+    }
+
+    @Test func `what was doubtful of one answer is forgotten with it`() throws {
+        var head = try head(["HTTP/1.1 100 C", "Content-Length: 5", "", "HTTP/1.1 200 OK", "Content-Length: 5"])
+        head.reset()
+        try feed(&head, "HTTP/1.1 200 OK", "Content-Length: 5", "")
+        #expect(head.keepsConnection(isHead: false))
+    }
+
     @Test func `what belongs to the upstream's connection stays there`() throws {
         let written = write(
             try head([
@@ -128,7 +178,7 @@ import Testing
                 "x-OTHER: 2",
                 "Connection: X-Third", "x-third: 3", "Proxy-Connection: close", "Proxy-Authenticate: Basic",
                 "TE: trailers",
-                "Trailer: X", "Upgrade: h2c", "Transfer-Encoding: gzip, chunked", "X-Keep: yes ", "Server: s",
+                "Trailer: X", "Upgrade: h2c", "Transfer-Encoding: chunked", "X-Keep: yes ", "Server: s",
             ]))
         #expect(
             written.lines == [
@@ -150,6 +200,35 @@ import Testing
         try feed(&head, "HTTP/1.1 200 OK")
         let line = "X: " + String(repeating: "a", count: 8000)
         #expect(throws: ResponseHead.Fault.tooLarge) { for _ in 0..<17 { try feed(&head, line) } }
+    }
+
+    @Test func `lines of all heads and trailers count together`() throws {
+        func lines(_ count: Int, _ line: String) -> [String] { [String](repeating: line, count: count) }
+        let most = ResponseHead.maxLines
+        for more in [
+            lines(most, "X: y"), lines(most / 2, "HTTP/1.1 103 Early").flatMap { [$0, ""] } + ["HTTP/1.1 200 OK"],
+            ["Transfer-Encoding: chunked", ""] + lines(most, "Date: x"),
+        ] {
+            var head = ResponseHead()
+            if more[0].hasPrefix("HTTP") == false { try feed(&head, "HTTP/1.1 200 OK") }
+            #expect(throws: ResponseHead.Fault.tooLarge) { for line in more { try feed(&head, line) } }
+        }
+        let whole = try head(["HTTP/1.1 200 OK"] + lines(most - 2, "X: y"))
+        #expect(whole.fields.count == most - 2)
+    }
+
+    @Test func `bytes of all heads and trailers count together`() throws {
+        var head = ResponseHead()
+        let line = "X: " + String(repeating: "a", count: 8000)
+        #expect(throws: ResponseHead.Fault.tooLarge) {
+            for _ in 0..<17 { try feed(&head, "HTTP/1.1 103 Early", line, "") }
+        }
+    }
+
+    @Test func `options beyond number are refused`() throws {
+        var head = ResponseHead()
+        try feed(&head, "HTTP/1.1 200 OK", "Connection: " + String(repeating: "a,", count: 64))
+        #expect(throws: ResponseHead.Fault.tooLarge) { try feed(&head, "Connection: b") }
     }
 
     // MARK: Framing for the caller

@@ -83,6 +83,31 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == masked)
     }
 
+    @Test func `the first place is found wherever it stands`() {
+        var random = SeededGenerator(state: 7)
+        for _ in 0..<3_000 {
+            // Of two letters, so that it almost stands in many places.
+            let text = (0..<random.number(0...60)).map { _ in random.pick([UInt8(97), 98]) }
+            let key = (0..<random.number(4...9)).map { _ in random.pick([UInt8(97), 98]) }
+            // A copy of its own: a secret overwrites its bytes when it goes.
+            let secret = Secret(key.map { $0 })
+            var masked = text
+            secret.mask(in: &masked)
+            var expected = text
+            var index = 0
+            while index + key.count <= text.count {
+                if text[index..<index + key.count].elementsEqual(key) {
+                    for place in index..<index + key.count { expected[place] = UInt8(ascii: "*") }
+                    index += key.count
+                } else {
+                    index += 1
+                }
+            }
+            #expect(masked == expected && secret.occurs(in: text) == (expected != text))
+            if masked != expected { return }
+        }
+    }
+
     @Test func `a secret too short to be one masks nothing`() {
         var bytes = Array("aaaaaa".utf8)
         Secret("aaa").mask(in: &bytes)

@@ -107,6 +107,25 @@ import Testing
         #expect(changed(#"{"a":"#, to: "b") == nil)
     }
 
+    @Test func `sixty-four places of a model change, and a body with more is not read`() {
+        func body(_ count: Int) -> String { "{" + String(repeating: "\"model\":0,", count: count) + "\"z\":\"model\"}" }
+        let most = RequestScan.maxFindings
+        #expect(changed(body(most), to: "m") == body(most).replacing(":0", with: ":\"m\""))
+        for text in [
+            body(most + 1), body(100_000), "{" + String(repeating: "\"user\":0,", count: most + 1) + "\"model\":0}",
+        ] {
+            var scan = RequestScan()
+            scan.feed(Array(text.utf8).span)
+            #expect(scan.isExcessive && scan.facts == RequestFacts() && scan.modelPlaces.splices("m").isEmpty)
+            var pieces = RequestScan()
+            for byte in text.utf8.prefix(2_000) { pieces.feed([byte].span) }
+            #expect(pieces.isExcessive)
+            scan.reset()
+            scan.feed(Array(body(1).utf8).span)
+            #expect(!scan.isExcessive && scan.modelPlaces.splices("m").count == 1)
+        }
+    }
+
     @Test func `the model and the usage option change together`() {
         let body = Array(#"{"stream":true,"model":"fast"}"#.utf8)
         var scan = RequestScan()

@@ -63,6 +63,20 @@ import Testing
         #expect(scan?.facts == RequestFacts())
     }
 
+    @Test func `a form of more parts than any program sends is not read`() {
+        func isExcessive(_ parts: String) -> Bool? {
+            var scan = FormScan(contentType: Self.type)
+            scan?.feed(Array((Self.part("name=model", "m") + parts + "----door=7--").utf8).span)
+            #expect(scan?.facts.model == (scan?.isExcessive == true ? nil : "m"))
+            return scan?.isExcessive
+        }
+        #expect(isExcessive(String(repeating: Self.part("n=a", ""), count: FormScan.maxParts - 1)) == false)
+        #expect(isExcessive(String(repeating: Self.part("n=a", ""), count: FormScan.maxParts)) == true)
+        let long = Self.part("name=a\r\n" + String(repeating: "X: y\r\n", count: 2_000), "")
+        #expect(isExcessive(long) == false)
+        #expect(isExcessive(long + long) == true)
+    }
+
     @Test(arguments: [
         "application/json", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a",
         "multipart/form-data; boundary=\(String(repeating: "b", count: 71))", "multipart/form-data; boundary=é",

@@ -32,12 +32,12 @@ package struct UsageChunkFilter: Sendable {
             case .data(let range): if !isPassing, !scanner.isFailed { scanner.feed(bytes.extracting(range)) }
             case .nextLine: break
             case .passed:
-                held.append(contentsOf: bytes.copy(begin..<index))
+                held.append(bytes, begin..<index)
                 begin = index
                 output.append(contentsOf: held)
                 held.removeAll(keepingCapacity: true)
             case .dispatch:
-                held.append(contentsOf: bytes.copy(begin..<index))
+                held.append(bytes, begin..<index)
                 begin = index
                 wasKept = isPassing || !isUsageAlone
                 if wasKept { output.append(contentsOf: held) }
@@ -47,7 +47,7 @@ package struct UsageChunkFilter: Sendable {
                 scanner.reset()
                 isPassing = false
             case .more:
-                held.append(contentsOf: bytes.copy(begin..<bytes.count))
+                held.append(bytes, begin..<bytes.count)
                 if held.count > Self.heldLimit { isPassing = true }
                 if isPassing {
                     output.append(contentsOf: held)

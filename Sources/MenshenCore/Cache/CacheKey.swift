@@ -47,6 +47,9 @@ package struct CacheKeyParts: Sendable {
 package struct CacheKey: Sendable, Hashable {
     private let first, second, third, fourth: UInt64
 
+    /// Longer bodies are not cached: to bring them into one form and hash them takes the loop's time for milliseconds.
+    package static let maxBodyBytes = 1 << 20
+
     /// Raised whenever the same request shall no longer have the same key.
     private static let version = "menshen cache key 1"
 
@@ -62,7 +65,7 @@ package struct CacheKey: Sendable, Hashable {
 
     /// nil if the request can't be answered from a cache. `body` is whole, and as the caller sent it.
     package init?(_ parts: CacheKeyParts, _ head: RequestHead, body: [UInt8]) {
-        guard head.method == .post, parts.operation.isCacheable(path: parts.path),
+        guard head.method == .post, body.count <= Self.maxBodyBytes, parts.operation.isCacheable(path: parts.path),
             let text = CanonicalJSON.text(body, omitting: parts.isShared ? Self.omitted : Self.omittedAmongOwn),
             !CachePolicy.isStateful(parts.operation, body)
         else { return nil }

@@ -4,12 +4,19 @@
 /// Writes a JSON object so that bodies which mean the same to every provider become the same bytes: members sorted, no
 /// white space, and some members of the top left out. Strings and numbers stay as they were written: a text spelled in
 /// two ways costs a miss, a wrong guess would be a wrong answer. What servers may read in different ways has no such
-/// form. One pass over the bytes; memory is the body's size and 40 bytes for each member of an open object.
+/// form, nor has what would take long to write. One pass over the bytes; memory is the body's size and 40 bytes for each
+/// member of an open object.
 package struct CanonicalJSON {
-    /// Deeper than any request; each level may move what is below it once more.
+    /// Deeper than any request.
     package static let depthLimit = 64
     /// Of one object.
-    package static let memberLimit = 10_000
+    package static let memberLimit = 4_000
+    /// Of a body, all objects together: a sort may compare each byte of each key a dozen times.
+    package static let keyBytesLimit = 128 << 10
+    /// Of a body: what stands within others may be moved once for each of them.
+    package static let movedBytesLimit = 4 << 20
+    /// Of a body: strings, numbers and words count one, members, objects and arrays four each, which is about what they cost.
+    package static let workLimit = 60_000
 
     private struct Member {
         /// First bytes of the folded key, most significant first: most comparisons end here.
@@ -35,6 +42,9 @@ package struct CanonicalJSON {
     private var members: [Member] = []
     private var frames: [Frame] = []
     private var scratch: [UInt8] = []
+    private var work = 0
+    private var keyBytes = 0
+    private var movedBytes = 0
 
     private init(omitting omitted: [[UInt8]], capacity: Int) {
         self.omitted = omitted
@@ -74,19 +84,24 @@ package struct CanonicalJSON {
             guard index < bytes.count else { return false }
             switch bytes[index] {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
-                guard frames.count < Self.depthLimit else { return false }
+                guard frames.count < Self.depthLimit, adds(work: 4) else { return false }
                 let isObject = bytes[index] == UInt8(ascii: "{")
                 index &+= 1
                 open(isObject: isObject, keepsOrder: keepsOrder && isObject)
             default:
                 let start = index
-                guard Self.skipScalar(bytes, &index) else { return false }
+                guard Self.skipScalar(bytes, &index), adds(work: 1) else { return false }
                 append(bytes, start..<index)
                 guard endValue(bytes, &index) else { return false }
             }
         }
         Self.skipSpace(bytes, &index)
         return index == bytes.count
+    }
+
+    private mutating func adds(work count: Int) -> Bool {
+        work &+= count
+        return work <= Self.workLimit
     }
 
     /// The last thing read was a comma.
@@ -153,6 +168,8 @@ package struct CanonicalJSON {
         }
         guard isSorted(range) else { return false }
         if frame.keepsOrder { return true }
+        movedBytes &+= output.count &- frame.start
+        guard movedBytes <= Self.movedBytesLimit else { return false }
         scratch.removeAll(keepingCapacity: true)
         for index in range { scratch.append(contentsOf: output[members[index].text]) }
         output.replaceSubrange(frame.start..., with: scratch)
@@ -178,12 +195,15 @@ package struct CanonicalJSON {
 
     /// Reads a key and its colon, writes both, and notes the member that begins.
     private mutating func readKey(_ bytes: Span<UInt8>, _ index: inout Int, _ keepsOrder: inout Bool) -> Bool {
-        guard let frame = frames.last, members.count - frame.firstMember < Self.memberLimit else { return false }
+        guard let frame = frames.last, members.count - frame.firstMember < Self.memberLimit, adds(work: 4)
+        else { return false }
         let start = index
         guard bytes[index] == 0x22, Self.skipScalar(bytes, &index) else { return false }
         let place = folded.count
         guard fold(bytes, start &+ 1..<index &- 1) else { return false }
         let key = place..<folded.count
+        keyBytes &+= key.count
+        guard keyBytes <= Self.keyBytesLimit else { return false }
         keepsOrder = key.count == Self.properties.count && folded[key].elementsEqual(Self.properties)
         var prefix: UInt64 = 0
         for offset in 0..<8 {

@@ -35,6 +35,30 @@ enum ByteSearch {
         return index
     }
 
+    /// Where the second of two bytes that stand side by side is; nil if they stand nowhere from `start` on.
+    static func second(of first: UInt8, _ second: UInt8, in bytes: Span<UInt8>, from start: Int) -> Int? {
+        var index = max(start, 0) &+ 1
+        let raw = unsafe bytes.bytes
+        while index &+ 8 <= bytes.count {
+            // SAFETY: every bit pattern is a UInt64, and the loads check their bounds.
+            let left = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index &- 1, as: UInt64.self)
+            let right = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            var marks = marks(left, first) & marks(right, second)
+            // Those above the lowest of either may be wrong.
+            while marks != 0 {
+                let place = index &+ marks.trailingZeroBitCount >> 3
+                if bytes[place] == second, bytes[place &- 1] == first { return place }
+                marks &= marks &- 1
+            }
+            index &+= 8
+        }
+        while index < bytes.count {
+            if bytes[index] == second, bytes[index &- 1] == first { return index }
+            index &+= 1
+        }
+        return nil
+    }
+
     private static func quoteOrBackslash(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let (quote, backslash) = (word ^ (ones &* 0x22), word ^ (ones &* 0x5C))

@@ -56,16 +56,15 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
 
     private func find(in text: Span<UInt8>, from start: Int) -> Int? {
         let secret = bytes
-        guard secret.count >= Self.shortestMasked, text.count >= secret.count else { return nil }
-        let first = secret[0]
-        var place = start
-        while place <= text.count &- secret.count {
-            if text[place] == first {
-                var length = 1
-                while length < secret.count, text[place &+ length] == secret[length] { length &+= 1 }
-                if length == secret.count { return place }
-            }
-            place &+= 1
+        guard secret.count >= Self.shortestMasked else { return nil }
+        // By its last two bytes: keys begin like words, and an answer of megabytes is looked through for each of them.
+        let last = secret.count &- 1
+        var next = start &+ last &- 1
+        while let end = ByteSearch.second(of: secret[last &- 1], secret[last], in: text, from: next) {
+            var length = 0
+            while length < last, text[end &- last &+ length] == secret[length] { length &+= 1 }
+            if length == last { return end &- last }
+            next = end
         }
         return nil
     }

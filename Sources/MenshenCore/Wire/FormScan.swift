@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
+
 /// Reads the fields of a form (multipart/form-data, RFC 7578) as it comes: an upload names its model in one. Files are
 /// passed over; what is no form says nothing.
 package struct FormScan: Sendable {
@@ -18,6 +20,10 @@ package struct FormScan: Sendable {
         case serviceTier = "service_tier"
     }
 
+    /// Of one form. An upload of sixteen pictures has a fifth of it.
+    package static let maxParts = 128
+    /// Bytes of the heads of all parts.
+    package static let maxHeadBytes = 16 << 10
     /// Longest line of a part's head, and longest value that is kept.
     private static let lineLimit = 1024
     private static let valueLimit = 256
@@ -33,6 +39,10 @@ package struct FormScan: Sendable {
     private var field: Field?
     private var value: [UInt8] = []
     package private(set) var facts = RequestFacts()
+    /// The form has more parts, or more in their heads, than any program sends; no more of it is read.
+    package private(set) var isExcessive = false
+    private var parts = 0
+    private var headBytes = 0
     /// Bytes fed before this piece, and where the present part's value begins.
     private var offset = 0
     private var valueStart = 0
@@ -59,6 +69,8 @@ package struct FormScan: Sendable {
             case .headers:
                 takeHeader(bytes[index])
                 index &+= 1
+                headBytes &+= 1
+                if headBytes > Self.maxHeadBytes { exceed() }
                 if place == .value { valueStart = offset &+ index }
             case .done:
                 offset &+= bytes.count
@@ -114,6 +126,16 @@ package struct FormScan: Sendable {
         line.removeAll(keepingCapacity: true)
         isLineTooLong = false
         place = .lineEnd
+        parts &+= 1
+        // The last boundary ends the last part.
+        if parts > Self.maxParts + 1 { exceed() }
+    }
+
+    private mutating func exceed() {
+        place = .done
+        isExcessive = true
+        facts = RequestFacts()
+        modelRange = nil
     }
 
     private mutating func takeLineEnd(_ byte: UInt8) {
@@ -138,25 +160,39 @@ package struct FormScan: Sendable {
             place = .value
             return
         }
-        if !isLineTooLong { readHeader(String(decoding: line, as: UTF8.self)) }
+        if !isLineTooLong { readHeader() }
         line.removeAll(keepingCapacity: true)
         isLineTooLong = false
     }
 
-    private mutating func readHeader(_ line: String) {
-        guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "content-disposition",
-            Self.parameter("filename", of: line) == nil, Self.parameter("filename*", of: line) == nil
-        else { return }
-        field = Self.parameter("name", of: line).flatMap(Field.init)
+    private static let disposition = Array("content-disposition:".utf8)
+
+    private mutating func readHeader() {
+        let count = Self.disposition.count
+        guard line.count > count, line.span.equals(Self.disposition, in: 0..<count) else { return }
+        var name: String?
+        var isFile = false
+        Self.parameters(of: String(decoding: line, as: UTF8.self)) { key, value in
+            if key == "name" { name = name ?? value }
+            if key == "filename" || key == "filename*" { isFile = true }
+        }
+        if !isFile { field = name.flatMap(Field.init) }
     }
 
-    /// A parameter of a header's value, unquoted.
+    /// The first parameter of that name of a header's value, unquoted.
     private static func parameter(_ name: String, of header: String) -> String? {
+        var found: String?
+        parameters(of: header) { key, value in if key == name { found = found ?? value } }
+        return found
+    }
+
+    /// Each parameter of a header's value: its name in small letters, and its value, unquoted.
+    private static func parameters(of header: String, _ take: (String, String) -> Void) {
         var rest = Substring(header)
         while let semicolon = rest.firstIndex(of: ";") {
             rest = rest[rest.index(after: semicolon)...].drop { $0 == " " || $0 == "\t" }
             guard let equals = rest.firstIndex(where: { $0 == "=" || $0 == ";" }), rest[equals] == "=" else { continue }
-            let isWanted = rest[..<equals].lowercased() == name
+            let key = rest[..<equals].lowercased()
             rest = rest[rest.index(after: equals)...]
             var value = ""
             if rest.first == "\"" {
@@ -172,8 +208,7 @@ package struct FormScan: Sendable {
                 value = String(rest.prefix { $0 != ";" && $0 != " " && $0 != "\t" })
                 rest = rest.dropFirst(value.count)
             }
-            if isWanted { return value }
+            take(key, value)
         }
-        return nil
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
+
 /// What menshen wants to know of a request beyond its head: from the body, or from the path where the API has it there.
 package struct RequestFacts: Sendable, Equatable {
     package var model: String?
@@ -79,8 +81,16 @@ package struct RequestScan: Sendable {
         "model", "stream", "stream_options", "stream_options.include_usage", "user", "metadata.user_id", "service_tier",
     ])
 
+    /// Of members that are wanted, in one body. It has each once, and each costs more than what is passed over.
+    package static let maxFindings = 64
+    /// Bytes that are looked at before the findings are counted.
+    private static let pieceSize = 16 << 10
+
     private var scanner = JSONScanner(Self.paths)
+    private var findings = 0
     package private(set) var facts = RequestFacts()
+    /// The body repeats its members over and over. Nobody can say which of them counts, and no more of it is read.
+    package private(set) var isExcessive = false
     /// Every one: providers differ in which of several counts.
     private var modelRanges: [Range<Int>] = []
     /// The last ones.
@@ -91,6 +101,8 @@ package struct RequestScan: Sendable {
 
     package mutating func reset() {
         scanner.reset()
+        findings = 0
+        isExcessive = false
         facts = RequestFacts()
         modelRanges.removeAll(keepingCapacity: true)
         streamOptions = nil
@@ -98,8 +110,22 @@ package struct RequestScan: Sendable {
     }
 
     package mutating func feed(_ bytes: Span<UInt8>) {
-        scanner.feed(bytes)
-        if scanner.found.isEmpty { return }
+        var start = 0
+        while start < bytes.count, !isExcessive {
+            let end = min(bytes.count, start + Self.pieceSize)
+            scanner.feed(bytes.extracting(start..<end))
+            start = end
+            if !scanner.found.isEmpty { takeFindings() }
+        }
+    }
+
+    private mutating func takeFindings() {
+        findings += scanner.found.count
+        if findings > Self.maxFindings {
+            reset()
+            isExcessive = true
+            return
+        }
         for finding in scanner.found { take(finding) }
         scanner.found.removeAll(keepingCapacity: true)
     }
@@ -206,11 +232,20 @@ package struct Splice: Sendable, Equatable {
     /// Bytes that the body is longer by.
     package var growth: Int { replacement.count - range.count }
 
-    /// Changes of one body, none within another: from its end, so that the earlier ones stay in place. Of two at one
-    /// place the first comes first.
+    /// Changes of one body, none within another. Of two at one place the first comes first.
     package static func apply(_ splices: [Splice], to body: inout [UInt8]) {
+        if splices.count == 1 { return splices[0].apply(to: &body) }
+        var output: [UInt8] = []
+        output.reserveCapacity(splices.reduce(body.count) { $0 + $1.growth })
+        var index = 0
         for (_, splice) in splices.enumerated().sorted(by: {
-            ($0.element.range.lowerBound, $0.offset) > ($1.element.range.lowerBound, $1.offset)
-        }) { splice.apply(to: &body) }
+            ($0.element.range.lowerBound, $0.offset) < ($1.element.range.lowerBound, $1.offset)
+        }) {
+            output.append(body.span, index..<splice.range.lowerBound)
+            output += splice.replacement
+            index = splice.range.upperBound
+        }
+        output.append(body.span, index..<body.count)
+        body = output
     }
 }

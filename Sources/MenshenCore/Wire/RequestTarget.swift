@@ -226,7 +226,10 @@ enum PercentEncoding {
                 UInt8(ascii: "~"):
                 output.append(byte)
             case UInt8(ascii: "/") where keepingSlashes, UInt8(ascii: "%") where keepingEscapes: output.append(byte)
-            default: output += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            default:
+                output.append(UInt8(ascii: "%"))
+                output.append(digits[Int(byte >> 4)])
+                output.append(digits[Int(byte & 15)])
             }
         }
         return output

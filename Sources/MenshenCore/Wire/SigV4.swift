@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import Crypto
+internal import HTTP
 
 /// AWS Signature Version 4 for Bedrock: the signature is over method, path, query, some fields and the body's hash.
 /// libcurl's own is not used because it signs neither escaped paths nor unsorted queries as AWS reads them (Decision 0011).
@@ -127,8 +128,17 @@ package struct SigV4: Sendable {
 
     /// Without space at both ends, and with one in place of several.
     private static func trimmed(_ value: [UInt8]) -> [UInt8] {
-        Array(
-            value.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }.joined(separator: [UInt8(ascii: " ")]))
+        var output: [UInt8] = []
+        output.reserveCapacity(value.count)
+        for byte in value {
+            if !ByteClass.isSpace(byte) {
+                output.append(byte)
+            } else if let last = output.last, last != 0x20 {
+                output.append(0x20)
+            }
+        }
+        if output.last == 0x20 { output.removeLast() }
+        return output
     }
 
     // MARK: Key and time

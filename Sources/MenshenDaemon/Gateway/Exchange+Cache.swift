@@ -49,7 +49,7 @@ extension Exchange {
         }
         let control = CacheControl(request: head)
         guard !control.noStore, isBodyComplete, upgrade == nil, operation.isCacheable(path: resolved.target.path),
-            body.count <= Self.wholeBodyLimit, let key = CacheKey(parts(resolved), head, body: body)
+            let key = CacheKey(parts(resolved), head, body: body)
         else {
             cacheRecord = CacheRecord(.bypass)
             return false

@@ -262,7 +262,7 @@ final class Exchange {
     /// in one piece. Larger ones are streamed through. Four of the largest usual prompts (400 KB of an agent's context).
     static let wholeBodyLimit = 2 << 20
     /// Part of a streamed body that is read for facts before the provider is dialled.
-    private static let factsPrefix = 64 << 10
+    static let factsPrefix = 64 << 10
 
     private var wholeLimit: Int {
         if fitting.contains(where: { runtime.snapshot.routes.providers[$0].signing != nil }) {
@@ -307,6 +307,7 @@ final class Exchange {
         if record == .none, isStreamed, body.count >= Self.factsPrefix {
             do throws(Problem) { try attempt() } catch { fail(error) }
         }
+        readAhead()
         // A key command is still running.
         return transfer != nil || body.count < wholeLimit + Connection.highWater
     }

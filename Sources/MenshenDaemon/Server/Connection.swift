@@ -144,21 +144,7 @@ final class Connection: ReadinessHandler, TimerHandler {
                             used += consumed
                             try begin(head)
                         }
-                    case .body(var decoder):
-                        let step = try decoder.next(buffer.span, from: used)
-                        phase = .body(decoder)
-                        switch step {
-                        case .needMore(let consumed): return consumed
-                        case .data(let range):
-                            used = range.upperBound
-                            setTimer(worker.settings.idleTimeout)
-                            let piece = UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: buffer[range]))
-                            if exchange?.receiveBody(piece) == false { pauseReading() }
-                            if decoder.isDone { bodyEnded() }
-                        case .end(let consumed):
-                            used = consumed
-                            bodyEnded()
-                        }
+                    case .body(let decoder): used = try takeBody(decoder, buffer, from: used)
                     case .tunnel:
                         let rest = UnsafeBufferPointer(rebasing: buffer[used...])
                         used += exchange?.receiveTunnelled(UnsafeRawBufferPointer(rest)) ?? rest.count
@@ -183,7 +169,7 @@ final class Connection: ReadinessHandler, TimerHandler {
         exchange.begin(hasBody: !decoder.isDone)
     }
 
-    private func bodyEnded() {
+    func bodyEnded() {
         guard case .body = phase else { return }
         phase = .answering
         if !isBlocked { cancelTimer() }
@@ -195,9 +181,7 @@ final class Connection: ReadinessHandler, TimerHandler {
         // Nothing that follows is a request, nor a body.
         phase = .answering
         let problem = Problem(
-            error == .bodyTooLarge || error == .headTooLarge ? .requestTooLarge : .malformedRequest,
-            status: error.status,
-            error.explanation)
+            error.isExcess ? .requestTooLarge : .malformedRequest, status: error.status, error.explanation)
         if let exchange {
             exchange.fail(problem)
         } else {
@@ -210,7 +194,7 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// An answer is under way, or still being written.
     private var isBusy: Bool { if case .answering = phase { true } else { pendingOutput > 0 } }
 
-    private func pauseReading() {
+    func pauseReading() {
         isReadingPaused = true
         // It is not the caller who is late now.
         if case .body = phase, !isBlocked { cancelTimer() }

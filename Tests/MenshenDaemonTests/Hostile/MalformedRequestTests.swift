@@ -8,7 +8,13 @@ struct MalformedRequestTests {
     private static let cases: [(String, Int)] = [
         ("get /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("GET  /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET /v1/x\r\n\r\n", 400), ("GET /v1/x HTTP/2.0\r\nHost: a\r\n\r\n", 505),
-        ("GET /v1/x HTTP/1.1 \r\nHost: a\r\n\r\n", 505),
+        ("GET /v1/x HTTP/1.1 \r\nHost: a\r\n\r\n", 400), ("GET /v1/x y HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /v1/x HTTP/1\r\nHost: a\r\n\r\n", 400), ("GET /v1/x FTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("BREW a b c\r\nHost: a\r\n\r\n", 400), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        ("GET /v1/x HTTP/1.1\r\nHost: user@a\r\n\r\n", 400),
+        ("GET /\(String(repeating: "a", count: 9000)) HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        ("GET /?\(String(repeating: "&", count: 300)) HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: \(String(repeating: "a,", count: 99))\r\n\r\n", 431),
         ("BREW /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 501), ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
         ("TRACE /v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 501),
         ("GET v1/x HTTP/1.1\r\nHost: a\r\n\r\n", 400), ("GET /v1/\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -27,7 +33,8 @@ struct MalformedRequestTests {
         ("POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\nabc", 400),
         ("POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", 400),
         ("POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
-        ("POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
+        ("POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        ("POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 400),
         (
             "POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             400

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 struct BodilessAnswerTests {
-    @Test func `an answer to HEAD has a length and no body, and the connection goes on`() throws {
+    @Test func `an answer to HEAD has a length and no body, and the caller's connection goes on`() throws {
         try Stage.run { call in
             try call.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Method: \(call.request.method)\r\n\r\n")
             if call.request.method != "HEAD" { try call.send("hello") }
@@ -16,7 +16,8 @@ struct BodilessAnswerTests {
             #expect((answer["Content-Length"], answer["X-Method"]) == ("5", "HEAD"))
             try caller.request("GET", "/v1/x")
             #expect(try caller.answer().text == "hello")
-            #expect(stage.upstream.connections == 1)
+            // The provider's does not: a body may come all the same.
+            #expect(stage.upstream.connections == 2)
         }
     }
 

@@ -6,7 +6,8 @@ import Testing
 
 /// When a connection to a provider is used again, and what happens when it turns out to be closed.
 struct ConnectionReuseTests {
-    /// libcurl asks again after the first bytes of a head, too, and keeps connections for itself.
+    /// libcurl asks again after the first bytes of a head, too, keeps connections for itself, and (7.88) does not look
+    /// whether something waits on one before it is used again.
     private static let isOurs = !Stage.hasLibcurl
 
     @Test func `requests one after the other share a connection`() throws {
@@ -16,18 +17,15 @@ struct ConnectionReuseTests {
                 try $0.beginStream()
                 try $0.chunk("data: {}\n\n")
                 try $0.endStream(trailers: ["X-Sum: 1"])
-            case "/v1/none": try $0.send("HTTP/1.1 204 No Content\r\n\r\n")
             case "/v1/interim":
                 try $0.send(
                     "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            case "/v1/head": try $0.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
             default: try $0.reply()
             }
         } _: { stage throws in
-            for target in ["/v1/a", "/v1/none", "/v1/interim", "/v1/b"] {
+            for target in ["/v1/a", "/v1/interim", "/v1/b"] {
                 #expect(try stage.ask("GET", target).status < 300)
             }
-            #expect(try stage.ask("HEAD", "/v1/head").status == 200)
             #expect(try stage.ask("POST", "/v1/chat/completions", body: "{}").status == 200)
             #expect(try stage.ask("GET", "/v1/stream").text == "data: {}\n\n")
             #expect(try stage.ask("GET", "/v1/a").status == 200)
@@ -48,6 +46,62 @@ struct ConnectionReuseTests {
         } _: { stage throws in
             for _ in 0..<3 { #expect(try stage.ask("GET", "/v1/a").text == "ok") }
             #expect(stage.upstream.connections == 3)
+        }
+    }
+
+    /// The body comes when the connection has been given to the next caller: what is read there is somebody else's answer.
+    @Test(arguments: [
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
+        ("HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ("GET", "HTTP/1.1 204 No Content\r\n\r\n"), ("GET", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n"),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n"),
+        ("GET", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ("GET", "HTTP/1.1 103 Early Hints\r\nContent-Length: 2\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    ])
+    func `a body that comes late behind an answer without one is nobody's answer`(method: String, answer: String) throws
+    {
+        let late = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+        try Stage.run {
+            if $0.request.target == "/v1/late" { return try $0.send(answer) }
+            if $0.number > 0 { try $0.send(late) }
+            try $0.reply(body: "own")
+        } _: { stage throws in
+            for _ in 0..<2 {
+                #expect(try stage.ask(method, "/v1/late").status < 400)
+                #expect(try stage.ask("GET", "/v1/own").text == "own")
+            }
+            #expect(stage.upstream.connections == 3)
+        }
+    }
+
+    @Test func `a coding that nobody asked for is a 502, and so is a second status line`() throws {
+        try Stage.run {
+            let lines = $0.request.target == "/v1/coded" ? "Transfer-Encoding: gzip, chunked" : "HTTP/1.1 200 OK"
+            try $0.send("HTTP/1.1 200 OK\r\n\(lines)\r\nContent-Length: 5\r\n\r\n0\r\n\r\n")
+        } _: { stage throws in
+            for target in ["/v1/coded", "/v1/twice"] {
+                let answer = try stage.ask("GET", target)
+                #expect((answer.status, answer.problem) == (502, "upstream_broken"))
+            }
+        }
+    }
+
+    @Test(.enabled(if: isOurs))
+    func `what a provider says unasked on a connection that waits is nobody's answer`() throws {
+        let go = try Signal()
+        let said = try Signal()
+        try Stage.run {
+            try $0.reply(body: "own")
+            guard $0.connection == 0 else { return }
+            try go.wait()
+            try? $0.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+            said.raise()
+        } _: { stage throws in
+            #expect(try stage.ask("GET", "/v1/a").text == "own")
+            go.raise()
+            try said.wait()
+            #expect(try stage.ask("GET", "/v1/a").text == "own")
+            #expect(stage.upstream.connections == 2)
         }
     }
 

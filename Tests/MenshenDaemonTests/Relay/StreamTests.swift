@@ -5,6 +5,48 @@ import TestSupport
 import Testing
 
 struct StreamTests {
+    /// libcurl hands each chunk on by itself.
+    @Test(.enabled(if: !Stage.hasLibcurl))
+    func `chunks of one byte that came together go on together`() throws {
+        let text = String(repeating: "abcdefghij", count: 100)
+        try Stage.run {
+            try $0.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + text.map { "1\r\n\($0)\r\n" }.joined()
+                    + "0\r\nX-Sum: 1\r\n\r\n")
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.request("GET", "/v1/x")
+            _ = try caller.head()
+            var pieces: [[UInt8]] = []
+            while let piece = try caller.chunk() { pieces.append(piece) }
+            #expect(String(decoding: pieces.joined(), as: UTF8.self) == text)
+            #expect(try caller.trailers().map(\.value) == ["1"])
+            // Sixteen, and one for the rest of each read.
+            #expect(pieces.count < 100)
+        }
+    }
+
+    /// Pieces of all sizes, at a caller that reads late, so that the relay pauses in the midst of them.
+    @Test func `chunks of all sizes arrive whole at a slow caller`() throws {
+        let sizes = [Int](repeating: 1, count: 16) + [1, 1, 5000, 1, 4096, 4095, 2, 1, 70_000, 1, 1, 300_000, 3, 1]
+        let pieces = sizes.indices.map { [UInt8](repeating: UInt8(65 + $0), count: sizes[$0]) }
+        try Stage.run { call in
+            var bytes = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+            for _ in 0..<4 {
+                for piece in pieces {
+                    bytes += Array((String(piece.count, radix: 16) + "\r\n").utf8) + piece + [13, 10]
+                }
+            }
+            try call.send(bytes + Array("0\r\n\r\n".utf8))
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.request("GET", "/v1/x")
+            _ = try caller.wire.isBlocked(milliseconds: 1)
+            let answer = try caller.answer()
+            #expect(answer.body == (0..<4).flatMap { _ in pieces.flatMap { $0 } })
+        }
+    }
+
     @Test(arguments: [false, true])
     func `each piece arrives before the next is sent`(onTCP: Bool) throws {
         let arrived = try Signal()

@@ -61,6 +61,70 @@ struct UploadTests {
         }
     }
 
+    /// Beyond what is read whole, each chunk would be a write to the provider.
+    @Test(.enabled(if: !Stage.hasLibcurl))
+    func `chunks of one byte that came together go up together`() throws {
+        let first = Self.pattern(2 << 20 + 1)
+        let count = 5000
+        try Stage.run(.with { $0.readsBody = false }) { call in
+            let reader = RawClient(call.wire)
+            var chunks = 0
+            var size = 0
+            while let chunk = try reader.chunk() {
+                chunks += 1
+                size += chunk.count
+            }
+            _ = try reader.trailers()
+            try call.reply(body: "\(size) \(chunks < 500)")
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.send("POST /v1/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+            try caller.send(Array((String(first.count, radix: 16) + "\r\n").utf8) + first + [13, 10])
+            try caller.send(String(repeating: "1\r\na\r\n", count: count) + "0\r\n\r\n")
+            #expect(try caller.answer().text == "\(first.count + count) true")
+        }
+    }
+
+    @Test func `a body of several reads is read for its model as it comes`() throws {
+        let padding = String(repeating: "p", count: 700_000)
+        let setting = Stage.Setting.with { $0.provider = "aliases = { fast = \"slow\" }" }
+        try Stage.run(setting) {
+            try $0.reply()
+        } _: { stage throws in
+            for form in [false, true] {
+                func body(_ model: String) -> String {
+                    form
+                        ? "--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n\(padding)\r\n--b\r\nContent-Disposition: form-data; name=model\r\n\r\n\(model)\r\n--b--\r\n"
+                        : "{\"x\":\"\(padding)\",\"model\":\"\(model)\",\"y\":\"\(padding)\"}"
+                }
+                let type = form ? "multipart/form-data; boundary=b" : "application/json"
+                let answer = try stage.ask(
+                    "POST", "/v1/chat/completions", ["Content-Type: \(type)"], body: body("fast"))
+                #expect(answer.status == 200)
+                #expect(stage.upstream.requests.last?.body == Array(body("slow").utf8))
+            }
+            #expect(try stage.records().map(\.model) == ["fast", "fast"])
+        }
+    }
+
+    @Test func `a body that repeats its members without end is a 400, a form of such parts a 413`() throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            for count in [100, 200_000] {
+                let body = "{" + String(repeating: "\"model\":0,", count: count) + "\"z\":0}"
+                let answer = try stage.ask("POST", "/v1/chat/completions", body: body)
+                #expect((answer.status, answer.problem) == (400, "malformed_request"))
+            }
+            let part = "--b\r\nContent-Disposition: form-data; name=model\r\n\r\nm\r\n"
+            let answer = try stage.ask(
+                "POST", "/v1/audio/transcriptions", ["Content-Type: multipart/form-data; boundary=b"],
+                body: String(repeating: part, count: 200) + "--b--\r\n")
+            #expect((answer.status, answer.problem) == (413, "request_too_large"))
+            #expect(stage.upstream.requests.isEmpty)
+        }
+    }
+
     enum Early: CaseIterable { case length, chunked, closing, none, success }
 
     @Test(arguments: Early.allCases, [false, true])
