@@ -104,7 +104,7 @@ let package = Package(
             ]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
-        tests("MenshenDaemonTests", ["menshen", "TestSupport", "Linux"]),
+        tests("MenshenDaemonTests", ["menshen", "MenshenDaemon", "MenshenCore", "TestSupport", "Linux"]),
         tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),
     ],

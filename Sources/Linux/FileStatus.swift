@@ -37,7 +37,13 @@ struct FileStatus {
         mode = status.st_mode
         identity = FileIdentity(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-            modifiedNanoseconds: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec))
+            modifiedNanoseconds: Self.nanoseconds(status.st_mtim), changedNanoseconds: Self.nanoseconds(status.st_ctim))
+    }
+}
+
+extension FileStatus {
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }
 
@@ -47,4 +53,6 @@ package struct FileIdentity: Sendable, Equatable {
     package let inode: UInt64
     package let size: Int64
     package let modifiedNanoseconds: Int64
+    /// Of its mode and owner, too.
+    package let changedNanoseconds: Int64
 }

@@ -113,11 +113,12 @@ package final class Daemon {
                     + (ServiceManager.isSystemd ? ", or start it by menshen.socket" : ""))
         }
         var snapshot = snapshot
+        var tcpFault: String?
         if snapshot.fault == nil, let fault = ruleFault(listening, addresses, configuration, events) {
             if activation.sockets.isEmpty { throw fault }
-            // An exit would take the inherited sockets down with it; a reload can mend this.
-            events.configurationBroken(fault.message, configurationPath)
-            snapshot = Snapshot(fault: [fault.message, fault.hint].compactMap { $0 }.joined(separator: "; "))
+            // An exit would take the inherited sockets down with it, and the Unix socket is in order.
+            tcpFault = [fault.message, fault.hint].compactMap { $0 }.joined(separator: "; ")
+            events.tcpRefused(tcpFault ?? "")
         }
         let gate = try checkGate()
         let databasePath = try configuration.storage.path ?? StandardPaths.database()
@@ -132,7 +133,8 @@ package final class Daemon {
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
         let keeper = CacheKeeper(events)
         if snapshot.fault == nil {
-            snapshot = Snapshot(snapshot.configuration, cache: keeper.cache(for: snapshot.configuration))
+            snapshot = Snapshot(
+                snapshot.configuration, cache: keeper.cache(for: snapshot.configuration), tcpFault: tcpFault)
         }
         announce(addresses, board, events)
         let supervisor = try Supervisor(
@@ -151,7 +153,7 @@ package final class Daemon {
         let authentication = configuration.authentication
         for address in listening.inheritedTCP + addresses {
             let remarks = ListenRule.remarks(
-                on: [address], isAuthenticating: authentication.enable, hasToken: !authentication.tokens.isEmpty,
+                on: [address], isAuthenticating: authentication.enable, hasToken: authentication.hasToken,
                 unsafeListen: options.unsafeListen || configuration.server.unsafeListen)
             if let remark = remarks.first(where: { $0.severity == .error }) {
                 return StartFault("\(address): \(remark.message)", hint: remark.hint)

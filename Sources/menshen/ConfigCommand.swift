@@ -24,7 +24,17 @@ struct ConfigCheck: ParsableCommand {
 
     func run() throws {
         let path = try configuration.path(or: file)
-        _ = try configuration.load(path)
+        var used: [String] = []
+        let loaded = try configuration.load(path) { if !used.contains($0) { used.append($0) } }
+        for warning in KeySourceCheck.warnings(loaded) { Terminal.error("\(path): warning: \(warning)") }
+        for name in UserManager.unseen(used.filter { $0 != "HOME" }) {
+            Terminal.error(
+                """
+                \(path): warning: ${\(name)} is filled in here, but menshen.service would not see the variable
+                  hint: name a file instead (token_file, api_key_file), or write \(name)=… into \
+                ~/.config/environment.d/menshen.conf and log in again
+                """)
+        }
         Terminal.print("\(path): ok")
     }
 }

@@ -40,7 +40,7 @@ import Testing
     @Test func `a provider that is printed shows neither key nor header`() throws {
         let base = try #require(BaseURL("https://api.example/v1"))
         var provider = Provider(name: "p", kind: .openai, baseURL: base, key: .inline(secret))
-        provider.headers = [(name: "x", value: secret)]
+        provider.headers = [.init(name: "x", value: secret, isSecret: true)]
         provider.proxy = secret
         var text = "\(provider) \(String(reflecting: provider))"
         dump(provider, to: &text)

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-import Crypto
 import MenshenCore
 import Testing
 
 @Suite struct AccessTokenGateTests {
     private let gate = TokenGate(tokens: [
-        .init(name: "laptop", digest: Digest(of: Array("tok-1".utf8))),
-        .init(name: "ci", digest: Digest(of: Array("tok-2".utf8))),
+        .init(name: "laptop", secret: Secret("tok-1")),
+        .init(name: "ci", secret: Secret("tok-2")),
     ])
 
     @Test(arguments: [

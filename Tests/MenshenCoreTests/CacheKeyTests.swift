@@ -160,9 +160,9 @@ import Testing
         let address = try #require(BaseURL("https://api.openai.com/v1"))
         var provider = Provider(name: "openai", kind: .openai, baseURL: address, key: .inline(Secret("CANARY-key")))
         let plain = CacheKeyParts.describe(provider)
-        provider.headers = [("X-Team", Secret("CANARY"))]
+        provider.headers = [.init(name: "X-Team", value: Secret("CANARY"), isSecret: false)]
         let first = CacheKeyParts.describe(provider)
-        provider.headers = [("X-Team", Secret("CANARY2"))]
+        provider.headers = [.init(name: "X-Team", value: Secret("CANARY2"), isSecret: false)]
         let second = CacheKeyParts.describe(provider)
         #expect(Set([plain, first, second]).count == 3)
         #expect(!"\(plain)\(first)\(second)".contains("CANARY"))

@@ -158,7 +158,7 @@ let configurationFaults: [FaultCase] = [
         name: "unset variable", text: "\(provider)api_key = \"${NOT_SET}\"",
         expected: [
             "c.toml:3:11: error: providers[].api_key: the environment variable NOT_SET is not set",
-            "  hint: write ${NOT_SET:-} if it may be empty",
+            "  hint: a service does not see what a shell exports; api_key_file = \"FILE\" works everywhere",
         ]),
     FaultCase(
         name: "bad variables", text: "\(provider)api_key = \"${sk-CANARY}\"\nproxy = \"${X\"",
@@ -298,7 +298,7 @@ let configurationFaults: [FaultCase] = [
         name: "listen without a token", text: "listen = \":80\"\n\(provider)",
         expected: [
             "c.toml:1:10: error: listen: TCP callers need a token, and [auth] has none",
-            "  hint: set token = \"${PROXY_TOKEN}\" in [auth]",
+            "  hint: put one into a file of its own (mode 0600) and set token_file = \"token\" in [auth]",
         ]),
     FaultCase(
         name: "listen in the open",

@@ -70,7 +70,7 @@ private func readRequest(_ bytes: [UInt8]) {
     var parser = RequestParser()
     guard case .head(let head, _)? = try? parser.parse(bytes.span, limit: bytes.count) else { return }
     let gate = TokenGate(
-        tokens: (0..<16).map { Configuration.NamedToken(name: "t\($0)", digest: Digest(of: "token-number-\($0)".utf8)) }
+        tokens: (0..<16).map { Configuration.NamedToken(name: "t\($0)", secret: Secret("token-number-\($0)")) }
     )
     _ = gate.judge(head, queryKey: nil)
     _ = TokenGate.basicCredential(head)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-import Crypto
 import HTTP
 import MenshenCore
 import Testing
@@ -44,7 +43,7 @@ import Testing
     }
 
     @Test func `a token among the sub-protocols is a token`() throws {
-        let gate = TokenGate(tokens: [.init(name: "page", digest: Digest(of: Array("tok".utf8)))])
+        let gate = TokenGate(tokens: [.init(name: "page", secret: Secret("tok"))])
         func judge(_ value: String) throws -> TokenGate.Verdict {
             gate.judge(try head(["Sec-WebSocket-Protocol: \(value)"]), queryKey: nil)
         }

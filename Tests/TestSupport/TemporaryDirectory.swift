@@ -35,6 +35,10 @@ package final class TemporaryDirectory: Sendable {
 
     package func remove(_ name: String) { unlink(path(name)) }
 
+    package func changeMode(_ name: String, _ mode: UInt32) throws {
+        guard chmod(path(name), mode) == 0 else { throw TestFailure("chmod \(name): errno \(errno)") }
+    }
+
     package func link(_ name: String, to target: String) throws {
         guard symlink(target, path(name)) == 0 else { throw TestFailure("symlink \(name): errno \(errno)") }
     }

@@ -21,6 +21,8 @@ package enum EventKind: String, Sendable, CaseIterable {
     case peerRefused = "ab8b55a029be4496aa9c6c22212f9bab"
     case authenticationDisabled = "60c683adce8e4ef1b0c9c10c003b4372"
     case keyUnavailable = "8b00d1c133d549cfbc7b20911b124022"
+    /// A key's source has become unusable; the earlier key serves for a minute.
+    case keyStale = "5d2f0a6c8d3b4f0f9d1b2c7c0a5e6f31"
     /// A provider goes on failing or has asked for it, and gets no requests for a while.
     case providerPaused = "c28b2b392850421ca8a3305120fea2d1"
     case listenFailed = "e655b335cd1d4d8f90311a7b2088f6d9"
@@ -59,7 +61,8 @@ package enum EventKind: String, Sendable, CaseIterable {
         switch self {
         case .auditUnavailable: 2
         case .configurationBroken, .auditDegraded, .listenFailed: 3
-        case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .providerPaused, .databaseLost,
+        case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .keyStale, .providerPaused,
+            .databaseLost,
             .directoryExposed, .intentLogUnusable, .cacheUnavailable:
             4
         case .auditRecovered, .journalTakenOver, .journalUnreadable, .notJournalled, .refusalsSummarised,
@@ -84,7 +87,7 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .notJournalled: ["MENSHEN_COUNT"]
         case .peerRefused: ["MENSHEN_CALLER_UID", "MENSHEN_CALLER_PID", "MENSHEN_LISTENER"]
         case .authenticationDisabled: ["MENSHEN_LISTENER"]
-        case .keyUnavailable: ["MENSHEN_PROVIDER", "MENSHEN_REASON"]
+        case .keyUnavailable, .keyStale: ["MENSHEN_PROVIDER", "MENSHEN_REASON"]
         case .providerPaused: ["MENSHEN_PROVIDER", "MENSHEN_REASON", "MENSHEN_SECONDS"]
         case .listenFailed: ["MENSHEN_LISTENER", "MENSHEN_REASON"]
         case .databaseLost: ["MENSHEN_COUNT", "MENSHEN_DATABASE"]

@@ -25,21 +25,29 @@ extension ConfigurationDecoder {
                 section.reading.error(at: password.span, "auth.password holds a control character")
             }
             warnOfDollar(password, "auth.password", section.reading)
-            authentication.password = Digest(of: password.text.utf8)
-            if !section.has("user") {
-                section.reading.error(
-                    at: section.keySpan("password"), "auth.password needs a user",
-                    hint: "set user = \"admin\" in [auth]")
-            }
+            authentication.password = Secret(password.text)
+        }
+        if let place = place(.password, "password", section, "auth.") { authentication.places.append(place) }
+        for name in ["password", "password_file", "password_credential"] {
+            guard let given = section.text(name), !given.text.isEmpty, !section.has("user") else { continue }
+            section.reading.error(
+                at: section.keySpan(name), "auth.\(name) needs a user", hint: "set user = \"admin\" in [auth]")
         }
         var places: [SourceSpan] = []
         if let token = section.text("token") {
             add(token, Self.defaultTokenName, "auth.token", to: &authentication, &places, section)
         }
+        if let place = place(.token(name: Self.defaultTokenName), "token", section, "auth.") {
+            authentication.places.append(place)
+        }
         for entry in section.sections("tokens") {
-            let name = tokenName(entry, authentication.tokens)
+            let name = tokenName(entry, authentication)
+            let place = place(.token(name: name ?? ""), "token", entry, "auth.tokens[].")
+            if let place { authentication.places.append(place) }
             guard let token = entry.text("token") else {
-                if !entry.has("token") { section.reading.error(at: entry.span, "[[auth.tokens]] needs a token") }
+                if !["token", "token_file", "token_credential"].contains(where: entry.has) {
+                    section.reading.error(at: entry.span, "[[auth.tokens]] needs a token")
+                }
                 continue
             }
             add(token, name ?? "", "auth.tokens[].token", to: &authentication, &places, section)
@@ -47,14 +55,45 @@ extension ConfigurationDecoder {
         return authentication
     }
 
-    private static func tokenName(_ entry: ConfigurationSection, _ earlier: [Configuration.NamedToken]) -> String? {
+    /// Of `NAME_file` and `NAME_credential`; a secret comes from one place.
+    private static func place(
+        _ use: Configuration.SecretPlace.Use, _ name: String, _ section: ConfigurationSection, _ prefix: String
+    ) -> Configuration.SecretPlace? {
+        let given = [name, name + "_file", name + "_credential"].filter(section.has)
+        for extra in given.dropFirst() {
+            section.reading.error(
+                at: section.keySpan(extra), "\(prefix)\(extra): \(given[0]) is given already",
+                hint: "remove one of the two")
+        }
+        func make(_ source: Configuration.SecretPlace.Source, _ key: String) -> Configuration.SecretPlace {
+            let span = section.valueSpan(key)
+            return .init(use: use, source: source, key: prefix + key, line: span?.line ?? 0, column: span?.column ?? 0)
+        }
+        if let file = section.text(name + "_file") {
+            return FilePath.resolve(file, prefix + name + "_file", section.reading).map {
+                make(.file(path: $0), name + "_file")
+            }
+        }
+        return section.text(name + "_credential").flatMap {
+            credentialName($0, prefix + name + "_credential", section.reading)
+        }.map { make(.credential(name: $0), name + "_credential") }
+    }
+
+    private static func tokenName(
+        _ entry: ConfigurationSection, _ authentication: Configuration.Authentication
+    ) -> String? {
+        let earlier =
+            authentication.tokens.map(\.name)
+            + authentication.places.compactMap {
+                if case .token(let name) = $0.use { name } else { nil }
+            }
         guard let name = entry.text("name") else {
             if !entry.has("name") { entry.reading.error(at: entry.span, "[[auth.tokens]] needs a name") }
             return nil
         }
         if name.text.isEmpty || name.text.utf8.count > 64 || !isPlain(name.text) {
             entry.reading.error(at: name.span, "auth.tokens[].name must have 1 to 64 bytes and no control character")
-        } else if earlier.contains(where: { $0.name == name.text }) {
+        } else if earlier.contains(name.text) {
             entry.reading.error(
                 at: name.span, "auth.tokens[].name: another token has this name",
                 hint: name.text == Self.defaultTokenName ? "[auth] token is called \"\(Self.defaultTokenName)\"" : nil)
@@ -89,7 +128,7 @@ extension ConfigurationDecoder {
         if let same = authentication.tokens.firstIndex(where: { $0.digest == digest }) {
             reading.error(at: token.span, "\(key): this is the same token as on line \(places[same].line)")
         }
-        authentication.tokens.append(.init(name: name, digest: digest))
+        authentication.tokens.append(.init(name: name, secret: Secret(token.text)))
         places.append(token.span)
     }
 

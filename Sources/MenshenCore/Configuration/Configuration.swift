@@ -32,8 +32,8 @@ package struct Configuration: Sendable {
         package var unsafeListen = false
         /// Request line and header fields together. nginx allows 8 KiB a line; SDK headers stay under 4 KiB.
         package var maxHeaderBytes = 32 << 10
-        /// OpenAI and Anthropic refuse bodies above 25 to 32 MB, files aside; twice that leaves room.
-        package var maxBodyBytes = 64 << 20
+        /// OpenAI's SDK uploads in parts of 64 MiB, each in a form; prompts stay under 32 MB.
+        package var maxBodyBytes = 96 << 20
         /// Open connections of one process. Each costs one descriptor, and one more for its upstream.
         package var maxConnections = 8192
         /// From the first byte of a request head to its last (slow-loris).
@@ -51,19 +51,46 @@ package struct Configuration: Sendable {
         package var enable = true
         /// User and password of the status page at `/` (Basic); without a password the page is closed on TCP.
         package var user: String?
-        package var password: Digest?
+        package var password: Secret?
         package var tokens: [NamedToken] = []
+        /// Tokens and the password that stand elsewhere, until they have been read.
+        package var places: [SecretPlace] = []
+
+        /// There is a token, or will be as soon as its place has been read.
+        package var hasToken: Bool { !tokens.isEmpty || places.contains { $0.use != .password } }
     }
 
-    package struct NamedToken: Sendable, Equatable {
+    package struct NamedToken: Sendable {
         /// What records and reports call the caller; the token itself is never stored.
         package var name: String
-        package var digest: Digest
+        package let secret: Secret
+        package let digest: Digest
 
-        package init(name: String, digest: Digest) {
+        package init(name: String, secret: Secret) {
             self.name = name
-            self.digest = digest
+            self.secret = secret
+            digest = secret.digest
         }
+    }
+
+    /// A file or a credential that holds a token or the password.
+    package struct SecretPlace: Sendable, Equatable {
+        package enum Use: Sendable, Equatable {
+            case password
+            case token(name: String)
+        }
+
+        package enum Source: Sendable, Equatable {
+            case file(path: String)
+            case credential(name: String)
+        }
+
+        package let use: Use
+        package let source: Source
+        /// Of the setting, such as "auth.token_file", and where it stands.
+        package let key: String
+        package let line: Int
+        package let column: Int
     }
 
     /// `[upstream]`: timers and connection reuse of all providers.
@@ -97,6 +124,13 @@ package struct Configuration: Sendable {
         package var breakerFailures = 5
         /// Longest pause of a provider that goes on failing; it begins with 1 s and doubles.
         package var breakerPause: Duration = .seconds(30)
+    }
+
+    /// Every secret that it holds itself: keys, AWS's session tokens, secret headers, passwords of proxies, proxy tokens and
+    /// the page's password.
+    package var secrets: [Secret] {
+        providers.flatMap(\.secrets) + authentication.tokens.map(\.secret)
+            + [authentication.password].compactMap { $0 }
     }
 
     /// `[storage]` and `[storage.sqlite]`.

@@ -56,7 +56,7 @@ package enum ConfigurationDecoder {
         configuration.authentication = authentication(auth)
         configuration.listen = listen(
             top, configuration,
-            hasToken: !configuration.authentication.tokens.isEmpty || auth.has("token") || auth.has("tokens"))
+            hasToken: configuration.authentication.hasToken || auth.has("token") || auth.has("tokens"))
         configuration.providers = providers(top)
         configuration.upstream = upstream(top.section("upstream"), older: top.section("http_client"))
         configuration.failover = failover(top.section("failover"))

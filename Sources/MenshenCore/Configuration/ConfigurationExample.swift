@@ -55,6 +55,17 @@ package enum ConfigurationExample {
         ),
     ]
 
+    /// A secret comes from one place, so one is shown.
+    private static func fits(_ key: ConfigurationKey, _ purpose: Purpose) -> Bool {
+        guard key.section.hasPrefix("auth") else { return purpose == .tcp || key.path != "providers[].api_key" }
+        switch key.name {
+        case "password", "token": return purpose == .tcp
+        case "password_file", "token_file": return purpose == .socket
+        case "password_credential", "token_credential": return false
+        default: return true
+        }
+    }
+
     private static func written(_ section: String, _ keys: [ConfigurationKey], _ purpose: Purpose) -> [String] {
         var lines: [String] = []
         let active = active(purpose)
@@ -65,7 +76,7 @@ package enum ConfigurationExample {
         }
         let elsewhere = Set(furtherProviders.flatMap(\.keys).map { "providers[]." + $0 }).subtracting(active)
         // A provider takes its key from one place, so of the others only the name is shown there.
-        for key in keys where !elsewhere.contains(key.path) && (purpose == .tcp || key.path != "providers[].api_key") {
+        for key in keys where !elsewhere.contains(key.path) && fits(key, purpose) {
             lines += written(key, isActive: active.contains(key.path))
         }
         lines.append("")

@@ -62,11 +62,27 @@ extension ConfigurationKey {
             "auth.password", .text, sample: "\"${MENSHEN_PASSWORD:-}\"",
             "Password of the status page at `/`; without one the page is closed to TCP callers."),
         ConfigurationKey(
+            "auth.password_file", .text, sample: "\"page-password\"",
+            "File that holds the password: your own, mode 0600."),
+        ConfigurationKey(
+            "auth.password_credential", .text, sample: "\"page-password\"",
+            "Name of a systemd credential that holds the password."),
+        ConfigurationKey(
             "auth.token", .text, sample: "\"${PROXY_TOKEN}\"",
             "Token that callers send in place of a key; `listen` needs one."),
         ConfigurationKey(
+            "auth.token_file", .text, sample: "\"token\"",
+            "File that holds the token: your own, mode 0600; read at start and reload."),
+        ConfigurationKey(
+            "auth.token_credential", .text, sample: "\"menshen-token\"",
+            "Name of a systemd credential that holds the token."),
+        ConfigurationKey(
             "auth.tokens[].name", .text, sample: "\"laptop\"", "What records call whoever shows the token."),
         ConfigurationKey("auth.tokens[].token", .text, sample: "\"${LAPTOP_TOKEN}\"", "A further token."),
+        ConfigurationKey("auth.tokens[].token_file", .text, sample: "\"laptop-token\"", "File that holds it."),
+        ConfigurationKey(
+            "auth.tokens[].token_credential", .text, sample: "\"laptop-token\"",
+            "Name of a systemd credential that holds it."),
     ]
 
     private static let providers = [

@@ -81,10 +81,26 @@ package enum ConfigurationRendering {
         output.set("enable", "\(authentication.enable)")
         if let user = authentication.user { output.set("user", TOMLText.quoted(user)) }
         if authentication.password != nil { output.set("password", hidden) }
+        for place in authentication.places where place.use == .password { set(place, &output) }
+        for place in authentication.places {
+            guard case .token(let name) = place.use else { continue }
+            output.begin("[[auth.tokens]]")
+            output.set("name", TOMLText.quoted(name))
+            set(place, &output)
+        }
         for token in authentication.tokens {
             output.begin("[[auth.tokens]]")
             output.set("name", TOMLText.quoted(token.name))
             output.set("token", hidden)
+        }
+    }
+
+    /// Under the name that the setting has.
+    private static func set(_ place: Configuration.SecretPlace, _ output: inout Output) {
+        let name = place.key.split(separator: ".").last.map(String.init) ?? place.key
+        switch place.source {
+        case .file(let path): output.set(name, TOMLText.quoted(path))
+        case .credential(let credential): output.set(name, TOMLText.quoted(credential))
         }
     }
 

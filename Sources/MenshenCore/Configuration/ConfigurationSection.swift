@@ -145,9 +145,14 @@ struct ConfigurationSection {
         for fault in outcome.faults {
             switch fault {
             case .unset(let name):
+                // A token or key that is empty would only be the next fault.
+                let isSecret = ["token", "api_key", "api_keys", "password"].contains(key.name)
+                let other = key.name == "api_keys" ? "api_key" : key.name
                 reading.error(
                     at: item.span, "\(key.path): the environment variable \(name) is not set",
-                    hint: "write ${\(name):-} if it may be empty")
+                    hint: isSecret
+                        ? "a service does not see what a shell exports; \(other)_file = \"FILE\" works everywhere"
+                        : "write ${\(name):-} if it may be empty")
             case .unterminated:
                 reading.error(
                     at: item.span, "\(key.path): \"${\" without \"}\"", hint: "write \"$${\" for a literal \"${\"")

@@ -25,7 +25,8 @@ extension ConfigurationDecoder {
                 ? nil : FilePath.resolve($0, "providers[].api_key_file", reading)
         }
         let credential = section.text("api_key_credential").flatMap {
-            isKeyItself($0, "providers[].api_key_credential", reading) ? nil : credentialName($0, reading)
+            isKeyItself($0, "providers[].api_key_credential", reading)
+                ? nil : credentialName($0, "providers[].api_key_credential", reading)
         }
         let command = command(section)
         if let inline { return .inline(inline) }
@@ -82,14 +83,14 @@ extension ConfigurationDecoder {
         return Secret(key.text)
     }
 
-    private static func credentialName(_ name: ExpandedText, _ reading: ConfigurationReading) -> String? {
+    static func credentialName(_ name: ExpandedText, _ key: String, _ reading: ConfigurationReading) -> String? {
         // systemd.exec(5): a name must be usable as a file name.
         let isName =
             name.isVisibleASCII && !name.text.isEmpty && !name.text.contains("/") && !name.text.contains(":")
             && name.text.utf8.count <= 255 && name.text != "." && name.text != ".."
         if isName { return name.text }
         reading.error(
-            at: name.span, "providers[].api_key_credential is not the name of a systemd credential",
+            at: name.span, "\(key) is not the name of a systemd credential",
             hint: "write the name that LoadCredential= gives it, not a path")
         return nil
     }
@@ -135,9 +136,9 @@ enum RequestHeaderRule {
         "transfer-encoding", "upgrade", "host", "content-length", "expect",
     ]
 
-    static func headers(_ section: ConfigurationSection) -> [(name: String, value: Secret)] {
+    static func headers(_ section: ConfigurationSection) -> [Provider.Header] {
         let reading = section.reading
-        var headers: [(name: String, value: Secret)] = []
+        var headers: [Provider.Header] = []
         var seen: Set<String> = []
         for (name, span, value) in section.textTable("headers") ?? [] {
             if name.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
@@ -155,7 +156,10 @@ enum RequestHeaderRule {
                     at: value.span, "providers[].headers: the value holds a line break or another control character")
                 continue
             }
-            headers.append((name, Secret(value.text)))
+            headers.append(
+                Provider.Header(
+                    name: name, value: Secret(value.text),
+                    isSecret: value.isExpanded || CredentialNames.isCredential(name)))
         }
         return headers
     }

@@ -28,7 +28,7 @@ package enum ListenRule {
             remarks.append(
                 Remark(
                     severity: .error, address: 0, message: "TCP callers need a token, and [auth] has none",
-                    hint: "set token = \"${PROXY_TOKEN}\" in [auth]"))
+                    hint: "put one into a file of its own (mode 0600) and set token_file = \"token\" in [auth]"))
         }
         if !isAuthenticating, let loopback = addresses.firstIndex(where: \.isLoopback) {
             remarks.append(

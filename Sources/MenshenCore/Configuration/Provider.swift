@@ -11,7 +11,7 @@ package struct Provider: Sendable {
     /// Set if requests are signed with the key, which is then AWS's secret access key, rather than carry it.
     package var signing: SigV4?
     /// Added to each request, in place of a caller's header of the same name.
-    package var headers: [(name: String, value: Secret)] = []
+    package var headers: [Header] = []
     /// Models it gets requests for; empty: all.
     package var models: [ModelPattern] = []
     /// Asked for in place of the caller's model.
@@ -42,6 +42,19 @@ package struct Provider: Sendable {
         self.kind = kind
         self.baseURL = baseURL
         self.key = key
+    }
+
+    package struct Header: Sendable {
+        package let name: String
+        package let value: Secret
+        /// Filled in from the environment, or of a name that credentials have: to be masked wherever it shows.
+        package let isSecret: Bool
+
+        package init(name: String, value: Secret, isSecret: Bool) {
+            self.name = name
+            self.value = value
+            self.isSecret = isSecret
+        }
     }
 
     /// How the provider wants its key, and which paths belong to it.
@@ -85,5 +98,27 @@ extension KeySource {
         case .pool(let keys): keys
         case .none, .file, .credential, .command: []
         }
+    }
+}
+
+extension Provider {
+    /// What its part of the configuration holds that must not show.
+    var secrets: [Secret] {
+        var secrets = key.inlineKeys + headers.filter(\.isSecret).map(\.value)
+        if let token = signing?.sessionToken { secrets.append(token) }
+        if let proxy { secrets += Self.credentials(ofProxy: proxy) }
+        return secrets
+    }
+
+    /// User and password of a proxy's address together, and the password alone.
+    private static func credentials(ofProxy url: Secret) -> [Secret] {
+        var bytes: [UInt8] = []
+        url.append(to: &bytes)
+        defer { for index in bytes.indices { bytes[index] = 0 } }
+        guard let at = bytes.lastIndex(of: UInt8(ascii: "@")) else { return [] }
+        let start = bytes[..<at].lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+        let pair = bytes[start..<at]
+        let password = pair.firstIndex(of: UInt8(ascii: ":")).map { Array(pair[($0 + 1)...]) }
+        return [Secret(Array(pair))] + [password].compactMap { $0 }.map { Secret($0) }
     }
 }

@@ -5,6 +5,7 @@
 package struct RouteTable: Sendable {
     package let providers: [Provider]
     package let names: Set<String>
+    private let dialects: Set<Dialect>
     /// Only then does the choice have to wait for the request's model.
     private let dependsOnModel: Bool
     /// Whether any provider may be asked for another model than the caller's.
@@ -30,9 +31,17 @@ package struct RouteTable: Sendable {
     package init(providers: [Provider]) {
         self.providers = providers
         names = Set(providers.map(\.name))
+        dialects = Set(
+            Dialect.allCases.filter { dialect in providers.contains { $0.weight > 0 && $0.speaks(dialect) } })
         rereadable = Set(providers.indices.filter { providers[$0].key.mayBeReread })
         replacesModels = providers.contains { $0.model != nil || !$0.aliases.isEmpty }
         dependsOnModel = providers.contains { !$0.models.isEmpty || !$0.aliases.isEmpty }
+    }
+
+    /// `dialect`, or OpenAI's if several are spoken and this one is not.
+    package func spoken(_ dialect: Dialect) -> Dialect {
+        if dialects.count < 2 || dialects.contains(dialect) || !dialects.contains(.openai) { return dialect }
+        return .openai
     }
 
     /// One verdict a provider. nil for `model`: the request names none, or it is not known yet; it then fits every list.

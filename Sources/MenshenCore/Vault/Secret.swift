@@ -54,6 +54,8 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
         return String(decoding: masked, as: UTF8.self)
     }
 
+    package func masked(_ text: String) -> String { masked(Optional(text)) ?? text }
+
     private func find(in text: Span<UInt8>, from start: Int) -> Int? {
         let secret = bytes
         guard secret.count >= Self.shortestMasked else { return nil }

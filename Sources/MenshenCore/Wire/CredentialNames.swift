@@ -42,6 +42,11 @@ package enum CredentialNames {
         headers.has(head.bytes.span, in: field.name)
     }
 
+    static func isCredential(_ name: String) -> Bool {
+        let bytes = Array(name.utf8)
+        return headers.has(bytes.span, in: 0..<bytes.count)
+    }
+
     /// The name, in small letters and with dashes, if a parameter of the query by that name is a credential: Google's
     /// (`key`, and `access_token` of its Live API), Azure's, which browsers use for WebSockets, and those of gateways.
     /// Capitals make another name there, but for those that stand for a header.

@@ -12,7 +12,7 @@ extension Exchange {
     func attempt() throws(Problem) {
         guard let resolved, isReadyToDial else { return }
         try understandBody()
-        facts.mask(runtime.keys.known(runtime.snapshot.routes.providers))
+        facts.mask(secrets)
         // Without a model that the body alone tells, `begin` has found them.
         if facts.model != resolved.facts.model {
             fitting = try runtime.snapshot.routes.fitting(resolved.target, resolved.dialect, model: facts.model)
@@ -36,6 +36,9 @@ extension Exchange {
             : runtime.keys.key(tried.provider, provider.key, place: tried.key, now: worker.now)
         switch lookup {
         case .ready(let key): secret = key
+        case .stale(let key, let reason):
+            worker.events.keyStale(provider.name, reason)
+            secret = key
         case .pending:
             // A reload came in between: the answer of the old configuration's command is heard by nobody.
             guard runtime === worker.runtime else { throw Self.keySourceChangedProblem }

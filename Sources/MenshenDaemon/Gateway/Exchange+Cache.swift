@@ -188,7 +188,7 @@ extension Exchange {
 
     private func wholeAnswer() -> CachedAnswer? {
         guard let storing, observer?.ending == .complete, hasWholeCoding else { return nil }
-        let keys = runtime.keys.known(runtime.snapshot.routes.providers)
+        let keys = secrets
         var answer = CachedAnswer(
             status: 200, fieldLines: storing.fieldLines, body: storing.body, isStream: observer?.isStream == true,
             storedAt: Clock.wall(), requestID: id)

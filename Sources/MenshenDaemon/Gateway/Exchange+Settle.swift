@@ -10,6 +10,9 @@ internal import MenshenUpstream
 extension Exchange {
     // MARK: Records
 
+    /// What is masked in whatever is kept of this request.
+    var secrets: [Secret] { runtime.keys.known(runtime.snapshot.configuration) }
+
     /// Has the intent recorded. Where that is not done at once, the answer waits for the store's receipt.
     func recordIntent(_ provider: String?) {
         let intent = makeIntent(provider: provider)
@@ -26,7 +29,8 @@ extension Exchange {
     private func makeIntent(provider: String?) -> AuditIntent {
         AuditIntent(
             id: id, caller: connection.caller, tokenName: tokenName, method: head.method.rawValue,
-            path: resolved?.target.path ?? "-", dialect: dialect, operation: operation, provider: provider,
+            path: secrets.reduce(resolved?.target.path ?? "-") { $1.masked($0) }, dialect: dialect,
+            operation: operation, provider: provider,
             model: facts.model,
             isStream: facts.isStream)
     }
@@ -159,7 +163,7 @@ extension Exchange {
 
     /// What the answer says of itself and of its cost.
     private func describeAnswer(_ settlement: inout AuditSettlement) {
-        let keys = runtime.keys.known(runtime.snapshot.routes.providers)
+        let keys = secrets
         if let streamed = scan?.facts ?? form?.facts {
             facts.add(streamed)
             facts.mask(keys)
@@ -218,7 +222,8 @@ extension Exchange {
             intent: intent, endState: state, totalMicroseconds: Int64(now - startedAt), bytesIn: bytesIn,
             bytesOut: bytesOut)
         settlement.status = status
-        settlement.problem = problemCode
+        // The provider's own word for what went wrong, which may repeat what it was sent.
+        settlement.problem = problemCode.map { code in secrets.reduce(code) { $1.masked($0) } }
         if providerIndex != nil { settlement.provider = providerName }
         settlement.attempts = attempts
         describeAnswer(&settlement)
@@ -228,7 +233,7 @@ extension Exchange {
         settlement.messagesIn = webSocket?.messagesIn
         settlement.messagesOut = webSocket?.messagesOut
         if requestCapture != nil || responseCapture != nil {
-            let keys = runtime.keys.known(runtime.snapshot.routes.providers)
+            let keys = secrets
             settlement.requestBody = requestCapture?.masked(keys)
             settlement.responseBody = responseCapture?.masked(keys)
         }

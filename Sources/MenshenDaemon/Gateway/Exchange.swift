@@ -150,6 +150,11 @@ final class Exchange {
                     .forbiddenPath, status: 400,
                     "The path holds a '.' or '..' segment or a control character, plain or encoded.")
             }
+            if case .tcp = connection.listener.socket.kind, runtime.snapshot.tcpFault != nil,
+                resolved.surface != .health
+            {
+                throw Self.tcpRefused
+            }
             if try answerPreflight() { return }
             try authorise(resolved)
             if let surface = resolved.surface { return try serve(surface) }
@@ -171,6 +176,11 @@ final class Exchange {
             fail(error)
         }
     }
+
+    /// Anybody may connect there, so the reason is for the journal and the Unix socket.
+    private static let tcpRefused = Problem(
+        .configurationBroken, status: 503,
+        "menshen serves nothing over TCP with its present configuration. 'menshen status' and its journal say why.")
 
     /// What every head of an answer gets.
     var additions: ResponseHead.Additions {

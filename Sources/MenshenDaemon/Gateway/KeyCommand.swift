@@ -55,20 +55,21 @@ enum KeyCommand {
             let outcome = try await Subprocess.run(
                 executable, arguments: Arguments(arguments), environment: environment, platformOptions: options,
                 input: .none,
-                output: .bytes(limit: outputLimit), error: .string(limit: 4096))
+                output: .bytes(limit: outputLimit), error: .discarded)
             guard outcome.terminationStatus.isSuccess else {
-                let words = outcome.standardError.split(separator: "\n").first.map { ": \($0)" } ?? ""
+                // What it says on its standard error may be the key: "sh -x" shows each command.
                 return .failure(
                     KeyCommandFailure(
-                        message: "The key command '\(program)' failed (\(outcome.terminationStatus))\(words)"))
-            }
-            guard let secret = Secret(keyText: outcome.standardOutput) else {
-                return .failure(
-                    KeyCommandFailure(
-                        message: "The key command '\(program)' printed nothing, or more than one line of visible ASCII."
+                        message:
+                            "The key command '\(program)' failed (\(outcome.terminationStatus)). Run it by hand to see why."
                     ))
             }
-            return .success(secret)
+            do throws(KeyText.Fault) {
+                return .success(try KeyText.read(outcome.standardOutput))
+            } catch {
+                return .failure(
+                    KeyCommandFailure(message: "What the key command '\(program)' printed \(error.sentence)"))
+            }
         } catch {
             return .failure(KeyCommandFailure(message: "The key command '\(program)' could not be run: \(error)"))
         }

@@ -8,6 +8,8 @@ internal import MenshenCore
 final class KeyRing {
     enum Lookup {
         case ready(Secret?)
+        /// The key is an earlier one: its source has been unusable for less than `grace`, for that reason.
+        case stale(Secret, String)
         /// A command runs; `keyArrived` follows.
         case pending
         /// The sentence says what to do.
@@ -17,11 +19,18 @@ final class KeyRing {
     private struct FileKey {
         let secret: Secret
         let identity: FileIdentity
+        var trouble: Trouble?
+    }
+
+    /// Why a source gives no key, and since when. Monotonic microseconds.
+    private struct Trouble {
+        let since: UInt64
+        var reason: String
     }
 
     private struct CommandKey {
         var secret: Secret?
-        var failure: String?
+        var trouble: Trouble?
         /// Monotonic microseconds after which the command runs again.
         var expires: UInt64 = 0
         var endedAt: UInt64 = 0
@@ -30,10 +39,18 @@ final class KeyRing {
 
     /// A failed command is not run again for each request.
     private static let failureLifetime: UInt64 = 5_000_000
+    /// How long an earlier key serves while its source is being replaced, or has failed: an editor and a deployment are done
+    /// in seconds, and a key that somebody has taken away shall not go on for long.
+    static let grace: UInt64 = 60_000_000
+    /// Earlier keys that are still looked for in what is recorded.
+    private static let maxRetired = 16
 
+    private var retired: [Secret] = []
     private var files: [String: FileKey] = [:] { didSet { all = nil } }
     private var commands: [Int: CommandKey] = [:] { didSet { all = nil } }
     private var all: [Secret]?
+    /// Why a file that never gave a key does not.
+    private var missing: [String: String] = [:]
     private let credentialsDirectory: String?
     private let run: (Int, [String], Duration) -> Void
 
@@ -49,9 +66,19 @@ final class KeyRing {
         case .none: .ready(nil)
         case .inline(let secret): .ready(secret)
         case .pool(let keys): .ready(keys[min(place, keys.count - 1)])
-        case .file(let path): read(path, isCredential: false)
-        case .credential(let name): credential(name)
+        case .file(let path): read(path, isCredential: false, now: now)
+        case .credential(let name): credential(name, now: now)
         case .command(let argv, let timeout, _): command(index, argv, timeout, now)
+        }
+    }
+
+    /// Why a source gives no key at present, though an earlier one may still serve; nil if nothing is wrong that is known.
+    func trouble(_ index: Int, _ source: KeySource) -> String? {
+        switch source {
+        case .none, .inline, .pool: nil
+        case .file(let path): files[path]?.trouble?.reason ?? missing[path]
+        case .credential(let name): credentialPath(name).flatMap { files[$0]?.trouble?.reason ?? missing[$0] }
+        case .command: commands[index]?.trouble?.reason
         }
     }
 
@@ -59,8 +86,8 @@ final class KeyRing {
     func keyAnew(_ index: Int, _ source: KeySource, place: Int, refused: Secret?, now: UInt64) -> Lookup {
         switch source {
         case .none, .inline, .pool: return key(index, source, place: place, now: now)
-        case .file(let path): return read(path, isCredential: false, isAnew: true)
-        case .credential(let name): return credential(name, isAnew: true)
+        case .file(let path): return read(path, isCredential: false, isAnew: true, now: now)
+        case .credential(let name): return credential(name, isAnew: true, now: now)
         case .command(let argv, let timeout, _):
             guard var state = commands[index] else { break }
             // Whoever waits with us is answered by one run, and refused keys do not start one each.
@@ -74,46 +101,61 @@ final class KeyRing {
         return key(index, source, place: place, now: now)
     }
 
-    /// Every key in memory; what is recorded is searched for them. `providers`: always the same ones.
-    func known(_ providers: [Provider]) -> [Secret] {
+    /// Every secret in memory; what is recorded is searched for them.
+    func known(_ configuration: Configuration) -> [Secret] {
         if let all { return all }
-        var secrets = files.values.map(\.secret) + commands.values.compactMap(\.secret)
-        for provider in providers {
-            secrets += provider.key.inlineKeys
-            if let token = provider.signing?.sessionToken { secrets.append(token) }
-        }
+        let secrets =
+            files.values.map(\.secret) + commands.values.compactMap(\.secret) + retired + configuration.secrets
         all = secrets
         return secrets
     }
 
-    private func credential(_ name: String, isAnew: Bool = false) -> Lookup {
-        guard let directory = credentialsDirectory else {
+    private func retire(_ old: Secret?, for new: Secret) {
+        guard let old, old.digest != new.digest else { return }
+        retired.append(old)
+        if retired.count > Self.maxRetired { retired.removeFirst() }
+    }
+
+    private func credentialPath(_ name: String) -> String? { credentialsDirectory.map { $0 + "/" + name } }
+
+    private func credential(_ name: String, isAnew: Bool = false, now: UInt64) -> Lookup {
+        guard let path = credentialPath(name) else {
             return .failed(
                 "Its key is the systemd credential '\(name)', but $CREDENTIALS_DIRECTORY is not set. Add LoadCredential=\(name):FILE to menshen.service, or use api_key_file."
             )
         }
-        return read(directory + "/" + name, isCredential: true, isAnew: isAnew)
+        return read(path, isCredential: true, isAnew: isAnew, now: now)
     }
 
     /// One stat(2) per request tells whether the file changed; rotation needs no reload.
-    private func read(_ path: String, isCredential: Bool, isAnew: Bool = false) -> Lookup {
+    private func read(_ path: String, isCredential: Bool, isAnew: Bool = false, now: UInt64) -> Lookup {
         if !isAnew, let known = files[path], PrivateFile.identity(of: path) == known.identity {
+            if known.trouble != nil { files[path]?.trouble = nil }
             return .ready(known.secret)
         }
+        let reason: String
         do {
             let file = try PrivateFile.read(path, allowGroup: isCredential)
-            guard let secret = Secret(keyText: file.bytes) else {
-                // It is being rewritten in place, as a shell's > does: empty first.
-                if let known = files[path] { return .ready(known.secret) }
-                return .failed("The key file \(path) is empty, or holds more than one line of visible ASCII.")
+            do throws(KeyText.Fault) {
+                let secret = try KeyText.read(file.bytes)
+                retire(files[path]?.secret, for: secret)
+                files[path] = FileKey(secret: secret, identity: file.identity)
+                missing[path] = nil
+                return .ready(secret)
+            } catch {
+                reason = "The key file \(path) \(error.sentence)"
             }
-            files[path] = FileKey(secret: secret, identity: file.identity)
-            return .ready(secret)
         } catch {
-            // The last good key still serves while its file is being replaced.
-            if let known = files[path] { return .ready(known.secret) }
-            return .failed("\(error)")
+            reason = "\(error)"
         }
+        // It may be being replaced: a shell's > empties it first.
+        guard let known = files[path] else {
+            missing[path] = reason
+            return .failed(reason)
+        }
+        let trouble = Trouble(since: known.trouble?.since ?? now, reason: reason)
+        files[path]?.trouble = trouble
+        return now < trouble.since + Self.grace ? .stale(known.secret, reason) : .failed(reason)
     }
 
     private func command(_ index: Int, _ argv: [String], _ timeout: Duration, _ now: UInt64) -> Lookup {
@@ -123,10 +165,13 @@ final class KeyRing {
             state.isRunning = true
             run(index, argv, timeout)
         }
-        // While the command runs again the old key serves.
-        if let secret = state.secret { return .ready(secret) }
-        if state.isRunning { return .pending }
-        return .failed(state.failure ?? "The key command of this provider gave no key.")
+        guard let trouble = state.trouble else {
+            // While the command runs again the old key serves.
+            if let secret = state.secret { return .ready(secret) }
+            return state.isRunning ? .pending : .failed("The key command of this provider gave no key.")
+        }
+        if let secret = state.secret, now < trouble.since + Self.grace { return .stale(secret, trouble.reason) }
+        return state.isRunning ? .pending : .failed(trouble.reason)
     }
 
     func commandEnded(_ index: Int, _ result: Result<Secret, KeyCommandFailure>, lifetime: Duration, now: UInt64) {
@@ -135,11 +180,12 @@ final class KeyRing {
         state.endedAt = now
         switch result {
         case .success(let secret):
+            retire(state.secret, for: secret)
             state.secret = secret
-            state.failure = nil
+            state.trouble = nil
             state.expires = now + lifetime.microseconds
         case .failure(let failure):
-            state.failure = failure.message
+            state.trouble = Trouble(since: state.trouble?.since ?? now, reason: failure.message)
             state.expires = now + Self.failureLifetime
         }
         commands[index] = state
@@ -149,15 +195,4 @@ final class KeyRing {
 /// Why a key command gave no key; holds nothing the command printed on its standard output.
 struct KeyCommandFailure: Error, Sendable {
     let message: String
-}
-
-extension Secret {
-    /// A key as a file or a command gives it: one line of visible ASCII, line end and surrounding spaces dropped.
-    convenience init?(keyText bytes: [UInt8]) {
-        var part = bytes[...]
-        while let last = part.last, last == 10 || last == 13 || last == 32 || last == 9 { part = part.dropLast() }
-        while let first = part.first, first == 32 || first == 9 { part = part.dropFirst() }
-        guard !part.isEmpty, part.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
-        self.init(Array(part))
-    }
 }

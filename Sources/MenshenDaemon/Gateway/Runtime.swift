@@ -16,10 +16,13 @@ package final class Snapshot: Sendable {
     package let cache: ResponseCache?
     /// Why there is no usable configuration; then every request is answered 503 with this.
     package let fault: String?
+    /// Why nothing is served over TCP, while the Unix socket is; nil if everything is.
+    package let tcpFault: String?
 
-    package init(_ configuration: Configuration, cache: ResponseCache? = nil) {
+    package init(_ configuration: Configuration, cache: ResponseCache? = nil, tcpFault: String? = nil) {
         self.configuration = configuration
         self.cache = cache
+        self.tcpFault = tcpFault
         routes = RouteTable(providers: configuration.providers)
         tokens = TokenGate(tokens: configuration.authentication.tokens)
         fault = nil
@@ -32,6 +35,7 @@ package final class Snapshot: Sendable {
         routes = RouteTable(providers: [])
         tokens = TokenGate(tokens: [])
         self.fault = fault
+        tcpFault = nil
     }
 }
 
@@ -64,7 +68,7 @@ final class Runtime {
     }
 
     func resolve(_ head: RequestHead) -> ResolvedTarget? {
-        targets.resolve(head, providerNames: snapshot.routes.names)
+        targets.resolve(head, snapshot.routes)
     }
 
     private func state(of provider: Provider) -> ProviderState? {

@@ -51,21 +51,23 @@ struct TargetCache {
     private var known: [ArraySlice<UInt8>: Known] = [:]
 
     /// nil for a path with a dot segment, and for a head that could not be read.
-    mutating func resolve(_ head: RequestHead, providerNames: Set<String>) -> ResolvedTarget? {
+    /// `routes`: with several companies' APIs, a path that is nobody's in particular and an SDK whose company is not among
+    /// them leave OpenAI's, which most servers speak.
+    mutating func resolve(_ head: RequestHead, _ routes: RouteTable) -> ResolvedTarget? {
         if head.target.isEmpty { return nil }
         let key = head.bytes[head.target]
         if let hit = known[key] {
             if hit.isDecided { return hit.targets[0] }
-            let dialect = Dialect(sentBy: head)
+            let dialect = routes.spoken(Dialect(sentBy: head))
             if let target = hit.targets.first(where: { $0.dialect == dialect }) { return target }
         }
         guard
             let target = RequestTarget(
-                path: head.text(head.path), query: head.query.map(head.text), providerNames: providerNames)
+                path: head.text(head.path), query: head.query.map(head.text), providerNames: routes.names)
         else { return nil }
         let decided = Dialect.decided(by: target.path)
         let resolved = ResolvedTarget(
-            target, decided ?? Dialect(sentBy: head, credentialInQuery: target.queryKeyName))
+            target, decided ?? routes.spoken(Dialect(sentBy: head, credentialInQuery: target.queryKeyName)))
         // A query is not kept: it may hold a credential.
         guard head.query == nil else { return resolved }
         if known[key] != nil {

@@ -94,6 +94,14 @@ package final class Events: Sendable {
             [("MENSHEN_PROVIDER", provider), ("MENSHEN_REASON", reason)])
     }
 
+    func keyStale(_ provider: String, _ reason: String) {
+        guard isAllowed(.keyStale) else { return }
+        write(
+            .keyStale,
+            "Provider '\(provider)' is asked with its earlier key, for \(KeyRing.grace / 1_000_000) s at most. \(reason)",
+            [("MENSHEN_PROVIDER", provider), ("MENSHEN_REASON", reason)])
+    }
+
     func providerPaused(_ provider: String, _ reason: String, seconds: UInt64) {
         guard isAllowed(.providerPaused) else { return }
         write(
@@ -112,6 +120,12 @@ package final class Events: Sendable {
         write(
             .listenFailed, "Not listening on \(listener): \(reason)",
             [("MENSHEN_LISTENER", listener), ("MENSHEN_REASON", reason)])
+    }
+
+    func tcpRefused(_ reason: String) {
+        write(
+            .listenFailed, "EVERY REQUEST OVER TCP IS REFUSED: \(reason). The Unix socket serves.",
+            [("MENSHEN_LISTENER", "tcp"), ("MENSHEN_REASON", reason)])
     }
 
     func tooManyConnections(_ limit: Int) {

@@ -9,11 +9,20 @@ package enum ConfigurationFile {
     /// Far more than any configuration; a mistaken path to a huge file ends here.
     private static let limit = 1 << 20
 
-    package static func load(_ path: String) -> DecodedConfiguration {
+    /// `isCheck`: by a command, which may lack what a service has. `used` hears of each variable that is filled in.
+    package static func load(
+        _ path: String, isCheck: Bool = false, used: (String) -> Void = { _ in }
+    ) -> DecodedConfiguration {
         do {
             let bytes = try FileReading.bytes(path, limit: limit)
-            var decoded = ConfigurationDecoder.decode(bytes, file: path, environment: Environment.value)
+            var names: [String] = []
+            var decoded = ConfigurationDecoder.decode(bytes, file: path) { name in
+                names.append(name)
+                return Environment.value(name)
+            }
+            for name in names { used(name) }
             if let warning = exposure(path, decoded.configuration) { decoded.diagnostics.append(warning) }
+            readSecrets(&decoded, path, isCheck: isCheck)
             return decoded
         } catch {
             let hint = error.code == FileReading.notFound ? "'menshen config init' writes a commented one there" : nil
@@ -22,6 +31,57 @@ package enum ConfigurationFile {
                 diagnostics: [
                     Diagnostic(.error, file: path, line: 0, column: 0, message: "cannot be read: \(error)", hint: hint)
                 ])
+        }
+    }
+
+    /// Reads what `[auth]` has in files and credentials. One that cannot be read is a fault of the configuration.
+    private static func readSecrets(_ decoded: inout DecodedConfiguration, _ path: String, isCheck: Bool) {
+        guard var authentication = decoded.configuration?.authentication else { return }
+        var isFaulty = false
+        for place in authentication.places {
+            if isCheck, case .credential = place.source, Environment.value("CREDENTIALS_DIRECTORY") == nil { continue }
+            do {
+                let secret = try read(place.source)
+                switch place.use {
+                case .password: authentication.password = secret
+                case .token(let name):
+                    if let same = authentication.tokens.first(where: { $0.digest == secret.digest }) {
+                        throw SecretFault("holds the same token as '\(same.name)'")
+                    }
+                    authentication.tokens.append(.init(name: name, secret: secret))
+                }
+            } catch {
+                isFaulty = true
+                decoded.diagnostics.append(
+                    Diagnostic(
+                        .error, file: path, line: place.line, column: place.column, message: "\(place.key): \(error)"))
+            }
+        }
+        decoded.configuration?.authentication = authentication
+        if isFaulty { decoded.configuration = nil }
+    }
+
+    private struct SecretFault: Error, CustomStringConvertible {
+        let description: String
+
+        init(_ description: String) { self.description = description }
+    }
+
+    private static func read(_ source: Configuration.SecretPlace.Source) throws -> Secret {
+        let file: String
+        var isCredential = false
+        switch source {
+        case .file(let path): file = path
+        case .credential(let name):
+            guard let directory = Environment.value("CREDENTIALS_DIRECTORY") else {
+                throw SecretFault(
+                    "there are no systemd credentials here; LoadCredential=\(name):FILE in the unit makes one")
+            }
+            (file, isCredential) = (directory + "/" + name, true)
+        }
+        let content = try PrivateFile.read(file, allowGroup: isCredential)
+        do throws(KeyText.Fault) { return try KeyText.read(content.bytes) } catch {
+            throw SecretFault("\(file) \(error.sentence)")
         }
     }
 

@@ -101,6 +101,7 @@ final class Supervisor: TimerHandler {
     private var statusLine: String {
         if let fault = snapshot.fault { return "No usable configuration, every request is answered 503: \(fault)" }
         let names = snapshot.routes.providers.map(\.name).joined(separator: ", ")
+        if let fault = snapshot.tcpFault { return "Serving \(names); EVERY REQUEST OVER TCP IS REFUSED: \(fault)" }
         if let reason = store.status.degraded { return "Serving \(names); AUDIT DATABASE NOT IN USE: \(reason)" }
         return "Serving \(names)"
     }
@@ -127,9 +128,16 @@ final class Supervisor: TimerHandler {
         guard let configuration = loaded.configuration else {
             return events.reloadFailed(loaded.firstFault, configurationPath)
         }
-        if let fault = forbidden(configuration) { return events.reloadFailed(fault, configurationPath) }
+        let tcpFault = forbidden(configuration)
+        if let tcpFault {
+            // What is in order stays in force; what is not can only become better.
+            if snapshot.fault == nil, snapshot.tcpFault == nil {
+                return events.reloadFailed(tcpFault, configurationPath)
+            }
+            events.tcpRefused(tcpFault)
+        }
         warnOfFixed(configuration)
-        snapshot = Snapshot(configuration, cache: keeper.cache(for: configuration))
+        snapshot = Snapshot(configuration, cache: keeper.cache(for: configuration), tcpFault: tcpFault)
         awaitedInstalls += contexts.count
         for context in contexts { context.mailbox.post(.install(snapshot)) }
     }
@@ -142,15 +150,15 @@ final class Supervisor: TimerHandler {
         if stopReason == nil { notifier.ready(status: statusLine) }
     }
 
-    /// A reload must not open a listener that a start would refuse.
+    /// Why nothing may be served over TCP with this configuration.
     private func forbidden(_ configuration: Configuration) -> String? {
         guard listening.hasTCP else { return nil }
         let addresses = listening.tcpAddresses
         let remarks = ListenRule.remarks(
             on: addresses, isAuthenticating: configuration.authentication.enable,
-            hasToken: !configuration.authentication.tokens.isEmpty,
+            hasToken: configuration.authentication.hasToken,
             unsafeListen: allowsUnsafe || configuration.server.unsafeListen)
-        if let error = remarks.first(where: { $0.severity == .error }) { return "\(error.message) (\(error.hint))." }
+        if let error = remarks.first(where: { $0.severity == .error }) { return "\(error.message); \(error.hint)" }
         if !configuration.authentication.enable {
             for address in addresses { events.authenticationDisabled(address.description) }
         }

@@ -28,8 +28,11 @@ struct ProviderReport: Sendable {
     var active: Int
     var queued: Int
     var lastFailure: Failure?
+    /// Why the key's source gives no key at present.
+    var keyTrouble: String?
 
-    init(_ provider: Provider, _ state: ProviderState, now: UInt64) {
+    init(_ provider: Provider, _ state: ProviderState, keyTrouble: String?, now: UInt64) {
+        self.keyTrouble = keyTrouble
         name = provider.name
         keys = state.health.states(now).map {
             Key(breaker: $0.breaker, wait: $0.wait, limited: $0.cooling, callers: $0.callers)
@@ -43,6 +46,7 @@ struct ProviderReport: Sendable {
     mutating func add(_ other: ProviderReport) {
         active += other.active
         queued += other.queued
+        keyTrouble = keyTrouble ?? other.keyTrouble
         if let failure = other.lastFailure, failure.ago < lastFailure?.ago ?? .max { lastFailure = failure }
         for (index, key) in other.keys.enumerated() where index < keys.count {
             if key.wait > keys[index].wait { (keys[index].wait, keys[index].breaker) = (key.wait, key.breaker) }
@@ -53,6 +57,7 @@ struct ProviderReport: Sendable {
 
     /// In a few words.
     var state: String {
+        if keyTrouble != nil { return "its key cannot be read" }
         let open = keys.filter { $0.breaker != .closed }
         if !open.isEmpty, open.count == keys.count {
             return open.contains { $0.breaker == .halfOpen } ? "failing, one request tries" : "failing" + pause(open)
@@ -73,7 +78,8 @@ struct ProviderReport: Sendable {
     }
 
     var failureText: String? {
-        lastFailure.map { failure in
+        if let keyTrouble { return keyTrouble }
+        return lastFailure.map { failure in
             "\(failure.reason)\(failure.status.map { " (\($0))" } ?? ""), \(failure.ago / 1_000_000) s ago"
         }
     }

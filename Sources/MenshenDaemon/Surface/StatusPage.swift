@@ -80,6 +80,7 @@ enum StatusPage {
     private static func warnings(_ status: StatusSnapshot) -> String {
         var texts: [String] = []
         if let fault = status.fault { texts.append(fault) }
+        if let fault = status.tcpFault { texts.append("Every request over TCP is refused: \(fault).") }
         if let reason = status.store.degraded {
             texts.append("The audit database is not in use: \(reason). Records go to the journal.")
         }
@@ -90,7 +91,7 @@ enum StatusPage {
         let state = row.weight == 0 ? "switched off" : row.report.state
         let cells = [
             "<td>\(escape(row.name))</td><td>\(row.kind)</td><td><code>\(escape(row.baseURL))</code></td>",
-            "<td data-l=\"Key from\">\(escape(row.keySource))</td><td class=\"n\" data-l=\"Weight\">\(row.weight)</td>",
+            "<td data-l=\"Key from\">\(escape(row.keySource))\(row.report.keyTrouble.map { " <span class=\"bad\">\(escape($0))</span>" } ?? "")</td><td class=\"n\" data-l=\"Weight\">\(row.weight)</td>",
             "<td class=\"n\" data-l=\"Active\">\(row.report.active)</td>",
             "<td class=\"n\" data-l=\"Queued\">\(row.report.queued)</td>",
             "<td class=\"\(state == "ok" ? "ok" : row.weight == 0 ? "" : "bad")\">\(escape(state))</td>",
@@ -165,7 +166,8 @@ enum StatusPage {
             }
             let fields = [
                 text("name", row.name), text("kind", row.kind), text("base_url", row.baseURL),
-                text("key_source", row.keySource), number("weight", row.weight),
+                text("key_source", row.keySource), text("key_trouble", row.report.keyTrouble),
+                number("weight", row.weight),
                 text("state", row.weight == 0 ? "switched off" : row.report.state),
                 number("active", row.report.active), number("queued", row.report.queued),
                 "\"keys\":[\(keys.joined(separator: ","))]", "\"last_failure\":\(failure ?? "null")",
@@ -194,7 +196,7 @@ enum StatusPage {
         let fields = [
             text("version", status.board.version), number("pid", status.board.pid),
             text("state", status.isDraining ? "stopping" : status.fault == nil ? "serving" : "broken"),
-            text("fault", status.fault),
+            text("fault", status.fault), text("tcp_fault", status.tcpFault),
             number("uptime_seconds", status.uptimeSeconds), number("connections", status.connections),
             text("configuration", status.board.configuration), text("database", status.board.database),
             text("database_fault", status.store.degraded), number("rows_written", status.store.rowsWritten),

@@ -15,6 +15,7 @@ enum StatusReport {
             "connections    \(status.connections)",
         ]
         if let fault = status.fault { lines.append("FAULT          \(fault)") }
+        if let fault = status.tcpFault { lines.append("TCP            every request is refused: \(fault)") }
         if let reason = status.store.degraded {
             lines.append("DATABASE       not in use: \(reason). Records go to the journal.")
         }

@@ -33,6 +33,7 @@ struct StatusSnapshot {
     let wallMicroseconds: UInt64
     let isDraining: Bool
     let fault: String?
+    let tcpFault: String?
     let connections: Int
     let store: StoreStatus
     /// nil: none is configured.
@@ -52,7 +53,7 @@ extension Worker {
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
             wallMicroseconds: Clock.wall(), isDraining: isDraining, fault: snapshot.fault,
-            connections: context.activity.connections,
+            tcpFault: snapshot.tcpFault, connections: context.activity.connections,
             store: context.store.status, cache: snapshot.cache?.statistics,
             providers: zip(snapshot.routes.providers, own).map {
                 StatusSnapshot.Row(
@@ -63,7 +64,9 @@ extension Worker {
     }
 
     func reports(_ runtime: Runtime) -> [ProviderReport] {
-        zip(runtime.snapshot.routes.providers, runtime.states).map { ProviderReport($0, $1, now: now) }
+        zip(runtime.snapshot.routes.providers, runtime.states).enumerated().map { index, each in
+            ProviderReport(each.0, each.1, keyTrouble: runtime.keys.trouble(index, each.0.key), now: now)
+        }
     }
 }
 

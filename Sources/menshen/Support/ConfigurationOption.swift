@@ -17,8 +17,8 @@ struct ConfigurationOption: ParsableArguments {
     }
 
     /// Prints every fault of the file and ends the command if there is one.
-    func load(_ path: String) throws -> Configuration {
-        let loaded = ConfigurationFile.load(path)
+    func load(_ path: String, used: (String) -> Void = { _ in }) throws -> Configuration {
+        let loaded = ConfigurationFile.load(path, isCheck: true, used: used)
         for diagnostic in loaded.diagnostics { Terminal.error(diagnostic.description) }
         guard let configuration = loaded.configuration else { throw ExitCode(Daemon.configurationFault) }
         return configuration

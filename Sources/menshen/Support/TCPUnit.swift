@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Glibc
-
 /// The user's `menshen-tcp.socket`, as the service manager knows it.
 enum TCPUnit {
     /// What its owner has to do if the unit could not get its port; nil if it has it, or is not in use.
     static func warning() -> String? {
-        guard let text = ask(), text.contains("ActiveState=failed") else { return nil }
+        guard let text = UserManager.ask("show -p ActiveState -p Listen menshen-tcp.socket"),
+            text.contains("ActiveState=failed")
+        else { return nil }
         let addresses = text.split(separator: "\n").filter { $0.hasPrefix("Listen=") }.map {
             $0.dropFirst(7).prefix { $0 != " " }
         }
@@ -17,18 +17,5 @@ enum TCPUnit {
                            ('ss -ltnp'), choose another port ('systemctl --user edit menshen-tcp.socket', an empty
                            ListenStream= line first), and replace the token if a program has used it since.
             """
-    }
-
-    private static func ask() -> String? {
-        guard let stream = popen("systemctl --user show -p ActiveState -p Listen menshen-tcp.socket 2>/dev/null", "re")
-        else { return nil }
-        defer { pclose(stream) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = fread(&buffer, 1, buffer.count, stream)
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-            bytes += buffer[..<count]
-        }
     }
 }

@@ -71,8 +71,9 @@ struct KeyCommandTests {
     }
 
     @Test(arguments: [
-        ("echo half-a-secret; echo 'no such entry' >&2; exit 3", "no such entry"), ("true", "printed nothing"),
-        ("echo one; echo two", "more than one line"), ("kill -9 $$", "failed"),
+        ("echo half-a-secret; exit 3", "exited(3)"), ("set -x; : half-a-secret; exit 4", "exited(4)"),
+        ("true", "is empty"),
+        ("echo one; echo two", "has several lines"), ("kill -9 $$", "failed"),
     ])
     func `a command that gives no key is a 503 with the reason and not with its output`(script: String, reason: String)
         throws
