@@ -367,6 +367,8 @@ uint64_t clinux_realtime_us(void) { return microseconds(CLOCK_REALTIME); }
 
 void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
+void clinux_trim_heap(void) { malloc_trim(0); }
+
 void clinux_share_heap(void) {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TOP_PAD, 1 << 20);

@@ -79,6 +79,8 @@ int clinux_is_ignored(int number);
 /* One heap for all threads, grown in large steps: a thread's own heap grows by an mprotect(2) per few kilobytes, four of
  * them for each new stream. Call before other threads start. */
 void clinux_share_heap(void);
+/* Gives freed memory back to the kernel. */
+void clinux_trim_heap(void);
 /* Gives back the pages of code and constants that have been touched so far, in every loaded object; what is needed
  * again comes back from the page cache at the next touch. */
 void clinux_release_code(void);

@@ -27,11 +27,11 @@ package final class AuditIntent: Sendable {
         self.caller = caller
         self.tokenName = tokenName
         self.method = method
-        self.path = path
+        self.path = AuditText.path(path)
         self.dialect = dialect
         self.operation = operation
         self.provider = provider
-        self.model = model
+        self.model = model.map(AuditText.name)
         self.isStream = isStream
     }
 }
@@ -140,10 +140,10 @@ package final class AnswerRecord: Sendable {
             serviceTier = key.masked(serviceTier)
         }
         self.usage = usage
-        self.model = model
-        self.finishReason = finishReason
-        self.serviceTier = serviceTier
-        self.endUser = endUser
+        self.model = model.map(AuditText.name)
+        self.finishReason = finishReason.map(AuditText.name)
+        self.serviceTier = serviceTier.map(AuditText.name)
+        self.endUser = endUser.map(AuditText.name)
     }
 }
 

@@ -34,10 +34,14 @@ package struct Configuration: Sendable {
         package var maxHeaderBytes = 32 << 10
         /// OpenAI's SDK uploads in parts of 64 MiB, each in a form; prompts stay under 32 MB.
         package var maxBodyBytes = 96 << 20
+        /// Request bodies that wait until they are whole, in memory. A caller may have half of it.
+        package var maxBufferedBodies = 256 << 20
         /// Open connections of one process. Each costs one descriptor, and one more for its upstream.
         package var maxConnections = 8192
         /// From the first byte of a request head to its last (slow-loris).
         package var headerTimeout: Duration = .seconds(10)
+        /// From a body's head to its end, without the time in which it is not read. At 64 MiB, 2 Mbit/s.
+        package var bodyTimeout: Duration = .seconds(300)
         /// A keep-alive connection without a request. Longer than the 60 s of most client pools, so they close first.
         package var idleTimeout: Duration = .seconds(75)
         /// Exit after this long without a connection; nil means never. Applies under socket activation only.

@@ -37,11 +37,18 @@ extension ConfigurationKey {
             "server.max_body_bytes", .size(1...16 << 30), default: TOMLText.size(defaults.server.maxBodyBytes),
             "Limit of a request's body."),
         ConfigurationKey(
+            "server.max_buffered_bodies", .size(1 << 20...1 << 40),
+            default: TOMLText.size(defaults.server.maxBufferedBodies),
+            "Memory of all request bodies that wait until they are whole; one caller gets half of it."),
+        ConfigurationKey(
             "server.max_connections", .integer(1...1_000_000), default: "\(defaults.server.maxConnections)",
             "Connections of callers open at the same time."),
         ConfigurationKey(
             "server.header_timeout", .duration(orOff: false), default: TOMLText.duration(defaults.server.headerTimeout),
             "Time a caller has to send a whole request head."),
+        ConfigurationKey(
+            "server.body_timeout", .duration(orOff: false), default: TOMLText.duration(defaults.server.bodyTimeout),
+            "Time a caller has to send a whole request body; pauses that menshen makes do not count."),
         ConfigurationKey(
             "server.idle_timeout", .duration(orOff: false), default: TOMLText.duration(defaults.server.idleTimeout),
             "Time a kept-alive connection may stay without a request."),

@@ -11,8 +11,10 @@ extension ConfigurationDecoder {
         set(&server.unsafeListen, section.boolean("unsafe_listen"))
         set(&server.maxHeaderBytes, section.size("max_header_bytes"))
         set(&server.maxBodyBytes, section.size("max_body_bytes"))
+        set(&server.maxBufferedBodies, section.size("max_buffered_bodies"))
         set(&server.maxConnections, section.integer("max_connections"))
         set(&server.headerTimeout, section.duration("header_timeout"))
+        set(&server.bodyTimeout, section.duration("body_timeout"))
         set(&server.idleTimeout, section.duration("idle_timeout"))
         set(&server.drainTimeout, section.duration("drain_timeout"))
         if let idle = section.duration("idle_exit") { server.idleExit = idle > .zero ? idle : nil }

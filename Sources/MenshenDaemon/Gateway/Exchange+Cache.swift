@@ -147,7 +147,7 @@ extension Exchange {
     /// As much of a stored answer as the caller takes, event by event.
     func continueReplay() {
         // Writing comes back here when it has made room.
-        while ending == nil, connection.pendingOutput < Connection.highWater {
+        while ending == nil, connection.pendingOutput < connection.highWater {
             guard let answer = replay?.answer, let piece = replay?.next() else {
                 if framing == .chunked { connection.output.append(ascii: "0\r\n\r\n") }
                 return end(.complete, .keepAlive(keepAlive))

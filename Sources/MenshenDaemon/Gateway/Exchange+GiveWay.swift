@@ -28,7 +28,7 @@ extension Exchange {
     /// From the timer that `watchCaller` has set.
     func lookAtCaller() {
         let isUploading = !isBodyComplete
-        guard transfer != nil, isUploading || connection.pendingOutput >= Connection.highWater else {
+        guard transfer != nil, isUploading || connection.pendingOutput >= connection.highWater else {
             return wait(.nothing)
         }
         // It is the provider who does not take the body.

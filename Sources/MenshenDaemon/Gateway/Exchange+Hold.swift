@@ -105,7 +105,7 @@ extension Exchange {
         guard case .failed(let code) = observer?.ending else {
             // Events that promise nothing are short, except that Responses repeats the request's instructions in them.
             // Not one byte later: a transfer that is paused here would wait for the hold's end.
-            if connection.pendingOutput >= Connection.highWater { release() }
+            if connection.pendingOutput >= connection.highWater { release() }
             return
         }
         let outcome = AttemptOutcome.errorEvent(code)

@@ -8,9 +8,14 @@ internal import MenshenCore
 internal import MenshenUpstream
 
 extension Exchange: TransferReceiver {
+    /// Unsent bytes above which 1xx heads are left out.
+    private static let interimLimit = 16 << 10
+
     func transferReceivedInterim(_ transfer: Transfer) {
         // 100 is between menshen and the provider; an HTTP/1.0 caller knows no 1xx.
         guard transfer.head.status != 100, head.isHTTP11 else { return }
+        // They only say that an answer is on its way; a caller that does not read them needs no more.
+        guard connection.pendingOutput < Self.interimLimit else { return }
         transfer.head.appendInterim(to: &connection.output)
         connection.mark()
     }
@@ -30,6 +35,7 @@ extension Exchange: TransferReceiver {
     func beginAnswer(_ head: ResponseHead) {
         firstByteAt = Clock.monotonic()
         status = head.status
+        if body.isEmpty { giveBack() }
         // What is left of the request body would be taken for the next request.
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining
         worker.prepare(&connection.output)
@@ -53,7 +59,7 @@ extension Exchange: TransferReceiver {
             divert(bytes)
             return true
         }
-        if connection.pendingOutput >= Connection.highWater {
+        if connection.pendingOutput >= connection.highWater {
             watchCaller()
             return false
         }

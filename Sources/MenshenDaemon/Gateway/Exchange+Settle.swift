@@ -143,8 +143,8 @@ extension Exchange {
     }
 
     /// menshen stops before the answer ends.
-    func abort() {
-        if let close = webSocket?.goingAway() { connection.writeLast(close) }
+    func abort(_ goodbye: WebSocketRelay.Goodbye = .goingAway) {
+        if let close = webSocket?.sayGoodbye(goodbye) { connection.writeLast(close) }
         stop(hasLastWord ? answerState : .aborted)
     }
 
@@ -168,7 +168,7 @@ extension Exchange {
             facts.add(streamed)
             facts.mask(keys)
         }
-        settlement.model = facts.model
+        settlement.model = facts.model.map(AuditText.name)
         settlement.isStream = facts.isStream
         let usage = webSocket?.observer.usage ?? observer?.usage
         let serviceTier = webSocket?.observer.serviceTier ?? observer?.serviceTier ?? facts.serviceTier
@@ -212,6 +212,7 @@ extension Exchange {
     private func settle(_ state: EndState) {
         if isSettled { return }
         isSettled = true
+        giveBack()
         leaveRoute()
         leaveCache(state)
         // These spend nothing and say nothing of anybody; a probe every second would only bury the rest.

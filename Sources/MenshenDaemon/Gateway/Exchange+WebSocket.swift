@@ -80,7 +80,7 @@ extension Exchange: TunnelReceiver {
         } else {
             deliver(bytes)
         }
-        return connection.pendingOutput < Connection.highWater
+        return connection.pendingOutput < connection.highWater
     }
 
     func tunnelHasRoom(_ tunnel: Tunnel) { connection.resumeReading() }

@@ -47,7 +47,7 @@ extension Exchange {
 
     /// It did not. A caller that is slow is no fault of the provider, which may have more to say.
     func closeIsLate() {
-        if connection.pendingOutput >= Connection.highWater {
+        if connection.pendingOutput >= connection.highWater {
             return wait(.close, until: worker.now + Self.patience)
         }
         endEarly()

@@ -42,6 +42,8 @@ final class Exchange {
     let resolved: ResolvedTarget?
     var isAuthenticated = false
     var tokenName: String?
+    /// Not only what it has asked for itself.
+    var mayBeShownAll = false
     /// Named in Access-Control-Allow-Origin.
     var allowedOrigin: String?
 
@@ -54,6 +56,8 @@ final class Exchange {
     var body: [UInt8] = []
     var isBodyComplete = false
     var bytesIn: Int64 = 0
+    /// Bytes of the body that count in `Worker.bodies`.
+    var charged = 0
     var requestCapture: BodyCapture?
 
     /// Where the body names the model, if that may have to change.
@@ -157,12 +161,13 @@ final class Exchange {
             }
             if try answerPreflight() { return }
             try authorise(resolved)
+            if isAuthenticated, connection.isNewcomer { worker.becomesKnown(connection) }
             if let surface = resolved.surface { return try serve(surface) }
             if head.method == .head, hasBody {
                 throw Problem(.malformedRequest, status: 400, "A HEAD request with a body is not forwarded.")
             }
             if let fault = runtime.snapshot.fault {
-                throw Problem(.configurationBroken, status: 503, "menshen has no usable configuration. \(fault)")
+                throw brokenProblem(fault)
             }
             understandHead(resolved)
             // Which of them gets it may depend on the model; that there is none at all need not wait for that.
@@ -214,8 +219,9 @@ final class Exchange {
         let verdict = connection.familiarity.judgeToken(
             head, resolved.target.queryKey, runtime.snapshot)
         if case .valid(let name) = verdict { tokenName = name }
-        guard case .tcp = connection.listener.socket.kind else {
+        guard connection.listener.isTCP else {
             isAuthenticated = true
+            mayBeShownAll = true
             return
         }
         let authentication = runtime.snapshot.configuration.authentication
@@ -263,6 +269,7 @@ final class Exchange {
         guard BasicCredentials.match(head, user: authentication.user, password: password) else {
             throw Problem(.unauthenticated, status: 401, "User and password of [auth] are needed.")
         }
+        mayBeShownAll = true
         isAuthenticated = true
     }
 
@@ -313,6 +320,10 @@ final class Exchange {
             }
         }
         if let transfer { return transfer.send(bytes) }
+        do throws(Problem) { try reserve(bytes.count) } catch {
+            fail(error)
+            return true
+        }
         body.append(contentsOf: bytes)
         if record == .none, isStreamed, body.count >= Self.factsPrefix {
             do throws(Problem) { try attempt() } catch { fail(error) }

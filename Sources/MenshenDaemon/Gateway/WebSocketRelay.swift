@@ -56,18 +56,22 @@ final class WebSocketRelay {
 
     // MARK: Stopping
 
-    /// Close, with status 1001 ("going away").
-    private static let close: [UInt8] = [0x88, 2, 0x03, 0xE9]
-    /// The same from a client, which masks what it sends; here with a mask of zeros.
-    private static let maskedClose: [UInt8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9]
+    /// Statuses of a close frame.
+    enum Goodbye: UInt16 {
+        case goingAway = 1001
+        case policyViolation = 1008
+    }
 
     /// A close frame for the provider, and one for the caller, wherever no other frame is half-way through. Nobody waits
     /// for the answers.
-    func goingAway() -> [UInt8]? {
+    func sayGoodbye(_ goodbye: Goodbye) -> [UInt8]? {
         guard isOpen, !hasClosed else { return nil }
+        let status = [UInt8(goodbye.rawValue >> 8), UInt8(goodbye.rawValue & 0xFF)]
         if let tunnel, incoming.isBetweenFrames {
-            _ = Self.maskedClose.withUnsafeBytes { tunnel.send($0) }
+            // A client masks what it sends; here with a mask of zeros. For the provider the caller goes away.
+            let close: [UInt8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9]
+            _ = close.withUnsafeBytes { tunnel.send($0) }
         }
-        return outgoing.isBetweenFrames ? Self.close : nil
+        return outgoing.isBetweenFrames ? [0x88, 2] + status : nil
     }
 }

@@ -128,11 +128,15 @@ package final class Events: Sendable {
             [("MENSHEN_LISTENER", "tcp"), ("MENSHEN_REASON", reason)])
     }
 
-    func tooManyConnections(_ limit: Int) {
+    func tooManyConnections(_ limit: Int, isOfDescriptors: Bool) {
         guard isAllowed(.listenFailed) else { return }
+        let reason =
+            isOfDescriptors
+            ? "\(limit) are open, which is all that the limit of open files allows; raise LimitNOFILE= (ulimit -n)."
+            : "server.max_connections = \(limit) are open, or seven eighths of them on TCP."
         write(
-            .listenFailed, "A connection was refused: server.max_connections = \(limit) are open.",
-            [("MENSHEN_LISTENER", "all"), ("MENSHEN_REASON", "max_connections")])
+            .listenFailed, "A connection was refused: \(reason)",
+            [("MENSHEN_LISTENER", "all"), ("MENSHEN_REASON", isOfDescriptors ? "open_files" : "max_connections")])
     }
 
     package func store(_ event: StoreEvent) { log.write(event.logEvent) }

@@ -43,7 +43,7 @@ extension Connection {
 
     private func receive(_ piece: UnsafeRawBufferPointer) {
         if piece.isEmpty { return }
-        setTimer(worker.settings.idleTimeout)
+        setTimer(bodyWait)
         if exchange?.receiveBody(piece) == false { pauseReading() }
     }
 }

@@ -8,6 +8,43 @@ internal import Reactor
 
 /// How an answer, a wait and the connection itself come to their end.
 extension Connection {
+    /// After an answer that ends the connection early: how long a caller that still sends is heard, so that it reads the
+    /// answer in place of a reset, and how long it may be silent. What it sends is read and thrown away.
+    private static let lingerTime: UInt64 = 30_000_000
+    private static let lingerGap: UInt64 = 5_000_000
+    /// The same while menshen stops.
+    private static let drainLingerTime: UInt64 = 2_000_000
+
+    /// How long it may wait for a request.
+    var waitTime: UInt64 {
+        let settings = worker.settings
+        return isNewcomer ? min(settings.headerTimeout, settings.idleTimeout) : settings.idleTimeout
+    }
+
+    func inputEnded() {
+        isInputEnded = true
+        updateInterest()
+        switch phase {
+        case .head where unread == 0: closeWhenWritten()
+        case .head:
+            // Requests that wait for their turn are still answered.
+            mayContinue = true
+            mark()
+        case .answering where mayHalfClose: break
+        case .answering, .body, .tunnel: callerLeft()
+        case .lingering: close()
+        case .closed: break
+        }
+    }
+
+    /// On a Unix socket the kernel tells a caller that only finished sending from one that left (EPOLLHUP). On TCP both
+    /// look alike; only a caller that announced the end of the connection is taken to be waiting for its answer.
+    private var mayHalfClose: Bool {
+        if !listener.isTCP { return true }
+        // Nobody who sends the next request already has lost interest in this one.
+        return exchange?.head.keepAlive == false || unread > 0
+    }
+
     /// The answer is in `output`, whole. Goes on with the next request or closes.
     func exchangeEnded(keepAlive: Bool) {
         exchange = nil
@@ -17,7 +54,7 @@ extension Connection {
             // Also while draining: the answer's head has promised it, so the caller may be sending already.
             phase = .head
             waitingSince = worker.now
-            setTimer(worker.settings.idleTimeout)
+            setTimer(waitTime)
             isReadingPaused = false
             updateInterest()
             mayContinue = true
@@ -62,28 +99,32 @@ extension Connection {
         if isInputEnded { return close() }
         // Closing with unread input would turn into a reset that may overtake the answer.
         SocketIO.finishWriting(fd)
-        phase = .lingering(heard: 0)
-        input = []
+        phase = .lingering(until: worker.now + (worker.isDraining ? Self.drainLingerTime : Self.lingerTime))
+        dropInput()
         isReadingPaused = false
         updateInterest()
-        setTimer(Self.lingerTime)
+        worker.lingers(self)
+        if case .lingering(let end) = phase { linger(until: end) }
     }
 
-    func linger(_ heard: Int) {
-        if heard > Self.lingerBytes { return close() }
-        phase = .lingering(heard: heard)
+    func linger(until end: UInt64) {
+        if worker.now >= end { return close() }
+        setTimer(min(end - worker.now, Self.lingerGap))
     }
 
     /// Keep-alive ends for a connection that has waited for a request since `time` or longer.
     func closeIfIdle(since time: UInt64) {
+        if case .lingering(let end) = phase, worker.isDraining {
+            phase = .lingering(until: min(end, worker.now + Self.drainLingerTime))
+        }
         guard isIdle, waitingSince <= time else { return }
         // A request may have arrived after the loop looked.
         read()
         if isIdle { close() }
     }
 
-    func abort() {
-        exchange?.abort()
+    func abort(_ goodbye: WebSocketRelay.Goodbye = .goingAway) {
+        exchange?.abort(goodbye)
         close()
     }
 
@@ -102,6 +143,7 @@ extension Connection {
 
     func close() {
         guard !isClosed else { return }
+        if isBlocked { setBlocked(false) }
         phase = .closed
         worker.reactor.timers.cancel(timer)
         worker.reactor.deregister(fd)
@@ -126,7 +168,10 @@ extension Connection {
         case .head where timerIsForHead:
             timeOut("The request head did not arrive within server.header_timeout.")
         case .body where pendingOutput == 0:
-            timeOut("The request body stopped arriving for server.idle_timeout.")
+            timeOut(
+                worker.now >= bodyDeadline
+                    ? "The request body did not arrive within server.body_timeout."
+                    : "The request body stopped arriving for server.idle_timeout.")
         case .head, .lingering, .closed: close()
         case .body, .answering, .tunnel: callerLeft()
         }

@@ -11,12 +11,11 @@ internal import Reactor
 final class Connection: ReadinessHandler, TimerHandler {
     /// Unsent bytes above which the upstream is paused: enough to keep a fast reader busy between two turns.
     static let highWater = 256 << 10
+    private static let crowdedHighWater = 32 << 10
     /// Unread input kept while an answer is under way (pipelined requests).
     private static let inputLimit = 64 << 10
-    /// After an answer that ends the connection early: how much, and how long, a caller that still sends is heard, so
-    /// that it reads the answer in place of a reset.
-    static let lingerBytes = 8 << 20
-    static let lingerTime: UInt64 = 2_000_000
+    /// Requests of one connection that begin in one turn; others come in between.
+    private static let requestsPerTurn = 16
 
     enum Phase {
         case head
@@ -25,8 +24,8 @@ final class Connection: ReadinessHandler, TimerHandler {
         case answering
         /// A WebSocket: all input goes to the exchange as it is.
         case tunnel
-        /// The answer is written; input is thrown away until the caller closes.
-        case lingering(heard: Int)
+        /// The answer is written; input is thrown away until the caller closes, or the time has come.
+        case lingering(until: UInt64)
         case closed
     }
 
@@ -38,11 +37,24 @@ final class Connection: ReadinessHandler, TimerHandler {
     var phase = Phase.head
     private var parser = RequestParser()
     var exchange: Exchange?
+    /// Bytes before `taken` are done with.
     var input: [UInt8] = []
+    private var taken = 0
     var isInputEnded = false
     var isReadingPaused = false
+    /// More is not read until what is there has been worked off.
+    private var isInputFull = false
+    /// It goes on in the next turn.
+    var isQueued = false
+    private var turn: UInt64 = 0
+    private var begunInTurn = 0
+    /// When the body has to be there, in monotonic microseconds; time in which it was not read does not count.
+    var bodyDeadline: UInt64 = 0
+    private var pausedAt: UInt64 = 0
+    /// On TCP, a caller that no request has made known yet.
+    var isNewcomer: Bool
     /// The socket takes no more until it is reported writable.
-    var isBlocked = false
+    private(set) var isBlocked = false
     var closesAfterOutput = false
     var resetsOnClose = false
     lazy var timer = Timer(self)
@@ -66,16 +78,20 @@ final class Connection: ReadinessHandler, TimerHandler {
         self.caller = caller
         self.worker = worker
         waitingSince = worker.now
+        isNewcomer = listener.isTCP
     }
 
     var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// No request has begun.
-    var isIdle: Bool { if case .head = phase { exchange == nil && input.isEmpty && output.isEmpty } else { false } }
+    var isIdle: Bool { if case .head = phase { exchange == nil && unread == 0 && output.isEmpty } else { false } }
     var pendingOutput: Int { output.count - sent }
+    var unread: Int { input.count - taken }
+    /// With many callers that do not read, each gets less.
+    var highWater: Int { worker.isCrowded ? Self.crowdedHighWater : Self.highWater }
 
     func start() throws(SystemError) {
         try worker.reactor.register(fd, .readable, self)
-        setTimer(worker.settings.idleTimeout)
+        setTimer(waitTime)
     }
 
     // MARK: Reading
@@ -102,24 +118,79 @@ final class Connection: ReadinessHandler, TimerHandler {
         case .failed: callerLeft()
         case .bytes(0): inputEnded()
         case .bytes(let count):
-            if case .lingering(let heard) = phase { return linger(heard + count) }
+            if case .lingering(let end) = phase { return linger(until: end) }
             let fresh = UnsafeRawBufferPointer(rebasing: worker.scratch[..<count])
             if input.isEmpty {
                 let used = process(fresh)
-                if used < count, !isClosed { input.append(contentsOf: fresh[used...]) }
+                if used < count, !isLost { input.append(contentsOf: fresh[used...]) }
             } else {
                 input.append(contentsOf: fresh)
-                processInput()
+                if !isQueued { processInput() }
             }
-            if input.count > Self.inputLimit, isBusy { pauseReading() }
+            checkInput()
+        }
+    }
+
+    /// Input is of no use any more.
+    private var isLost: Bool {
+        switch phase {
+        case .closed, .lingering: true
+        default: false
         }
     }
 
     private func processInput() {
+        taken += processUnread()
+        if isLost || taken == input.count {
+            dropInput()
+        } else if taken >= input.count / 2 {
+            // Each byte is moved once at most for each that is done with.
+            input.removeFirst(taken)
+            taken = 0
+        }
+        checkInput()
+    }
+
+    func dropInput() {
+        input = []
+        taken = 0
+        if isLost { isInputFull = false }
+    }
+
+    private func processUnread() -> Int {
         let pending = input
-        let used = pending.withUnsafeBytes { process($0) }
+        return pending.withUnsafeBytes { process(UnsafeRawBufferPointer(rebasing: $0[taken...])) }
+    }
+
+    /// Stops reading where requests come faster than their answers, and goes on when half of them are done.
+    private func checkInput() {
+        let isFull = (isBusy || isQueued) && unread > (isInputFull ? Self.inputLimit / 2 : Self.inputLimit)
+        guard isFull != isInputFull, !isClosed else { return }
+        isInputFull = isFull
+        updateInterest()
+    }
+
+    /// Its turn has come again.
+    func takeTurn() {
+        isQueued = false
         if isClosed { return }
-        input = used == pending.count ? [] : Array(pending[used...])
+        mayContinue = true
+        goOn()
+    }
+
+    /// Whether another request may begin now; if not, in the next turn.
+    private func mayBegin() -> Bool {
+        if turn != worker.turn {
+            turn = worker.turn
+            begunInTurn = 0
+        }
+        begunInTurn += 1
+        if begunInTurn <= Self.requestsPerTurn { return true }
+        if !isQueued {
+            isQueued = true
+            worker.nextTurn.add(self)
+        }
+        return false
     }
 
     /// Takes requests and body bytes from `bytes`; returns how many are used.
@@ -135,6 +206,7 @@ final class Connection: ReadinessHandler, TimerHandler {
                             mayContinue = true
                             return used
                         }
+                        if !mayBegin() { return used }
                         let rest = UnsafeBufferPointer(rebasing: buffer[used...])
                         switch try parser.parse(rest.span, limit: worker.settings.maxHeaderBytes) {
                         case .needMore:
@@ -166,6 +238,10 @@ final class Connection: ReadinessHandler, TimerHandler {
         self.exchange = exchange
         let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
         phase = decoder.isDone ? .answering : .body(decoder)
+        if !decoder.isDone {
+            bodyDeadline = worker.now + worker.settings.bodyTimeout
+            setTimer(bodyWait)
+        }
         exchange.begin(hasBody: !decoder.isDone)
     }
 
@@ -194,7 +270,12 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// An answer is under way, or still being written.
     private var isBusy: Bool { if case .answering = phase { true } else { pendingOutput > 0 } }
 
+    var bodyWait: UInt64 {
+        min(worker.settings.idleTimeout, bodyDeadline > worker.now ? bodyDeadline - worker.now : 0)
+    }
+
     func pauseReading() {
+        if !isReadingPaused { pausedAt = worker.now }
         isReadingPaused = true
         // It is not the caller who is late now.
         if case .body = phase, !isBlocked { cancelTimer() }
@@ -208,29 +289,11 @@ final class Connection: ReadinessHandler, TimerHandler {
     func resumeReading() {
         guard isReadingPaused, !isClosed else { return }
         isReadingPaused = false
-        if case .body = phase, !isBlocked { setTimer(worker.settings.idleTimeout) }
+        bodyDeadline += worker.now - pausedAt
+        if case .body = phase, !isBlocked { setTimer(bodyWait) }
         mayContinue = true
         mark()
         updateInterest()
-    }
-
-    private func inputEnded() {
-        isInputEnded = true
-        updateInterest()
-        switch phase {
-        case .head: closeWhenWritten()
-        case .answering where mayHalfClose: break
-        case .answering, .body, .tunnel: callerLeft()
-        case .lingering: close()
-        case .closed: break
-        }
-    }
-
-    /// On a Unix socket the kernel tells a caller that only finished sending from one that left (EPOLLHUP). On TCP both
-    /// look alike; only a caller that announced the end of the connection is taken to be waiting for its answer.
-    private var mayHalfClose: Bool {
-        if case .unix = listener.socket.kind { return true }
-        return exchange?.head.keepAlive == false
     }
 
     // MARK: Writing
@@ -259,9 +322,10 @@ final class Connection: ReadinessHandler, TimerHandler {
                 updateInterest()
             }
         }
+        if isQueued { return }
         mayContinue = false
-        if !input.isEmpty { processInput() }
-        if case .head = phase, isInputEnded, !isClosed { closeWhenWritten() }
+        if unread > 0 { processInput() }
+        if case .head = phase, isInputEnded, !mayContinue, !isQueued { closeWhenWritten() }
     }
 
     func flush() {
@@ -278,19 +342,15 @@ final class Connection: ReadinessHandler, TimerHandler {
                 }
                 // A reader that has stopped for good must not keep its upstream for ever.
                 setTimer(worker.settings.writeTimeout)
-                isBlocked = true
-                updateInterest()
-                if pendingOutput < Self.highWater { exchange?.outputHasRoom() }
+                setBlocked(true)
+                if pendingOutput < highWater { exchange?.outputHasRoom() }
                 return
             }
         }
         if sent > 0 {
             worker.recycle(&output)
             sent = 0
-            if isBlocked {
-                isBlocked = false
-                updateInterest()
-            }
+            if isBlocked { setBlocked(false) }
             switch phase {
             case .answering, .tunnel: cancelTimer()
             default: break
@@ -300,9 +360,15 @@ final class Connection: ReadinessHandler, TimerHandler {
         if closesAfterOutput { finishClosing() }
     }
 
+    func setBlocked(_ blocked: Bool) {
+        if blocked != isBlocked { worker.blocked += blocked ? 1 : -1 }
+        isBlocked = blocked
+        updateInterest()
+    }
+
     func updateInterest() {
         var interest: Readiness = []
-        if !isInputEnded, !isReadingPaused { interest.insert(.readable) }
+        if !isInputEnded, !isReadingPaused, !isInputFull { interest.insert(.readable) }
         if isBlocked { interest.insert(.writable) }
         worker.reactor.want(fd, interest)
     }

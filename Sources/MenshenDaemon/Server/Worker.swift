@@ -52,6 +52,12 @@ final class Worker: TimerHandler {
     private var ids: RequestID.Source
     private var listeners: [Listener] = []
     private var connections: [Int32: Connection] = [:]
+    private var admission = Admission()
+    /// Connections whose output the socket does not take.
+    var blocked = 0
+    let nextTurn = NextTurn()
+    var turn: UInt64 { nextTurn.turn }
+    var bodies = BodyBudget()
     /// nil with more workers than the log has lanes.
     private let intents: IntentWriter?
     /// Records of this turn.
@@ -78,13 +84,15 @@ final class Worker: TimerHandler {
             on: reactor, maxIdleConnections: snapshot.configuration.upstream.maxIdleConnections)
         intents = context.store.makeIntentWriter()
         ids = RequestID.Source(worker: context.index, of: context.count)
-        settings = ConnectionSettings(snapshot.configuration)
+        settings = ConnectionSettings(snapshot.configuration, workers: context.count)
         runtime = try Runtime(
             snapshot, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, worker: context.index, of: context.count)
         runtime = try makeRuntime(snapshot, generation)
         reader = try MailboxReader(
             context.mailbox, on: reactor
         ) { [unowned self] in receive($0) }
+        reactor.beforeWait.append(nextTurn)
+        bodies.limit = settings.maxBufferedBodies
         reactor.endOfTurn = { [unowned self] in endOfTurn() }
     }
 
@@ -111,19 +119,36 @@ final class Worker: TimerHandler {
 
     func admit(_ fd: Int32, from listener: Listener) {
         guard let caller = identify(fd, listener) else { return SocketIO.close(fd) }
-        if connections.count >= settings.maxConnections / context.count {
-            events.tooManyConnections(settings.maxConnections)
+        guard makeRoom(isTCP: listener.isTCP) else {
+            events.tooManyConnections(settings.limit, isOfDescriptors: settings.isLimitOfDescriptors)
             return SocketIO.close(fd)
         }
         let connection = Connection(fd, listener, caller, self)
         do {
             try connection.start()
             connections[fd] = connection
+            admission.opened(connection)
             context.activity.opened()
         } catch {
             events.acceptFailed(listener.socket.name, error)
             SocketIO.close(fd)
         }
+    }
+
+    /// Whether one more may be open; the oldest of those that nobody needs goes for it.
+    private func makeRoom(isTCP: Bool) -> Bool {
+        while let leaver = admission.leaver(for: isTCP, of: connections.count, settings) { leaver.callerLeft() }
+        return admission.hasRoom(for: isTCP, of: connections.count, settings)
+    }
+
+    /// Enough callers do not read that all their answers would fill memory.
+    var isCrowded: Bool { blocked > 64 }
+
+    /// A request has shown who calls.
+    func becomesKnown(_ connection: Connection) { admission.leaves(connection) }
+
+    func lingers(_ connection: Connection) {
+        admission.lingers(connection)?.close()
     }
 
     /// Who connected; nil for a foreign peer, who is cut off before a byte of HTTP is read.
@@ -149,6 +174,8 @@ final class Worker: TimerHandler {
 
     func forget(_ connection: Connection) {
         guard connections.removeValue(forKey: connection.fd) != nil else { return }
+        admission.closed(connection)
+        if admission.hasShrunk(to: connections.count) { ProcessMemory.trim() }
         context.activity.closed(at: reactor.now)
         if isDraining { endDrainIfDone() }
     }
@@ -315,7 +342,9 @@ final class Worker: TimerHandler {
             generation += 1
             let waiting = awaitingKey
             awaitingKey = [:]
-            settings = ConnectionSettings(snapshot.configuration)
+            settings = ConnectionSettings(snapshot.configuration, workers: context.count)
+            bodies.limit = settings.maxBufferedBodies
+            for connection in Array(connections.values) { connection.exchange?.endIfRevoked(snapshot.tokens) }
             // Their command belongs to the old configuration; they go on with the new one's keys or fail.
             for exchange in waiting.values.joined() { exchange.keySourceChanged() }
         } catch {
@@ -363,38 +392,4 @@ private struct PendingPage {
     var rows: [RequestSummary]?
     var reports: [ProviderReport] = []
     let body: ([RequestSummary], [ProviderReport]) -> Void
-}
-
-/// What a connection needs to know of the configuration, as numbers.
-struct ConnectionSettings {
-    let maxHeaderBytes: Int
-    let maxBodyBytes: Int
-    let maxConnections: Int
-    /// Microseconds.
-    let headerTimeout: UInt64
-    let idleTimeout: UInt64
-    let writeTimeout: UInt64
-
-    init(_ configuration: Configuration) {
-        maxHeaderBytes = configuration.server.maxHeaderBytes
-        maxBodyBytes = configuration.server.maxBodyBytes
-        maxConnections = configuration.server.maxConnections
-        headerTimeout = configuration.server.headerTimeout.microseconds
-        idleTimeout = configuration.server.idleTimeout.microseconds
-        writeTimeout = configuration.upstream.gapTimeout.microseconds
-    }
-}
-
-/// A small generator (xorshift64*) for the weighted choice of providers; nothing secret depends on it. The system's own
-/// would be one system call a request.
-struct Random {
-    private var state = UInt64.random(in: 1 ... .max)
-
-    /// Uniform in 0..<1.
-    mutating func draw() -> Double {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return Double((state &* 0x2545_F491_4F6C_DD1D) >> 11) * 0x1p-53
-    }
 }

@@ -93,7 +93,9 @@ extension Exchange {
         _ render: @escaping (StatusSnapshot) -> String, fields: @escaping () -> [(name: String, value: String)]
     ) {
         worker.recentRequests(Self.recentLimit, for: self) { [self] rows, reports in
-            let snapshot = worker.status(runtime, rows, reports)
+            // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.
+            let shown = mayBeShownAll ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == tokenName }
+            let snapshot = worker.status(runtime, shown, reports)
             answer(LocalAnswer(status: 200, fields: fields(), body: Array(render(snapshot).utf8)))
         }
     }
