@@ -20,6 +20,13 @@ struct RequestJournal {
     /// Nobody took the last notice; the next one waits for the next request.
     private var isSilent = false
     private(set) var notJournalled: Int64 = 0
+    /// Entries that journald's full queue has refused; they are sent again, in their order. Under the limit per second a few
+    /// seconds' worth: a journald that reads nothing for longer is counted as one that is not there.
+    private var waiting: [JournalEntry] = []
+    private static let maxWaiting = 4096
+    /// How soon room is looked for again. journald empties its queue in far less.
+    private static let retry: UInt64 = 5_000
+    private var retryAt: UInt64 = 0
     /// Milliseconds that this batch may still wait for room in a full queue; see `beginBatch`.
     private var patience = 0
     /// Entries that journald took as the only record; see `JournalTakeover`.
@@ -44,10 +51,56 @@ struct RequestJournal {
             attempted = 0
         }
         attempted += 1
-        if attempted <= perSecond, socket.send(Self.entry(end)) { return isHeard = true }
+        if attempted <= perSecond, take(Self.entry(end), socket, now) { return }
         withheld += 1
         notJournalled += 1
         isSilent = false
+    }
+
+    /// Whether journald has the entry, or will have it as soon as its queue has room.
+    private mutating func take(_ entry: JournalEntry, _ socket: JournalSocket, _ now: UInt64) -> Bool {
+        sendWaiting(now)
+        if waiting.isEmpty {
+            switch socket.offer(entry) {
+            case .taken:
+                isHeard = true
+                return true
+            case .absent: return false
+            case .full: retryAt = now + Self.retry
+            }
+        }
+        guard waiting.count < Self.maxWaiting else { return false }
+        waiting.append(entry)
+        return true
+    }
+
+    private mutating func sendWaiting(_ now: UInt64) {
+        guard let socket, !waiting.isEmpty, now >= retryAt else { return }
+        var sent = 0
+        sending: for entry in waiting {
+            switch socket.offer(entry) {
+            case .taken: sent += 1
+            case .full: break sending
+            case .absent:
+                // It has gone meanwhile: what it did not take is missing there.
+                withheld += Int64(waiting.count - sent)
+                notJournalled += Int64(waiting.count - sent)
+                isSilent = false
+                waiting.removeAll()
+                return
+            }
+        }
+        if sent > 0 { isHeard = true }
+        waiting.removeFirst(sent)
+        retryAt = now == .max ? 0 : now + Self.retry
+    }
+
+    /// At the end: a journald that reads has emptied its queue by then.
+    private mutating func sendAllWaiting() {
+        for _ in 0..<200 where !waiting.isEmpty {
+            sendWaiting(.max)
+            if !waiting.isEmpty { usleep(1000) }
+        }
     }
 
     /// While the journal is the only device, entries of one batch may wait together this long (0.2 s) for journald to
@@ -98,12 +151,20 @@ struct RequestJournal {
 
     /// Tells how many requests of the last second are missing here, if that second is over (or `now` is nil).
     mutating func finish(now: UInt64?) {
-        if let now, now < endsAt { return }
+        if let now {
+            sendWaiting(now)
+            if now < endsAt { return }
+        } else {
+            sendAllWaiting()
+        }
         tellWithheld()
     }
 
     /// When there is something to tell; nil if nothing.
-    var deadline: UInt64? { withheld == 0 || isSilent ? nil : endsAt }
+    var deadline: UInt64? {
+        let notice = withheld == 0 || isSilent ? nil : endsAt
+        return waiting.isEmpty ? notice : min(retryAt, notice ?? .max)
+    }
 
     private mutating func sendPatiently(_ entry: JournalEntry) -> Bool {
         guard let socket else { return false }

@@ -8,6 +8,7 @@ import MenshenStore
 import SQLite
 import Synchronization
 import Systemd
+import TestSupport
 
 /// A directory that is gone with the object.
 final class Scratch: Sendable {
@@ -228,4 +229,38 @@ extension Connection {
     }
 
     func count(_ rest: String) throws -> Int64 { try integer("SELECT count(*) FROM \(rest)") ?? -1 }
+}
+
+/// A journal's socket that nobody reads, but for what a test asks for.
+final class DeafJournal {
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard descriptor >= 0, bound == 0 else { throw TestFailure("bind \(path): errno \(errno)") }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Ids of the requests whose entries wait.
+    func read() -> [String] {
+        var found: [String] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count >= 0 else { return found }
+            for line in buffer[..<count].split(separator: UInt8(ascii: "\n")) {
+                let text = String(decoding: line, as: UTF8.self)
+                if text.hasPrefix("MENSHEN_REQUEST_ID=") { found.append(String(text.dropFirst(19))) }
+            }
+        }
+    }
 }

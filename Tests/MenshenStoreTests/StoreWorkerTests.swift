@@ -227,6 +227,28 @@ import Testing
         #expect(worker.status.notJournalled == 15)
     }
 
+    @Test func `what a full queue of the journal refuses is sent again, in its order`() throws {
+        // Bound and never read from, until the test does.
+        let path = scratch("deaf")
+        let socket = try DeafJournal(path)
+        var settings = try settings()
+        settings.journal = try JournalSocket(path: path)
+        let worker = worker(settings)
+        // Fewer than the limit of a second.
+        let count = 80
+        for number in 0..<count { worker.record([.settled(settlement(intent(id(Int64(number)))))]) }
+        #expect(worker.status.notJournalled == 0)
+        var seen: [String] = []
+        for _ in 0..<count where seen.count < count {
+            seen += socket.read()
+            clock.advance(seconds: 1)
+            worker.rest()
+        }
+        seen += socket.read()
+        #expect(seen == (0..<count).map { id(Int64($0)).description })
+        #expect(worker.status.notJournalled == 0)
+    }
+
     @Test func `a journal that is absent or full costs no record`() throws {
         let journal = FakeJournal(scratch("journal"))
         let settings = try settings(journal)
