@@ -140,7 +140,7 @@ def refused_uploads(count=10, size=24 * MIB):
 def long_names(count=200):
     caller = Caller(daemon.socket)
     for _ in range(count):
-        caller.request("POST", "/v1/" + "p" * 30_000, b'{"model": "' + b"m" * 300 + b'"}', JSON)
+        caller.request("POST", "/v1/" + "p" * 6_000, b'{"model": "' + b"m" * 300 + b'"}', JSON)
         caller.getresponse().read()
     caller.close()
     daemon_rows = daemon.rows("SELECT max(length(path)) AS path, max(length(model)) AS model FROM requests")[0]
