@@ -47,6 +47,8 @@ package struct ResponseHead: Sendable {
         package var allowedOrigin: String?
         /// What the cache had to do with it.
         package var xCache: StaticString?
+        /// The body that goes down may be shorter than the upstream's.
+        package var hidesLength = false
 
         package init(requestID: [UInt8], allowedOrigin: String?, xCache: StaticString?) {
             self.requestID = requestID
@@ -240,7 +242,7 @@ package struct ResponseHead: Sendable {
             framing = .none
             // A length in these is a statement about the representation, not about bytes that follow.
             if let contentLength, status != 204 { Self.append(length: contentLength, to: &output) }
-        } else if let contentLength {
+        } else if let contentLength, !additions.hidesLength {
             framing = .fixed(contentLength)
             Self.append(length: contentLength, to: &output)
         } else if isHTTP11 {

@@ -12,7 +12,6 @@ package struct UsageChunkFilter: Sendable {
     private static let paths = JSONPaths(["choices", "choices[]", "usage"])
 
     private var stream = EventStream()
-    private var scanner = JSONScanner(Self.paths)
     private var held: [UInt8] = []
     private var isPassing = false
     /// The last event ended with CR, and was kept: an LF after it goes the same way.
@@ -29,8 +28,7 @@ package struct UsageChunkFilter: Sendable {
         if endedWithCR, !bytes.isEmpty { takeLineFeed(bytes, &begin, &output) }
         while true {
             switch stream.next(bytes, &index) {
-            case .data(let range): if !isPassing, !scanner.isFailed { scanner.feed(bytes.extracting(range)) }
-            case .nextLine: break
+            case .data, .nextLine: break
             case .passed:
                 held.append(bytes, begin..<index)
                 begin = index
@@ -39,12 +37,11 @@ package struct UsageChunkFilter: Sendable {
             case .dispatch:
                 held.append(bytes, begin..<index)
                 begin = index
-                wasKept = isPassing || !isUsageAlone
+                wasKept = isPassing || !Self.isUsageAlone(held.span)
                 if wasKept { output.append(contentsOf: held) }
                 held.removeAll(keepingCapacity: true)
                 endedWithCR = bytes[index &- 1] == 13
                 if endedWithCR, index < bytes.count { takeLineFeed(bytes, &begin, &output) }
-                scanner.reset()
                 isPassing = false
             case .more:
                 held.append(bytes, begin..<bytes.count)
@@ -72,7 +69,19 @@ package struct UsageChunkFilter: Sendable {
         return held
     }
 
-    private var isUsageAlone: Bool {
+    /// Only an event with an empty array in it is worth reading, which hardly any other has.
+    private static func isUsageAlone(_ event: Span<UInt8>) -> Bool {
+        guard hasEmptyArray(event) else { return false }
+        var stream = EventStream()
+        var scanner = JSONScanner(paths)
+        var index = 0
+        reading: while true {
+            switch stream.next(event, &index) {
+            case .data(let range): if !scanner.isFailed { scanner.feed(event.extracting(range)) }
+            case .nextLine, .passed: break
+            case .dispatch, .more: break reading
+            }
+        }
         guard !scanner.isFailed else { return false }
         var hasUsage = false
         var isEmpty = false
@@ -84,5 +93,12 @@ package struct UsageChunkFilter: Sendable {
             }
         }
         return hasUsage && isEmpty
+    }
+
+    private static func hasEmptyArray(_ bytes: Span<UInt8>) -> Bool {
+        let opening = UInt8(ascii: "[")
+        if ByteSearch.second(of: opening, UInt8(ascii: "]"), in: bytes, from: 0) != nil { return true }
+        // Or with blanks and line ends between.
+        return [0x20, 0x0A, 0x0D, 0x09].contains { ByteSearch.second(of: opening, $0, in: bytes, from: 0) != nil }
     }
 }

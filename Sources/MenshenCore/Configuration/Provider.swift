@@ -35,7 +35,7 @@ package struct Provider: Sendable {
     /// Adds `stream_options.include_usage` to chat streams, without which OpenAI's say nothing of their cost.
     package var includeUsage = true
     /// Takes the chunk that this adds out of the answer again.
-    package var stripAddedUsage = false
+    package var stripAddedUsage = true
 
     package init(name: String, kind: Kind, baseURL: BaseURL, key: KeySource) {
         self.name = name

@@ -143,7 +143,9 @@ extension Exchange {
 
     /// What changes in the body for this provider: the model's name, and that a chat stream reports its usage. Of a
     /// streamed body, whose length is announced before its end is known, only what was read so far can change.
-    private func splices(for provider: Provider, _ model: String?, isInPath: Bool) throws(Problem) -> [Splice] {
+    private func splices(
+        for index: Int, _ provider: Provider, _ model: String?, isInPath: Bool
+    ) throws(Problem) -> [Splice] {
         var splices: [Splice] = []
         // An earlier try may have asked for it.
         filter = nil
@@ -158,9 +160,12 @@ extension Exchange {
                 )
             }
         }
-        if provider.includeUsage, let usageSplice {
+        if addsUsage(index, provider), let usageSplice {
             splices.append(usageSplice)
+            addedUsage = .added
             if provider.stripAddedUsage { filter = UsageChunkFilter() }
+        } else if addedUsage == .added {
+            addedUsage = .notAdded
         }
         return splices
     }
@@ -169,7 +174,7 @@ extension Exchange {
         attemptStartedAt = Clock.monotonic()
         let (target, isInPath) = resolved.line(for: provider, index, model: askedModel)
         if let upgrade { return try tunnel(upgrade, index, provider, secret, target) }
-        let splices = try splices(for: provider, askedModel, isInPath: isInPath)
+        let splices = try splices(for: index, provider, askedModel, isInPath: isInPath)
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
         var body = takeBody()
         if !splices.isEmpty { Splice.apply(splices, to: &body) }
@@ -225,6 +230,8 @@ extension Exchange {
             {
                 switch field.known {
                 case .accept: hasAccept = true
+                // A coded stream could not be filtered.
+                case .acceptEncoding where filter != nil: continue
                 case .contentType: hasContentType = true
                 case .anthropicVersion: hasVersion = true
                 default: break

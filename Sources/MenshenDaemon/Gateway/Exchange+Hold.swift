@@ -32,7 +32,9 @@ extension Exchange {
     /// The head of an answer is there. True: it is kept to itself, because another provider or key may do better.
     func divert(_ head: ResponseHead) -> Bool {
         let outcome = AttemptOutcome.answered(status: head.status)
-        guard outcome.remedy != .none, hasNext(after: outcome), let index = providerIndex else { return false }
+        guard let index = providerIndex,
+            isRefusalOfAddedUsage(head.status) || outcome.remedy != .none && hasNext(after: outcome)
+        else { return false }
         diverted = KeptAnswer(head: head, provider: index)
         wait(.rest, until: worker.now + KeptAnswer.patience)
         return true
@@ -51,6 +53,7 @@ extension Exchange {
         diverted = nil
         let outcome = AttemptOutcome.answered(status: answer.head.status)
         tryEnded(outcome, nil, status: answer.head.status, head: answer.head)
+        if isRefusalOfAddedUsage(answer.head.status) { return askWithoutUsage() }
         if failure == nil { kept = answer }
         goOn(after: outcome, Self.problem(failure ?? UpstreamFailure(.reset), provider: providerName))
     }
@@ -85,6 +88,7 @@ extension Exchange {
     func accept(_ head: ResponseHead?) {
         let outcome = AttemptOutcome.answered(status: status ?? 200)
         report(outcome, head: head)
+        rememberRefusedUsage()
         body = []
         kept = nil
     }

@@ -39,6 +39,8 @@ extension Exchange: TransferReceiver {
         // What is left of the request body would be taken for the next request.
         keepAlive = keepAlive && isBodyComplete && !worker.isDraining
         worker.prepare(&connection.output)
+        var additions = additions
+        additions.hidesLength = isFiltered(head)
         framing = head.append(
             to: &connection.output, method: self.head.method, isHTTP11: self.head.isHTTP11, keepAlive: &keepAlive,
             additions)

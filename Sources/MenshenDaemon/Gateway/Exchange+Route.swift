@@ -85,6 +85,7 @@ extension Exchange: TimerHandler {
         if body.count > runtime.snapshot.configuration.failover.maxBodyBytes { return false }
         let key = runtime.snapshot.routes.providers[index].key
         return plan.order.count > 1 || key.mayBeReread || key.count > 1
+            || addsUsage(index, runtime.snapshot.routes.providers[index])
     }
 
     /// Each provider that fits has asked to be left alone.
@@ -102,7 +103,10 @@ extension Exchange: TimerHandler {
 
     /// Takes up a try: waits for a place at its provider, or dials.
     private func take(_ next: RoutePlan.Try) throws(Problem) {
-        if providerIndex != next.provider { leaveSlot() }
+        if providerIndex != next.provider {
+            leaveSlot()
+            addedUsage = .notAdded
+        }
         providerIndex = next.provider
         tried = next
         if hasSlot { return try dialTry() }

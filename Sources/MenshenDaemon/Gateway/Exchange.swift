@@ -63,6 +63,7 @@ final class Exchange {
     /// Where the body names the model, if that may have to change.
     @Boxed var modelPlaces: ModelPlaces?
     @Boxed var usageSplice: Splice?
+    var addedUsage = AddedUsage.notAdded
 
     /// The caller asks for the usage chunk itself.
     var asksForUsage = false

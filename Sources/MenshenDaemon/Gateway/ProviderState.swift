@@ -7,6 +7,10 @@ internal import MenshenCore
 final class ProviderState {
     var health: ProviderHealth
     var slots: Slots<Exchange>
+    /// Models for which it refuses `stream_options`; "" stands for requests without one.
+    private var refusingUsage: Set<String> = []
+    /// A caller may invent as many names as it likes; then it is found out anew.
+    private static let maxRefusing = 256
 
     init(_ provider: Provider, worker: Int, of workers: Int) {
         health = ProviderHealth(keys: provider.key.count)
@@ -14,6 +18,13 @@ final class ProviderState {
         // One at least: a reload may bring a limit for fewer workers than there are until the next start.
         let limit = provider.maxConcurrent.map { max(1, $0 / workers + (worker < $0 % workers ? 1 : 0)) }
         slots = Slots(limit: limit, maxQueued: provider.maxQueued)
+    }
+
+    func refusesUsage(of model: String?) -> Bool { !refusingUsage.isEmpty && refusingUsage.contains(model ?? "") }
+
+    func refuseUsage(of model: String?) {
+        if refusingUsage.count >= Self.maxRefusing { refusingUsage.removeAll() }
+        refusingUsage.insert(model ?? "")
     }
 }
 

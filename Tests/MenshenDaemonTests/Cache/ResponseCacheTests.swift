@@ -86,7 +86,7 @@ struct ResponseCacheTests {
             var pieces: [String] = []
             while let piece = try caller.chunk() { pieces.append(String(decoding: piece, as: UTF8.self)) }
             #expect(try caller.trailers().isEmpty)
-            #expect(pieces.count == 4)
+            #expect(pieces.count == 3)
             #expect(pieces.joined() == first.text)
             #expect(pieces.allSatisfy { $0.hasSuffix("\n\n") })
             // The connection goes on.

@@ -14,15 +14,16 @@ struct UsageTests {
     private static let usage =
         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n"
 
-    @Test func `a chat stream is asked for its usage and reports it`() throws {
-        try Stage.run { call in
+    @Test(arguments: [true, false])
+    func `a chat stream is asked for its usage, and its caller sees of that what is configured`(strips: Bool) throws {
+        try Stage.run(.with { $0.provider = strips ? "" : "strip_added_usage = false" }) { call in
             #expect(call.request.text.hasSuffix(#","stream_options":{"include_usage":true}}"#))
             try call.beginStream()
             for piece in [Self.begin, Self.stop, Self.usage, "data: [DONE]\n\n"] { try call.chunk(piece) }
             try call.endStream()
         } _: { stage throws in
             let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: Self.chat)
-            #expect(answer.text == Self.begin + Self.stop + Self.usage + "data: [DONE]\n\n")
+            #expect(answer.text == Self.begin + Self.stop + (strips ? "" : Self.usage) + "data: [DONE]\n\n")
             let row = try #require(try stage.records().first)
             #expect((row.endState, row.operation, row.usageState) == ("complete", "chat", "reported"))
             #expect((row.inputTotal, row.cacheRead, row.outputTotal) == (12, 4, 5))
@@ -43,8 +44,8 @@ struct UsageTests {
         }
     }
 
-    @Test func `the chunk that was added goes out again only if configured`() throws {
-        try Stage.run(.with { $0.provider = "strip_added_usage = true" }) { call in
+    @Test func `the chunk that was added goes out again, however it is cut`() throws {
+        try Stage.run { call in
             try call.beginStream()
             try call.chunk(Self.begin + Self.stop + Self.usage.prefix(20))
             try call.chunk(Self.usage.dropFirst(20) + "data: [DONE]\n\n")
@@ -58,6 +59,70 @@ struct UsageTests {
                     + "Content-Length: \(Self.chat.utf8.count)\r\n\r\n\(Self.chat)")
             #expect(try old.answer().text == answer.text)
             #expect(try stage.records().map(\.outputTotal) == [5, 5])
+        }
+    }
+
+    @Test func `one that the caller has asked for itself stays`() throws {
+        try Stage.run { call in
+            try call.beginStream()
+            for piece in [Self.begin, Self.stop, Self.usage, "data: [DONE]\n\n"] { try call.chunk(piece) }
+            try call.endStream()
+        } _: { stage throws in
+            let body = #"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#
+            let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: body)
+            #expect(answer.text == Self.begin + Self.stop + Self.usage + "data: [DONE]\n\n")
+            #expect(stage.upstream.requests.map(\.text) == [body])
+        }
+    }
+
+    @Test func `a stream that is to be filtered is asked for uncoded, and loses its length`() throws {
+        try Stage.run { call in
+            #expect(call.request["Accept-Encoding"] == nil)
+            let body = Self.begin + Self.stop + Self.usage + "data: [DONE]\n\n"
+            try call.reply(200, ["Content-Type: text/event-stream"], body: body)
+        } _: { stage throws in
+            let fields = Self.json + ["Accept-Encoding: gzip"]
+            let answer = try stage.ask("POST", "/v1/chat/completions", fields, body: Self.chat)
+            #expect(answer.text == Self.begin + Self.stop + "data: [DONE]\n\n")
+            #expect(answer["Content-Length"] == nil && answer["Transfer-Encoding"] == "chunked")
+        }
+    }
+
+    @Test(arguments: [400, 422])
+    func `a provider that refuses the field is asked again without it, and once for each model`(status: Int) throws {
+        try Stage.run { call in
+            if call.request.text.contains("stream_options") {
+                return try call.reply(
+                    status, body: #"{"error":{"message":"Unrecognized request argument: stream_options"}}"#)
+            }
+            try call.beginStream()
+            for piece in [Self.begin, Self.stop, "data: [DONE]\n\n"] { try call.chunk(piece) }
+            try call.endStream()
+        } _: { stage throws in
+            for _ in 0..<2 {
+                let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: Self.chat)
+                #expect(answer.status == 200)
+                #expect(answer.text == Self.begin + Self.stop + "data: [DONE]\n\n")
+            }
+            _ = try stage.ask("POST", "/v1/chat/completions", Self.json, body: #"{"model":"n","stream":true}"#)
+            #expect(
+                stage.upstream.requests.map { $0.text.contains("stream_options") } == [true, false, false, true, false])
+            #expect(stage.upstream.requests[1].text == Self.chat)
+            let rows = try stage.records()
+            #expect(rows[0].attempts == ["openai \(status) ok", "openai 200 ok"])
+            #expect(rows[1].attempts == ["openai 200 ok"])
+        }
+    }
+
+    @Test func `a refusal that is the caller's own fault is the second one, and nothing is remembered`() throws {
+        try Stage.run { call in
+            try call.reply(400, body: call.request.text.contains("stream_options") ? "of the field" : "of the caller")
+        } _: { stage throws in
+            for _ in 0..<2 {
+                let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: Self.chat)
+                #expect((answer.status, answer.text) == (400, "of the caller"))
+            }
+            #expect(stage.upstream.requests.count == 4)
         }
     }
 
