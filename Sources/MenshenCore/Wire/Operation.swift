@@ -39,6 +39,14 @@ package enum Operation: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether its requests name a model in their body. Lists, stored files and what is not known need not.
+    package var namesModel: Bool {
+        switch self {
+        case .files, .batches, .models, .other: false
+        default: true
+        }
+    }
+
     private static func openAI(_ segments: ArraySlice<Substring>) -> Operation {
         for (index, segment) in segments.enumerated() {
             switch segment {

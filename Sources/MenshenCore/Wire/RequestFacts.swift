@@ -93,6 +93,10 @@ package struct RequestScan: Sendable {
     package private(set) var isExcessive = false
     /// Every one: providers differ in which of several counts.
     private var modelRanges: [Range<Int>] = []
+    /// Two of them differ.
+    private var hasSeveralModels = false
+    /// The last one is something else than a text or null.
+    private var isModelText = true
     /// The last ones.
     private var streamOptions: JSONFinding?
     private var includeUsage: JSONFinding?
@@ -105,6 +109,8 @@ package struct RequestScan: Sendable {
         isExcessive = false
         facts = RequestFacts()
         modelRanges.removeAll(keepingCapacity: true)
+        hasSeveralModels = false
+        isModelText = true
         streamOptions = nil
         includeUsage = nil
     }
@@ -133,6 +139,8 @@ package struct RequestScan: Sendable {
     private mutating func take(_ finding: JSONFinding) {
         switch Path(rawValue: finding.path) {
         case .model:
+            if !modelRanges.isEmpty, facts.model != finding.string { hasSeveralModels = true }
+            isModelText = finding.string != nil || finding.kind == .null
             facts.model = finding.string
             modelRanges.append(finding.range)
         case .stream: facts.isStream = finding.boolean
@@ -155,6 +163,22 @@ package struct RequestScan: Sendable {
             return ModelPlaces(ranges: [], form: .json)
         }
         return ModelPlaces(ranges: [end..<end], form: .newMember(isFirst: scanner.rootIsEmpty))
+    }
+
+    /// Why nobody can say which model is meant.
+    package enum ModelFault: String, Sendable {
+        case notJSON = "it is not JSON"
+        case several = "it names several"
+        case notText = "its model is not a text"
+        case notInPrefix = "it does not name one in its first 64 KiB, and is streamed from there on"
+    }
+
+    /// nil: the model is `facts.model`, or the body names none. `isWhole`: all of the body has been fed.
+    package func modelFault(isWhole: Bool) -> ModelFault? {
+        if hasSeveralModels { return .several }
+        if !isModelText { return .notText }
+        if scanner.isFailed || isWhole && !scanner.isComplete { return .notJSON }
+        return !isWhole && facts.model == nil ? .notInPrefix : nil
     }
 
     /// The caller asked for the usage chunk itself.

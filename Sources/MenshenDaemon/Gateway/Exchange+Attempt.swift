@@ -13,6 +13,7 @@ extension Exchange {
         guard let resolved, isReadyToDial else { return }
         try understandBody()
         facts.mask(secrets)
+        try refuseGuess(resolved)
         // Without a model that the body alone tells, `begin` has found them.
         if facts.model != resolved.facts.model {
             fitting = try runtime.snapshot.routes.fitting(resolved.target, resolved.dialect, model: facts.model)
@@ -79,68 +80,6 @@ extension Exchange {
         goOn(after: .failed, Self.problem(failure, provider: providerName))
     }
 
-    /// A body of several reads is read for its facts as it comes: 2 MiB of small members at once would take the loop's
-    /// time for milliseconds.
-    func readAhead() {
-        guard record == .none, ending == nil, scan == nil, form == nil, body.count > Self.factsPrefix else { return }
-        if isJSON {
-            var scan = RequestScan()
-            body.withUnsafeBufferPointer { scan.feed($0.span) }
-            self.scan = scan
-        } else if let type = head.first(.contentType), var form = FormScan(contentType: head.text(type)) {
-            body.withUnsafeBufferPointer { form.feed($0.span) }
-            self.form = form
-        }
-    }
-
-    /// Reads the body's facts. A body that is streamed goes on being read as it passes.
-    private func understandBody() throws(Problem) {
-        guard !body.isEmpty else { return }
-        guard isJSON else { return try understandForm() }
-        guard isBodyComplete else {
-            readAhead()
-            guard let scan else { return }
-            if scan.isExcessive { throw Self.excessiveBody }
-            facts.add(scan.facts)
-            modelPlaces = scan.modelPlaces
-            return
-        }
-        if let scan {
-            worker.scan = scan
-            self.scan = nil
-        } else {
-            worker.scan.reset()
-            body.withUnsafeBufferPointer { worker.scan.feed($0.span) }
-        }
-        if worker.scan.isExcessive { throw Self.excessiveBody }
-        facts.add(worker.scan.facts)
-        if runtime.snapshot.routes.replacesModels { modelPlaces = worker.scan.modelPlaces }
-        asksForUsage = worker.scan.asksForUsage
-        if operation == .chat { usageSplice = worker.scan.usageSplice(in: body) }
-    }
-
-    private func understandForm() throws(Problem) {
-        if form == nil {
-            guard let type = head.first(.contentType), var form = FormScan(contentType: head.text(type)) else { return }
-            body.withUnsafeBufferPointer { form.feed($0.span) }
-            self.form = form
-        }
-        guard let form else { return }
-        if form.isExcessive { throw Self.excessiveForm }
-        facts.add(form.facts)
-        modelPlaces = form.modelPlaces
-        if isBodyComplete { self.form = nil }
-    }
-
-    private static let excessiveBody = Problem(
-        .malformedRequest, status: 400,
-        "The body repeats 'model', 'stream' and the like more than \(RequestScan.maxFindings) times. Send each once.")
-
-    private static let excessiveForm = Problem(
-        .requestTooLarge, status: 413,
-        "The form has more than \(FormScan.maxParts) parts, or more than \(FormScan.maxHeadBytes >> 10) KiB in their heads."
-    )
-
     /// What changes in the body for this provider: the model's name, and that a chat stream reports its usage. Of a
     /// streamed body, whose length is announced before its end is known, only what was read so far can change.
     private func splices(
@@ -152,6 +91,7 @@ extension Exchange {
         if let model, !isInPath, operation != .models, !body.isEmpty {
             splices = modelPlaces?.splices(model) ?? []
             if splices.isEmpty {
+                if let problem = changeProblem(provider.name) { throw problem }
                 throw Problem(
                     .malformedRequest, status: isBodyComplete ? 400 : 413,
                     isBodyComplete

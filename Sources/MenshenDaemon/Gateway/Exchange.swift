@@ -64,6 +64,8 @@ final class Exchange {
     @Boxed var modelPlaces: ModelPlaces?
     @Boxed var usageSplice: Splice?
     var addedUsage = AddedUsage.notAdded
+    /// Why the body's model could not be read, as far as it has one.
+    var modelFault: String?
 
     /// The caller asks for the usage chunk itself.
     var asksForUsage = false
@@ -342,11 +344,4 @@ final class Exchange {
             do throws(Problem) { try attempt() } catch { fail(error) }
         }
     }
-
-    var isJSON: Bool {
-        guard let range = head.first(.contentType) else { return true }
-        return head.contains(Self.json, in: range)
-    }
-
-    private static let json = Array("json".utf8)
 }
