@@ -26,6 +26,8 @@ enum DatabaseFile {
         defer { free(resolved) }
         let directory = String(cString: resolved)
         let file = directory == "/" ? "/" + name : directory + "/" + name
+        let mode = try checkDirectory(directory)
+        for suffix in companions { try checkCompanion(file + suffix) }
 
         let created = open(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if created >= 0 {
@@ -41,15 +43,47 @@ enum DatabaseFile {
         case S_IFDIR: throw refused(file, "it is a directory")
         default: throw refused(file, "it is not a regular file")
         }
+        try makePrivate(file, status)
+        return Place(path: file, directory: directory, exposedMode: mode & 0o077 == 0 ? nil : mode)
+    }
+
+    /// What SQLite and menshen keep beside the file, as readable as the file itself. The intent log looks after itself.
+    private static let companions = ["-wal", "-shm", "-journal", ".lock"]
+
+    /// Who may write there may make a companion before us, and read what is written to it. Returns the directory's mode.
+    private static func checkDirectory(_ directory: String) throws(StoreFault) -> UInt32 {
+        var status = stat()
+        guard stat(directory, &status) == 0 else { throw system("look at", directory) }
+        let mode = UInt32(status.st_mode & 0o7777)
+        let why: String
+        if status.st_uid != geteuid(), status.st_uid != 0 {
+            why = "it belongs to uid \(status.st_uid)"
+        } else if mode & 0o022 != 0 {
+            why = "other users may write to it (mode 0\(String(mode, radix: 8)))"
+        } else {
+            return mode & 0o777
+        }
+        throw StoreFault(
+            reason: "the directory \(directory) is not used because \(why)",
+            advice: "Run 'chmod 700 \(directory)' if it is yours, or set [storage.sqlite] path to another place.")
+    }
+
+    private static func checkCompanion(_ path: String) throws(StoreFault) {
+        var status = stat()
+        if lstat(path, &status) != 0 {
+            if errno == ENOENT { return }
+            throw system("look at", path)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw refused(path, "it is not a regular file") }
+        try makePrivate(path, status)
+    }
+
+    private static func makePrivate(_ file: String, _ status: stat) throws(StoreFault) {
         guard status.st_uid == geteuid() else { throw refused(file, "it belongs to uid \(status.st_uid)") }
+        guard status.st_nlink == 1 else { throw refused(file, "it has another name as well, a hard link") }
         if status.st_mode & 0o077 != 0 {
             guard chmod(file, 0o600) == 0 else { throw system("make private", file) }
         }
-
-        var around = stat()
-        guard stat(directory, &around) == 0 else { throw system("look at", directory) }
-        let mode = UInt32(around.st_mode & 0o777)
-        return Place(path: file, directory: directory, exposedMode: mode & 0o077 == 0 ? nil : mode)
     }
 
     /// Device and inode; nil if nothing is there.

@@ -74,7 +74,9 @@ final class IntentLog: Sendable {
         let opened = Glibc.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard opened >= 0 else { throw DatabaseFile.system("open", path) }
         var status = stat()
-        guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
+        guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(),
+            status.st_nlink == 1
+        else {
             close(opened)
             throw StoreFault(
                 reason: "\(path) is not a file of this user's own", advice: "Move it away; menshen makes a new one.")

@@ -108,7 +108,7 @@ import Testing
         symlink(scratch("foreign.db"), settings.databasePath)
         #expect(worker().status.degraded?.contains("symbolic link") == true)
         unlink(settings.databasePath)
-        link(scratch("foreign.db"), settings.databasePath)
+        rename(scratch("foreign.db"), settings.databasePath)
         #expect(worker().status.degraded?.contains("another program") == true)
         #expect(try foreign.count("sqlite_schema") == 1)
     }

@@ -301,7 +301,7 @@ import Testing
     @Test(.enabled(if: geteuid() == 0)) func `a log whose beginning could not be written is not relied on`() throws {
         let disk = scratch("disk")
         mkdir(disk, 0o700)
-        try #require(mount("none", disk, "tmpfs", 0, "size=1m") == 0)
+        try #require(mount("none", disk, "tmpfs", 0, "size=1m,mode=700") == 0)
         defer { umount2(disk, Int32(MNT_DETACH)) }
         let small = disk + "/menshen.db"
         try store(at: small).close()

@@ -78,6 +78,36 @@ import Testing
         #expect(worker.status.degraded == nil)
     }
 
+    @Test(arguments: [0o777, 0o775, 0o1777, 0o757] as [mode_t])
+    func `a directory that others may write to is not used, and the words say how to mend it`(mode: mode_t) throws {
+        mkdir(scratch("state"), 0o700)
+        mkdir(scratch("state/deep"), 0o700)
+        chmod(scratch("state/deep"), mode)
+        let worker = worker(try settings())
+        let reason = worker.status.degraded ?? ""
+        #expect(reason.contains("other users may write to it"), "\(reason)")
+        #expect(access(scratch("state/deep/menshen.db"), F_OK) != 0)
+        let told = events.all.contains { event in
+            if case .degraded(_, let fault, _) = event { fault.advice.contains("chmod 700") } else { false }
+        }
+        #expect(told)
+    }
+
+    @Test(arguments: ["-wal", "-shm", "-journal", ".lock"], ["link", "hard link"])
+    func `a companion that leads elsewhere, or that somebody else has as well, is not used`(
+        suffix: String, kind: String
+    ) throws {
+        mkdir(scratch("state"), 0o700)
+        mkdir(scratch("state/deep"), 0o700)
+        let other = scratch("other")
+        close(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        let path = scratch("state/deep/menshen.db" + suffix)
+        #expect((kind == "link" ? symlink(other, path) : link(other, path)) == 0)
+        let worker = worker(try settings())
+        let reason = worker.status.degraded ?? ""
+        #expect(reason.contains(kind == "link" ? "not a regular file" : "a hard link"), "\(reason)")
+    }
+
     @Test func `receipts come after the commit, once per sink and batch`() throws {
         let settings = try settings()
         let path = settings.databasePath

@@ -85,7 +85,7 @@ def late_facts(size=60 * MIB):
     check(grown < size / 4, "without being kept", f"{grown} bytes more")
 
 
-def too_large(size=64 * MIB + 1):
+def too_large(size=96 * MIB + 1):
     """One byte more than max_body_bytes: refused by its head alone."""
     caller = Caller(daemon.socket)
     sent = len(upstream.calls)

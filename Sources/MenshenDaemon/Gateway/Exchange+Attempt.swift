@@ -59,7 +59,13 @@ extension Exchange {
             return goOn(after: .answered(status: 401), Self.refusedKeyProblem)
         }
         usedKey = secret
-        if intent == nil { recordIntent(provider.name) }
+        if intent == nil {
+            recordIntent(provider.name)
+            if record == .waiting, worker.hasNoDevice {
+                awaitsReceipt = true
+                return
+            }
+        }
         runtime.states[tried.provider].health.enter(tried.key, worker.now, of: blamedCaller)
         isTryOpen = true
         // Before dialling: a refusal, or an answer over a connection that is there, may come before `dial` returns.

@@ -11,7 +11,12 @@ extension Exchange {
     // MARK: Records
 
     /// What is masked in whatever is kept of this request.
-    var secrets: [Secret] { runtime.keys.known(runtime.snapshot.configuration) }
+    var secrets: [Secret] {
+        let known = runtime.keys.known(runtime.snapshot.configuration)
+        // Its key may be an earlier one by now.
+        guard let usedKey, !known.contains(where: { $0 === usedKey }) else { return known }
+        return known + [usedKey]
+    }
 
     /// Has the intent recorded. Where that is not done at once, the answer waits for the store's receipt.
     func recordIntent(_ provider: String?) {
@@ -57,11 +62,18 @@ extension Exchange {
         }
         connection.isHeld = held != nil
         connection.mark()
-        if let ending { finish(ending) }
+        if let ending { return finish(ending) }
+        if awaitsReceipt {
+            awaitsReceipt = false
+            do throws(Problem) { try dialTry() } catch { giveUp(error) }
+        }
     }
 
     /// What the provider said so far is thrown away.
     private func refuseUnrecorded(_ problem: Problem) {
+        awaitsReceipt = false
+        // What it was sent so far it may have worked on.
+        if transfer != nil { finishAttempt(nil, status: status, reason: problem.code.rawValue) }
         cancelTry()
         held = nil
         connection.output.removeAll(keepingCapacity: true)

@@ -126,6 +126,8 @@ final class Exchange {
 
     // settle
     var record = Record.none
+    /// The provider is asked once the receipt has come.
+    var awaitsReceipt = false
     var intent: AuditIntent?
     /// Of the problem menshen answered with, or what the provider called its own.
     var problemCode: String?

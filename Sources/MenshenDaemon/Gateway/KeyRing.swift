@@ -42,10 +42,6 @@ final class KeyRing {
     /// How long an earlier key serves while its source is being replaced, or has failed: an editor and a deployment are done
     /// in seconds, and a key that somebody has taken away shall not go on for long.
     static let grace: UInt64 = 60_000_000
-    /// Earlier keys that are still looked for in what is recorded.
-    private static let maxRetired = 16
-
-    private var retired: [Secret] = []
     private var files: [String: FileKey] = [:] { didSet { all = nil } }
     private var commands: [Int: CommandKey] = [:] { didSet { all = nil } }
     private var all: [Secret]?
@@ -101,19 +97,14 @@ final class KeyRing {
         return key(index, source, place: place, now: now)
     }
 
-    /// Every secret in memory; what is recorded is searched for them.
+    /// Every secret in memory; what is recorded is searched for them. An earlier key is with the requests that it went with,
+    /// and nowhere else.
     func known(_ configuration: Configuration) -> [Secret] {
         if let all { return all }
         let secrets =
-            files.values.map(\.secret) + commands.values.compactMap(\.secret) + retired + configuration.secrets
+            files.values.map(\.secret) + commands.values.compactMap(\.secret) + configuration.secrets
         all = secrets
         return secrets
-    }
-
-    private func retire(_ old: Secret?, for new: Secret) {
-        guard let old, old.digest != new.digest else { return }
-        retired.append(old)
-        if retired.count > Self.maxRetired { retired.removeFirst() }
     }
 
     private func credentialPath(_ name: String) -> String? { credentialsDirectory.map { $0 + "/" + name } }
@@ -138,7 +129,6 @@ final class KeyRing {
             let file = try PrivateFile.read(path, allowGroup: isCredential)
             do throws(KeyText.Fault) {
                 let secret = try KeyText.read(file.bytes)
-                retire(files[path]?.secret, for: secret)
                 files[path] = FileKey(secret: secret, identity: file.identity)
                 missing[path] = nil
                 return .ready(secret)
@@ -180,7 +170,6 @@ final class KeyRing {
         state.endedAt = now
         switch result {
         case .success(let secret):
-            retire(state.secret, for: secret)
             state.secret = secret
             state.trouble = nil
             state.expires = now + lifetime.microseconds

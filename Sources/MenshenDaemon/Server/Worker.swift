@@ -63,6 +63,8 @@ final class Worker: TimerHandler {
     /// Records of this turn.
     private var outbox: [AuditEntry] = []
     private var unrecorded: [RequestID: Exchange] = [:]
+    /// Nobody could keep the last record: what is asked from now on waits for its receipt before it goes out.
+    private(set) var hasNoDevice = false
     /// The store had no room for these.
     private var turnedAway: [RequestID] = []
     private var awaitingKey: [Int: [Exchange]] = [:]
@@ -317,6 +319,7 @@ final class Worker: TimerHandler {
     private func receive(_ message: WorkerMessage) {
         switch message {
         case .receipts(let receipts):
+            hasNoDevice = receipts.last?.device == AuditDevice.none
             for receipt in receipts { unrecorded.removeValue(forKey: receipt.id)?.receive(receipt.device) }
         case .key(let index, let generation, let result): keyArrived(index, generation, result)
         case .recalled(let id, let lookup): recalling.removeValue(forKey: id)?.recalled(lookup)

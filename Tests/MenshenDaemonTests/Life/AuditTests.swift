@@ -14,13 +14,15 @@ struct AuditTests {
         try Stage.run(.with { $0.tables = "[storage.sqlite]\npath = \"/proc/menshen/no.db\"" }) {
             try $0.reply(body: "must not be seen")
         } _: { stage throws in
-            for path in ["/v1/chat/completions", "/v1/messages"] {
+            for path in ["/v1/chat/completions", "/v1/messages", "/v1/chat/completions", "/v1/embeddings"] {
                 let answer = try stage.ask("POST", path, body: "{}")
                 #expect((answer.status, answer.problem) == (503, "audit_unavailable"))
                 #expect(!answer.text.contains("must not be seen"))
                 #expect((answer["x-should-retry"], answer["Retry-After"]) == ("true", "1"))
             }
             #expect(stage.daemon.log.contains("/proc/menshen"))
+            // Nobody knew before the first one's receipt; the others wait for theirs, and are not sent.
+            #expect(stage.upstream.requests.count <= 1)
         }
     }
 
