@@ -7,7 +7,7 @@ internal import CLinux
 package enum ProcessHardening {
     /// Denies other processes of the same user our memory, environment and descriptors (ptrace, /proc/PID/mem, …),
     /// and forbids core files. PR_SET_DUMPABLE also covers piped core_pattern handlers, which ignore RLIMIT_CORE.
-    /// exec(2) resets it, so this belongs into the daemon itself. Inside a user namespace it does not stop ptrace.
+    /// exec(2) resets it, so the daemon itself does it. Inside a user namespace it does not stop ptrace.
     package static func protectMemory() throws(SystemError) {
         try SystemError.check(clinux_no_core(), "setrlimit", "RLIMIT_CORE")
         try SystemError.check(clinux_set_dumpable(0), "prctl", "PR_SET_DUMPABLE")

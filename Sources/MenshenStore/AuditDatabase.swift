@@ -66,6 +66,7 @@ final class AuditDatabase {
                 """)
             bookmark = try connection.prepare("UPDATE bookmarks SET id = ?1 WHERE name = 'settled_below'")
             settledBelow = try connection.integer("SELECT id FROM bookmarks WHERE name = 'settled_below'") ?? 0
+            logIdentity = DatabaseFile.identity(path + "-wal")
         } catch let fault as StoreFault {
             throw fault
         } catch let error as SQLiteError {
@@ -117,8 +118,24 @@ final class AuditDatabase {
         try insertSummary.run()
     }
 
-    /// False when the file was deleted or replaced under us: what is written now would vanish with the connection.
-    var isInPlace: Bool { identity != nil && DatabaseFile.identity(path) == identity }
+    /// False when the file, or the log that belongs to it, was deleted or replaced under us: what is written now would vanish
+    /// with the connection.
+    var isInPlace: Bool {
+        guard isFileInPlace else { return false }
+        let log = DatabaseFile.identity(path + "-wal")
+        if logIdentity == nil { logIdentity = log }
+        return log == logIdentity
+    }
+
+    private var logIdentity: [UInt64]?
+
+    private var isFileInPlace: Bool { identity != nil && DatabaseFile.identity(path) == identity }
+
+    /// Copies what only the log has into the file, which has lost its log. False if the file is gone too.
+    func saveLog() -> Bool {
+        guard isFileInPlace else { return false }
+        return (try? connection.checkpoint()) != nil
+    }
 
     private func bind(
         _ intent: AuditIntent, provider: String?, model: String?, isStream: Bool?, _ statement: Statement

@@ -76,8 +76,10 @@ package struct RequestSummary: Sendable, Equatable {
 
 /// Numbers of the store, as of its last batch.
 package struct StoreStatus: Sendable, Equatable {
-    /// Rows of `requests` written or settled since the start.
-    package var rowsWritten: Int64 = 0
+    /// Requests whose end was written since the start.
+    package var recordsWritten: Int64 = 0
+    /// Neither the database nor the journal took the last records.
+    package var hasNoDevice = false
     /// Why the database is not in use; nil while it is.
     package var degraded: String?
     /// Request entries that the journal did not get, by our limit or its own.

@@ -70,6 +70,13 @@ extension AuditDatabase {
         return count
     }
 
+    func newestRecord() throws(SQLiteError) -> RequestID? {
+        let rows = try connection.prepare("SELECT max(id) FROM requests", reused: false)
+        defer { rows.reset() }
+        guard try rows.step(), let id = rows.integer(0) else { return nil }
+        return RequestID(rawValue: id)
+    }
+
     /// The newest rows first.
     func recent(_ limit: Int) throws(SQLiteError) -> [RequestSummary] {
         let rows = try connection.prepare(

@@ -19,6 +19,10 @@ package enum StoreEvent: Sendable, Equatable {
     case intentLogUnusable(path: String, fault: StoreFault)
     case degraded(path: String, fault: StoreFault, hasJournal: Bool)
     case recovered(path: String, replayed: Int, missing: Int64)
+    /// The database's file or its log was deleted or replaced; `rewritten` records go into the next one.
+    case filesTaken(path: String, rewritten: Int)
+    /// Rows are older than they should be by a clock that is not believed yet.
+    case clockDoubted(days: Int)
     case expired(count: Int, days: Int)
     /// Rows made of what only the journal had.
     case takenOver(count: Int)
@@ -65,6 +69,16 @@ package enum StoreEvent: Sendable, Equatable {
                 "The audit database \(path) is in use again. \(replayed) requests that ended meanwhile were added to it."
                     + rest,
                 [("MENSHEN_DATABASE", path)])
+        case .filesTaken(let path, let rewritten):
+            return event(
+                .databaseTaken,
+                "The audit database \(path) or its -wal file was deleted or replaced while menshen ran. \(rewritten) records of the last second are written again.",
+                [("MENSHEN_DATABASE", path), ("MENSHEN_COUNT", "\(rewritten)")])
+        case .clockDoubted(let days):
+            return event(
+                .clockDoubted,
+                "Rows older than \(days) days are kept for another day: the clock is far ahead of the newest record, or has jumped.",
+                [("MENSHEN_DAYS", "\(days)")])
         case .expired(let count, let days):
             return event(
                 .recordsExpired, "\(count) audit rows older than \(days) days were deleted.",

@@ -26,6 +26,7 @@ package final class StoreWorker {
     private var missed: [AuditSettlement] = []
     private static let missedLimit = 10_000
     private var missedForGood: Int64 = 0
+    private var recent = RecentRecords()
     private var fault: StoreFault?
     private var told: StoreFault?
     private var hasToldNoDevice = false
@@ -91,7 +92,7 @@ package final class StoreWorker {
 
     private func write(_ batch: [Submission], _ range: Range<Int>) throws(SQLiteError) {
         guard let database else { return }
-        var rows: Int64 = 0
+        var records: Int64 = 0
         ended.removeAll(keepingCapacity: true)
         for index in range { if case .settled(let end) = batch[index].entry { ended.insert(end.intent.id.rawValue) } }
         try database.connection.transaction { () throws(SQLiteError) in
@@ -103,17 +104,19 @@ package final class StoreWorker {
                 // Its whole row comes in the same transaction.
                 case .noted(let intent, _) where ended.contains(intent.id.rawValue): continue
                 case .intent(let intent), .noted(let intent, _): try database.write(intent)
-                case .settled(let end), .refused(let end, _): try database.write(end)
+                case .settled(let end), .refused(let end, _):
+                    try database.write(end)
+                    recent.note(end)
+                    records += 1
                 }
-                rows += 1
             }
             for summary in summaries { try database.write(summary) }
         }
-        status.rowsWritten += rows + Int64(summaries.count + missed.count + held.count)
+        status.recordsWritten += records + Int64(summaries.count + missed.count)
         summaries.removeAll()
         held.removeAll()
         upkeep.committed(database.connection.logPages)
-        if fault != nil { recover(database) }
+        if fault != nil { recover(database) } else { missed.removeAll() }
     }
 
     /// The database can't: each record goes to the journal, unthrottled. What ends now is kept for the database as
@@ -150,6 +153,7 @@ package final class StoreWorker {
         } else if devices.contains(.journal) {
             hasToldNoDevice = false
         }
+        status.hasNoDevice = hasToldNoDevice
         status.awaitingDatabase = missed.count
         deliver(batch, range) { devices[$0 - range.lowerBound] }
         release(batch, range)
@@ -210,7 +214,14 @@ package final class StoreWorker {
         if let database {
             if now < lookAt { return true }
             lookAt = now + 1_000_000
-            if database.isInPlace { return intents.isInPlace || takeLog(database, now) }
+            if database.isInPlace {
+                recent.areSafe()
+                return intents.isInPlace || takeLog(database, now)
+            }
+            // Without its log the file still gets all that this connection has; without the file itself, another one does.
+            if !database.saveLog() { for end in recent.take() { keep(end) } }
+            recent.areSafe()
+            log(.filesTaken(path: database.path, rewritten: missed.count))
             // The lock file may be gone with it.
             lock = nil
             self.database = nil
@@ -290,6 +301,7 @@ package final class StoreWorker {
         fault = nil
         told = nil
         hasToldNoDevice = false
+        status.hasNoDevice = false
         status.degraded = nil
         status.awaitingDatabase = 0
         intents.trust(intents.isInPlace)
@@ -303,7 +315,7 @@ package final class StoreWorker {
         let now = settings.monotonic()
         journal.finish(now: now)
         let isSummaryDue = refusals.deadline.map { now >= $0 } ?? false
-        if isSummaryDue || (database == nil && hasMissed && now >= retryAt) {
+        if isSummaryDue || hasMissed && (database != nil || now >= retryAt) {
             var nothing: [Submission] = []
             process(&nothing, 0..<0)
         }

@@ -58,7 +58,7 @@ import Testing
         #expect(!store.submit(.settled(settlement(intent(id(1)))), to: nil))
         let reader = try Connection.reading(scratch("menshen.db"))
         #expect(try reader.count("requests WHERE end_state = 'complete'") == 2000)
-        #expect(store.status.rowsWritten == 4000 && store.status.backlog == 0)
+        #expect(store.status.recordsWritten == 2000 && store.status.backlog == 0)
         var log = stat()
         #expect(stat(scratch("menshen.db-wal"), &log) != 0 || log.st_size == 0)
     }

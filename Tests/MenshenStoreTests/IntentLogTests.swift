@@ -110,7 +110,7 @@ import Testing
         #expect(note(1...100, writer, store) == 100)
         for number in Int64(1)...100 { #expect(store.submit(.settled(settlement(intent(id(number)))), to: nil)) }
         store.close()
-        #expect(store.status.rowsWritten == 101)
+        #expect(store.status.recordsWritten == 101)
         #expect(try Connection.reading(path).count("requests WHERE end_state = 'complete'") == 101)
         #expect(Scratch.names(in: scratch.path).filter { $0.hasSuffix("-intents") }.isEmpty)
     }

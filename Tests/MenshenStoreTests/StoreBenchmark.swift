@@ -52,7 +52,7 @@ struct StoreBenchmark {
         let count = Double(total)
         print(
             "batch \(size): \((processEnd - process) / count) µs CPU, \((wallEnd - wall) / count) µs wall per request,",
-            "rows \(worker.status.rowsWritten)")
+            "rows \(worker.status.recordsWritten)")
         worker.close()
     }
 

@@ -28,6 +28,10 @@ package enum EventKind: String, Sendable, CaseIterable {
     case listenFailed = "e655b335cd1d4d8f90311a7b2088f6d9"
     /// Rows of requests that were under way when an earlier process died are settled as "lost".
     case databaseLost = "085c77fd7130402ab490675b72307d5e"
+    /// The database's file or its log was deleted or replaced under us.
+    case databaseTaken = "d59a5589c8c044d5aefe330101bb887c"
+    /// Old rows are kept, because the clock is ahead of the newest record or has jumped.
+    case clockDoubted = "2052ce4ed04c441b94d00c9f0f955a5f"
     case databaseOpened = "f3811e3127964621a166b343705dd2e8"
     /// Answers wait for the database again; nothing is lost by that.
     case intentLogUnusable = "04769cf9d2d24915b55600329e99e1af"
@@ -63,7 +67,7 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .configurationBroken, .auditDegraded, .listenFailed: 3
         case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .keyStale, .providerPaused,
             .databaseLost,
-            .directoryExposed, .intentLogUnusable, .cacheUnavailable:
+            .databaseTaken, .clockDoubted, .directoryExposed, .intentLogUnusable, .cacheUnavailable:
             4
         case .auditRecovered, .journalTakenOver, .journalUnreadable, .notJournalled, .refusalsSummarised,
             .requestRefused, .cacheRenewed:
@@ -92,6 +96,8 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .listenFailed: ["MENSHEN_LISTENER", "MENSHEN_REASON"]
         case .databaseLost: ["MENSHEN_COUNT", "MENSHEN_DATABASE"]
         case .databaseOpened: ["MENSHEN_DATABASE"]
+        case .databaseTaken: ["MENSHEN_DATABASE", "MENSHEN_COUNT"]
+        case .clockDoubted: ["MENSHEN_DAYS"]
         case .intentLogUnusable: ["MENSHEN_PATH", "MENSHEN_REASON"]
         case .directoryExposed: ["MENSHEN_DIRECTORY"]
         case .auditUnavailable: []

@@ -138,7 +138,7 @@ extension ConfigurationKey {
             "Headers added to each request, in place of a caller's of the same name."),
         ConfigurationKey(
             "providers[].models", .texts, sample: #"["gpt-*", "o3"]"#,
-            "Models it gets requests for, `*` for any characters; without it all."),
+            "Models it gets requests for, `*` for any characters; all models unless given."),
         ConfigurationKey(
             "providers[].model", .text, sample: "\"gpt-4.1\"", "Model to ask for in place of the caller's."),
         ConfigurationKey(

@@ -243,7 +243,7 @@ final class Exchange {
             case .invalid:
                 throw Problem(
                     .unauthenticated, status: 401,
-                    "The proxy token is not known. It is one of [auth] in menshen's configuration, not the provider's key."
+                    "The proxy token is not known. Send a token of [auth] in menshen's configuration, not the provider's key."
                 )
             }
             isAuthenticated = true

@@ -47,7 +47,7 @@ enum StatusPage {
             \(warnings(status))
             <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
             <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,
-            records in <code>\(escape(status.board.database))</code> (\(status.store.rowsWritten) written since the start).\(status.cache.map { " Cache: \(escape(StatusReport.words($0)))." } ?? "")</p></section>
+            records in <code>\(escape(status.board.database))</code> (\(status.store.recordsWritten) written since the start).\(status.cache.map { " Cache: \(escape(StatusReport.words($0)))." } ?? "")</p></section>
             <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th><th class="n">Active</th><th class="n">Queued</th><th>State</th><th>Last failure</th></tr></thead>
             <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
             <section><h2>Last requests</h2><div class="scroll"><table><thead><tr><th>Time (\(escape(zone)))</th><th>Caller</th><th>Request</th><th>Provider</th><th>Model</th>
@@ -82,7 +82,7 @@ enum StatusPage {
         if let fault = status.fault { texts.append(fault) }
         if let fault = status.tcpFault { texts.append("Every request over TCP is refused: \(fault).") }
         if let reason = status.store.degraded {
-            texts.append("The audit database is not in use: \(reason). Records go to the journal.")
+            texts.append("The audit database is not in use: \(reason). \(StatusReport.whereRecordsGo(status.store))")
         }
         return texts.map { #"<p class="warn">\#(escape($0))</p>"# }.joined(separator: "\n")
     }
@@ -199,7 +199,7 @@ enum StatusPage {
             text("fault", status.fault), text("tcp_fault", status.tcpFault),
             number("uptime_seconds", status.uptimeSeconds), number("connections", status.connections),
             text("configuration", status.board.configuration), text("database", status.board.database),
-            text("database_fault", status.store.degraded), number("rows_written", status.store.rowsWritten),
+            text("database_fault", status.store.degraded), number("records_written", status.store.recordsWritten),
             number("not_journalled", status.store.notJournalled), number("audit_backlog", status.store.backlog),
             "\"listeners\":\(list(status.board.listeners))",
             "\"cache\":\(cache ?? "null")",

@@ -10,14 +10,14 @@ enum StatusReport {
             "menshen \(status.board.version), pid \(status.board.pid), up \(StatusPage.duration(status.uptimeSeconds)), "
                 + (status.isDraining ? "stopping" : status.fault == nil ? "serving" : "no usable configuration"),
             "configuration  \(status.board.configuration)",
-            "records        \(status.board.database) (\(status.store.rowsWritten) written since the start)",
+            "records        \(status.board.database) (\(status.store.recordsWritten) written since the start)",
             "listeners      \(status.board.listeners.joined(separator: ", "))",
             "connections    \(status.connections)",
         ]
         if let fault = status.fault { lines.append("FAULT          \(fault)") }
         if let fault = status.tcpFault { lines.append("TCP            every request is refused: \(fault)") }
         if let reason = status.store.degraded {
-            lines.append("DATABASE       not in use: \(reason). Records go to the journal.")
+            lines.append("DATABASE       not in use: \(reason). \(whereRecordsGo(status.store))")
         }
         if let cache = status.cache { lines.append("cache          \(words(cache))") }
         lines.append("")
@@ -30,6 +30,11 @@ enum StatusReport {
                     ]
                 })
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    static func whereRecordsGo(_ store: StoreStatus) -> String {
+        store.hasNoDevice
+            ? "The journal takes no records either, so requests are refused." : "Records go to the journal."
     }
 
     private static func printable(_ text: String) -> String {
