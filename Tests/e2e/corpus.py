@@ -69,10 +69,10 @@ PATIENT = "[failover]\nbreaker_failures = 0\nobey_retry_after = false\n"
 
 
 def providers(upstream):
-    """One of each kind, called c-KIND, for a configuration."""
+    """One of each kind, called c-KIND, for a configuration. Answers are compared byte by byte, so what menshen adds stays in."""
     base = {"openai": "/v1"}
     return PATIENT + "".join(
-        f'[[providers]]\nname = "c-{kind}"\nkind = "{kind}"\nbase_url = "{upstream.url}{base.get(kind, "")}"\napi_key = "{KEYS[kind]}"\n'
+        f'[[providers]]\nname = "c-{kind}"\nkind = "{kind}"\nbase_url = "{upstream.url}{base.get(kind, "")}"\napi_key = "{KEYS[kind]}"\nstrip_added_usage = false\n'
         for kind in KINDS)
 
 

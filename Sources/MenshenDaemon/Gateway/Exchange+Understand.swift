@@ -48,7 +48,7 @@ extension Exchange {
     /// A body of several reads is read for its facts as it comes: 2 MiB of small members at once would take the loop's
     /// time for milliseconds.
     func readAhead() {
-        guard record == .none, ending == nil, scan == nil, form == nil, body.count > Self.factsPrefix else { return }
+        guard record == .none, ending == nil, scan == nil, form == nil, body.count >= Self.factsPrefix else { return }
         switch BodyKind(head, body) {
         case .json:
             var scan = RequestScan()
