@@ -37,6 +37,8 @@ def in_terminal(*before):
 
     def prepare():
         os.setsid()
+        # Whoever runs the tests may do so under nohup.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         import fcntl
         import termios
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
