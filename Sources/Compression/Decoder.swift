@@ -57,30 +57,54 @@ package final class Decoder {
             output(input)
             return outcome
         }
-        let (grown, overflow) = taken.multipliedReportingOverflow(by: Self.ratio)
-        let allowed = overflow ? limit : min(limit, grown &+ Self.free)
         var rest = input
-        while true {
-            let left = rest.count
-            let (count, step) = engine.step(&rest, scratch)
-            made &+= count
-            if made > allowed {
-                outcome = .tooMuch
-                return outcome
-            }
-            if count > 0 { output(UnsafeRawBufferPointer(rebasing: scratch[..<count])) }
-            switch step {
-            case .again:
-                // A library that neither reads nor writes would be asked for ever.
-                if count > 0 || rest.count < left { continue }
-                outcome = .corrupt
-            case .hungry: outcome = .more
-            case .ended: outcome = .ended
-            case .corrupt: outcome = .corrupt
-            case .tooMuch: outcome = .tooMuch
-            }
-            return outcome
+        while step(engine, &rest, output) {}
+        return outcome
+    }
+
+    /// Takes the next of a coded body that is there already, from `index` on, which it moves: about `pause` bytes at most of
+    /// it or of what it stands for. True once there is nothing more to come.
+    package func decode(
+        _ body: UnsafeRawBufferPointer, from index: inout Int, pause: Int, _ output: (UnsafeRawBufferPointer) -> Void
+    ) -> Bool {
+        guard let engine, outcome != .corrupt, outcome != .tooMuch else { return true }
+        // All of it, however much is read by now: the ratio is the body's.
+        taken = body.count
+        let end = made &+ pause
+        let part = UnsafeRawBufferPointer(rebasing: body[index..<min(body.count, index &+ pause)])
+        var rest = part
+        var goesOn = true
+        while goesOn, made < end { goesOn = step(engine, &rest, output) }
+        index &+= part.count &- rest.count
+        if goesOn { return false }
+        // What is left then is nothing that belongs to it.
+        return index == body.count || !rest.isEmpty || outcome == .corrupt || outcome == .tooMuch
+    }
+
+    /// One call of the library; false when it has nothing more to say to what it was given.
+    private func step(
+        _ engine: any DecodingEngine, _ rest: inout UnsafeRawBufferPointer, _ output: (UnsafeRawBufferPointer) -> Void
+    ) -> Bool {
+        let (grown, overflow) = taken.multipliedReportingOverflow(by: Self.ratio)
+        let left = rest.count
+        let (count, step) = engine.step(&rest, scratch)
+        made &+= count
+        if made > (overflow ? limit : min(limit, grown &+ Self.free)) {
+            outcome = .tooMuch
+            return false
         }
+        if count > 0 { output(UnsafeRawBufferPointer(rebasing: scratch[..<count])) }
+        switch step {
+        case .again:
+            // A library that neither reads nor writes would be asked for ever.
+            if count > 0 || rest.count < left { return true }
+            outcome = .corrupt
+        case .hungry: outcome = .more
+        case .ended: outcome = .ended
+        case .corrupt: outcome = .corrupt
+        case .tooMuch: outcome = .tooMuch
+        }
+        return false
     }
 }
 

@@ -45,6 +45,30 @@ import Testing
         #expect(outcome == .ended)
     }
 
+    @Test(arguments: coded)
+    func `a body that is there is decoded in parts, none much longer than was asked for`(
+        _ coding: ContentCoding
+    ) throws {
+        let isShort = coding == .brotli
+        let text = isShort ? Self.events.flatMap(\.self) : Self.long
+        let plain = try isShort ? Encoding.flushed(coding, Self.events).flatMap(\.self) : Encoding.whole(coding, text)
+        let cases: [(Int, [UInt8])] = [(isShort ? 1 : 100, []), (20_000, []), (1 << 20, []), (20_000, [1, 2, 3])]
+        for (pause, more) in cases {
+            // Behind a member of gzip's or zstd's another may follow.
+            let body = coding == .gzip || coding == .zstd ? plain : plain + more
+            let decoder = try #require(Decoder(coding))
+            var (output, index, longest, isOver) = ([UInt8](), 0, 0, false)
+            while !isOver, output.count <= text.count {
+                let before = output.count
+                isOver = body.withUnsafeBytes { decoder.decode($0, from: &index, pause: pause) { output += $0 } }
+                longest = max(longest, output.count - before)
+            }
+            #expect(output == text)
+            #expect(decoder.outcome == .ended)
+            #expect(longest < pause + (16 << 10))
+        }
+    }
+
     @Test(arguments: ContentCoding.allCases)
     func `what a sender flushed comes out of the same call`(_ coding: ContentCoding) throws {
         let decoder = try #require(Decoder(coding))

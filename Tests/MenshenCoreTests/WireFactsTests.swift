@@ -33,7 +33,10 @@ import Testing
         (#"{"a":["]","}","\"]"],"model":"m"}"#, "m", nil), (#"{"a":{"b":"}"},"model":"m"}"#, "m", nil),
         (#"{"a":1e9,"b":null,"c":-0.5,"d":[],"e":{},"model":"m"}"#, "m", nil),
         // Names that only look like it.
-        (#"{"models":"no","Model":"no","mode":"no","xmodel":"no","":"no"}"#, nil, nil),
+        (#"{"models":"no","mode":"no","xmodel":"no","":"no","\rodel":"no","Modem":"no"}"#, nil, nil),
+        // Servers in Go take it in any case.
+        (#"{"Model":"a"}"#, "a", nil), (#"{"model":"a","MODEL":"b"}"#, "b", nil), (#"{"mO\u0044eL":"b"}"#, "b", nil),
+        (#"{"STREAM":true,"a":{"MODEL":"no"}}"#, nil, nil),
         // Escapes, in names and values.
         (#"{"\u006dodel":"m"}"#, "m", nil), (#"{"m\u006Fdel":"a\/b\\c\"d"}"#, "a/b\\c\"d", nil),
         (#"{"model":"\u00e9\ud83d\ude42\n\t\b\f\r"}"#, "é🙂\n\t\u{8}\u{C}\r", nil),

@@ -77,6 +77,39 @@ import Testing
         #expect(isExcessive(long + long) == true)
     }
 
+    private func fault(_ text: String, isWhole: Bool = true, cut: Int = 0) -> ModelFault? {
+        var scan = FormScan(contentType: Self.type)
+        let bytes = Array(text.utf8)
+        scan?.feed(Array(bytes[..<cut]).span)
+        scan?.feed(Array(bytes[cut...]).span)
+        return scan?.modelFault(isWhole: isWhole)
+    }
+
+    @Test func `a form that servers read differently is told from one that names no model`() {
+        let (m, end) = (Self.part("name=model", "m"), "----door=7--")
+        func head(_ lines: String) -> String { "----door=7\r\n\(lines)\r\n\r\nm\r\n" + end }
+        for whole in [m + end, m + m + end, end, Self.part("name=a", "b") + end, "before\r\n" + m + end] {
+            #expect(fault(whole) == nil, "\(whole)")
+        }
+        #expect(fault(m + Self.part("name=model", "n") + end) == .several)
+        #expect(fault(Self.part("name=a", "b"), isWhole: false) == .notInPrefix)
+        let odd = [
+            m, "", "{}", m.replacing("\r\n", with: "\n") + end, m + "----door=7x",
+            Self.part("name=model", String(repeating: "m", count: 257)) + end,
+            Self.part("name=model; name=a", "m") + end, Self.part("name*=utf-8''model", "m") + end,
+            Self.part("name=model; filename=\"\"", "m") + end,
+            Self.part("name=a; x=\(String(repeating: "x", count: 2000))", "m") + end,
+            head("Content-Disposition: form-data;\r\n name=model"),
+            head("Content-Disposition: form-data; name=model\r\nContent-Disposition: form-data; name=a"),
+            head("Content-Transfer-Encoding: Quoted-Printable\r\nContent-Disposition: form-data; name=model"),
+        ]
+        for form in odd {
+            for cut in stride(from: 0, through: form.utf8.count, by: 7) {
+                #expect(fault(form, cut: cut) == .oddForm, "\(form)")
+            }
+        }
+    }
+
     @Test(arguments: [
         "application/json", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a",
         "multipart/form-data; boundary=\(String(repeating: "b", count: 71))", "multipart/form-data; boundary=é",

@@ -9,6 +9,12 @@ package struct JSONPaths: Sendable {
         /// The key's first bytes, which tell most keys apart.
         let head: UInt64
         let node: Int32
+
+        /// Whether a key of `count` bytes is this one of at most eight small letters, or the same with large ones: setting
+        /// the bit makes a small letter of a large one, and of nothing else.
+        func matches(_ head: UInt64, _ count: Int) -> Bool {
+            count == key.count && head | 0x2020_2020_2020_2020 >> UInt64(64 &- count &* 8) == self.head
+        }
     }
 
     struct Node: Sendable {
@@ -23,15 +29,20 @@ package struct JSONPaths: Sendable {
     }
 
     private(set) var nodes = [Node()]
+    /// A key of the root, of at most eight small letters, that is taken with large ones too.
+    private(set) var anyCase: Child?
 
     /// A path's index in `paths` is what the scanner reports.
-    package init(_ paths: [StaticString]) {
+    package init(_ paths: [StaticString], anyCase: StaticString? = nil) {
         for (index, path) in paths.enumerated() {
             path.withUTF8Buffer { text in
                 let node = unsafe insert(Array(text))
                 nodes[Int(node)].path = Int32(index)
             }
         }
+        guard let anyCase else { return }
+        let key = anyCase.withUTF8Buffer { unsafe Array($0) }
+        self.anyCase = nodes[0].children.first { $0.key == key }
     }
 
     private mutating func insert(_ path: [UInt8]) -> Int32 {

@@ -24,6 +24,7 @@ package struct JSONScanner: Sendable {
     }
 
     let nodes: [JSONPaths.Node]
+    private let anyCase: JSONPaths.Child?
     private let textLimit: Int
     private let takesSequence: Bool
     var state = State.start
@@ -53,6 +54,7 @@ package struct JSONScanner: Sendable {
     /// `takesSequence`: any number of values may follow one another, as in lines of JSON.
     package init(_ paths: JSONPaths, textLimit: Int = JSONScanner.textLimit, takesSequence: Bool = false) {
         nodes = paths.nodes
+        anyCase = paths.anyCase
         self.textLimit = textLimit
         self.takesSequence = takesSequence
     }
@@ -282,6 +284,7 @@ package struct JSONScanner: Sendable {
             while index < key.count, child.key[index] == key[index] { index &+= 1 }
             if index >= key.count { return child.node }
         }
+        if let anyCase, parent == 0, anyCase.matches(head, key.count) { return anyCase.node }
         return -1
     }
 

@@ -16,11 +16,11 @@ package struct RouteExplanation {
             let target = RequestTarget(
                 path: String(path), query: parts.count > 1 ? String(parts[1]) : nil, providerNames: routes.names)
         else { return nil }
-        let decided = Dialect.decided(by: target.path)
+        let decided = Dialect.decided(by: target.plainPath)
         let dialect = decided ?? sender
-        let facts = RequestFacts(dialect, path: target.path)
+        let facts = RequestFacts(dialect, path: target.plainPath)
         let model = facts.model ?? asked
-        let operation = Operation(dialect, path: target.path)
+        let operation = Operation(dialect, path: target.plainPath)
         var lines = [
             "path      \(given)",
             "dialect   \(dialect.rawValue) (\(operation.rawValue))"

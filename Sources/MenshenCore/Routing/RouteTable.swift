@@ -103,8 +103,9 @@ package struct RouteTable: Sendable {
 extension Provider {
     func speaks(_ dialect: Dialect) -> Bool { kind.rawValue == dialect.rawValue }
 
-    /// Which requests it gets, or what it is asked for, depends on their model.
-    package var hasModelRule: Bool { !models.isEmpty || model != nil || !aliases.isEmpty }
+    /// Which requests it gets, or what it is asked for, depends on their model. `isNamed`: by the path, and `models` do not
+    /// count then.
+    package func hasModelRule(isNamed: Bool) -> Bool { !isNamed && !models.isEmpty || model != nil || !aliases.isEmpty }
 
     /// Without a list it is taken to have every model.
     func offers(_ model: String) -> Bool { models.isEmpty || models.contains { $0.matches(model) } }

@@ -59,7 +59,7 @@ package enum Dialect: String, Sendable, CaseIterable {
     }
 
     /// /model/ID/converse and its like, of the runtime.
-    private static func isBedrock(_ path: String) -> Bool {
+    static func isBedrock(_ path: String) -> Bool {
         guard path.hasPrefix("/model/") else { return false }
         switch path.split(separator: "/").dropFirst(2).last {
         case "converse", "converse-stream", "invoke", "invoke-with-response-stream": return true

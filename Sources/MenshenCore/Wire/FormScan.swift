@@ -36,6 +36,9 @@ package struct FormScan: Sendable {
     private var place = Place.boundary
     private var line: [UInt8] = []
     private var isLineTooLong = false
+    /// Of the present part.
+    private var hasDisposition = false
+    private var isCoded = false
     private var field: Field?
     private var value: [UInt8] = []
     package private(set) var facts = RequestFacts()
@@ -46,8 +49,13 @@ package struct FormScan: Sendable {
     /// Bytes fed before this piece, and where the present part's value begins.
     private var offset = 0
     private var valueStart = 0
-    /// Where the model's name stands.
-    private var modelRange: Range<Int>?
+    /// Where the model's name stands, each time.
+    private var modelRanges: [Range<Int>] = []
+    /// Two of them differ, or one came after `decide`.
+    private var hasSeveralModels = false
+    private var isDecided = false
+    /// Some servers would read it as another form.
+    private var isOdd = false
 
     /// nil for a content type that is no form's, or has no boundary.
     package init?(contentType: String) {
@@ -81,7 +89,17 @@ package struct FormScan: Sendable {
     }
 
     /// Where what was fed of the form names the model.
-    package var modelPlaces: ModelPlaces { ModelPlaces(ranges: modelRange.map { [$0] } ?? [], form: .plain) }
+    package var modelPlaces: ModelPlaces { ModelPlaces(ranges: modelRanges, form: .plain) }
+
+    /// The request goes its way by what was fed: a model that comes later is another one.
+    package mutating func decide() { isDecided = true }
+
+    /// nil: the model is `facts.model`, or the form names none. `isWhole`: all of it has been fed.
+    package func modelFault(isWhole: Bool) -> ModelFault? {
+        if hasSeveralModels { return .several }
+        if isOdd || isWhole && place != .done { return .oddForm }
+        return !isWhole && facts.model == nil ? .notInPrefix : nil
+    }
 
     private mutating func passValue(_ bytes: Span<UInt8>, _ index: inout Int) {
         while index < bytes.count {
@@ -106,21 +124,28 @@ package struct FormScan: Sendable {
 
     private mutating func keep(_ byte: UInt8) {
         guard field != nil else { return }
-        if value.count < Self.valueLimit { value.append(byte) } else { field = nil }
+        if value.count < Self.valueLimit { return value.append(byte) }
+        if field == .model { isOdd = true }
+        field = nil
     }
 
     private mutating func boundaryEnded(at end: Int) {
-        if let field, let text = String(validating: value, as: UTF8.self) {
+        let text = String(validating: value, as: UTF8.self)
+        if field == .model, text == nil || isCoded { isOdd = true }
+        if let field, let text {
             switch field {
             case .model:
+                if isDecided || !modelRanges.isEmpty && facts.model != text { hasSeveralModels = true }
                 facts.model = text
-                modelRange = valueStart..<end
+                modelRanges.append(valueStart..<end)
             case .stream: facts.isStream = text == "true" || text == "1" ? true : text == "false" ? false : nil
             case .user: facts.endUser = text
             case .serviceTier: facts.serviceTier = text
             }
         }
         field = nil
+        hasDisposition = false
+        isCoded = false
         value.removeAll(keepingCapacity: true)
         matched = 0
         line.removeAll(keepingCapacity: true)
@@ -135,7 +160,7 @@ package struct FormScan: Sendable {
         place = .done
         isExcessive = true
         facts = RequestFacts()
-        modelRange = nil
+        modelRanges = []
     }
 
     private mutating func takeLineEnd(_ byte: UInt8) {
@@ -145,7 +170,9 @@ package struct FormScan: Sendable {
             line.append(byte)
             if line.count == 2 { place = .done }
         case 0x0D, 0x20, 0x09: break
-        default: place = .done
+        default:
+            place = .done
+            isOdd = true
         }
         if place == .headers { line.removeAll(keepingCapacity: true) }
     }
@@ -160,23 +187,41 @@ package struct FormScan: Sendable {
             place = .value
             return
         }
-        if !isLineTooLong { readHeader() }
+        readHeader()
         line.removeAll(keepingCapacity: true)
         isLineTooLong = false
     }
 
     private static let disposition = Array("content-disposition:".utf8)
+    private static let transferEncoding = Array("content-transfer-encoding:".utf8)
+
+    private func lineBegins(with name: [UInt8]) -> Bool {
+        line.count > name.count && line.span.equals(name, in: 0..<name.count)
+    }
 
     private mutating func readHeader() {
-        let count = Self.disposition.count
-        guard line.count > count, line.span.equals(Self.disposition, in: 0..<count) else { return }
-        var name: String?
+        // A folded line goes on with the one before it, or is ignored.
+        if line.first == 0x20 || line.first == 0x09 { isOdd = true }
+        if lineBegins(with: Self.transferEncoding) {
+            let coding = String(decoding: line.dropFirst(Self.transferEncoding.count), as: UTF8.self).lowercased()
+            isCoded = coding.contains("quoted-printable") || coding.contains("base64")
+        }
+        guard lineBegins(with: Self.disposition) else { return }
+        if hasDisposition || isLineTooLong { isOdd = true }
+        hasDisposition = true
+        if isLineTooLong { return }
+        var names: [String] = []
         var isFile = false
         Self.parameters(of: String(decoding: line, as: UTF8.self)) { key, value in
-            if key == "name" { name = name ?? value }
+            if key == "name" { names.append(value) }
+            // Which of the two counts is each server's own choice.
+            if key == "name*" { names += ["", ""] }
             if key == "filename" || key == "filename*" { isFile = true }
         }
-        if !isFile { field = name.flatMap(Field.init) }
+        field = names.first.flatMap(Field.init)
+        // Without a file's name in it, an empty one, it is a field to some.
+        if names.count > 1 || isFile && field == .model { isOdd = true }
+        if isFile { field = nil }
     }
 
     /// The first parameter of that name of a header's value, unquoted.

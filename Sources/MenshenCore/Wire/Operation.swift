@@ -39,10 +39,10 @@ package enum Operation: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether its requests name a model in their body. Lists, stored files and what is not known need not.
+    /// Whether its requests may name a model in their body. Lists and stored files do not.
     package var namesModel: Bool {
         switch self {
-        case .files, .batches, .models, .other: false
+        case .files, .batches, .models: false
         default: true
         }
     }

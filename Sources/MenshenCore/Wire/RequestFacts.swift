@@ -71,15 +71,18 @@ package struct RequestFacts: Sendable, Equatable {
     }
 }
 
-/// Reads a JSON request body as it comes. Of duplicate keys the last counts, as it does for the providers.
+/// Reads a JSON request body as it comes. Of duplicate keys the last counts, as it does for the providers; one that is
+/// written `Model` is one of them, because servers in Go take it so.
 package struct RequestScan: Sendable {
     private enum Path: Int {
         case model, stream, streamOptions, includeUsage, user, userID, serviceTier
     }
 
-    private static let paths = JSONPaths([
-        "model", "stream", "stream_options", "stream_options.include_usage", "user", "metadata.user_id", "service_tier",
-    ])
+    private static let paths = JSONPaths(
+        [
+            "model", "stream", "stream_options", "stream_options.include_usage", "user", "metadata.user_id",
+            "service_tier",
+        ], anyCase: "model")
 
     /// Of members that are wanted, in one body. It has each once, and each costs more than what is passed over.
     package static let maxFindings = 64
@@ -93,8 +96,9 @@ package struct RequestScan: Sendable {
     package private(set) var isExcessive = false
     /// Every one: providers differ in which of several counts.
     private var modelRanges: [Range<Int>] = []
-    /// Two of them differ.
+    /// Two of them differ, or one came after `decide`.
     private var hasSeveralModels = false
+    private var isDecided = false
     /// The last one is something else than a text or null.
     private var isModelText = true
     /// The last ones.
@@ -110,6 +114,7 @@ package struct RequestScan: Sendable {
         facts = RequestFacts()
         modelRanges.removeAll(keepingCapacity: true)
         hasSeveralModels = false
+        isDecided = false
         isModelText = true
         streamOptions = nil
         includeUsage = nil
@@ -139,7 +144,7 @@ package struct RequestScan: Sendable {
     private mutating func take(_ finding: JSONFinding) {
         switch Path(rawValue: finding.path) {
         case .model:
-            if !modelRanges.isEmpty, facts.model != finding.string { hasSeveralModels = true }
+            if isDecided || !modelRanges.isEmpty && facts.model != finding.string { hasSeveralModels = true }
             isModelText = finding.string != nil || finding.kind == .null
             facts.model = finding.string
             modelRanges.append(finding.range)
@@ -165,17 +170,12 @@ package struct RequestScan: Sendable {
         return ModelPlaces(ranges: [end..<end], form: .newMember(isFirst: scanner.rootIsEmpty))
     }
 
-    /// Why nobody can say which model is meant.
-    package enum ModelFault: String, Sendable {
-        case notJSON = "it is not JSON"
-        case several = "it names several"
-        case notText = "its model is not a text"
-        case notInPrefix = "it does not name one in its first 64 KiB, and is streamed from there on"
-    }
+    /// The request goes its way by what was fed: a model that comes later is another one.
+    package mutating func decide() { isDecided = true }
 
     /// nil: the model is `facts.model`, or the body names none. `isWhole`: all of the body has been fed.
     package func modelFault(isWhole: Bool) -> ModelFault? {
-        if hasSeveralModels { return .several }
+        if hasSeveralModels || isExcessive { return .several }
         if !isModelText { return .notText }
         if scanner.isFailed || isWhole && !scanner.isComplete { return .notJSON }
         return !isWhole && facts.model == nil ? .notInPrefix : nil

@@ -49,18 +49,42 @@ package struct RequestTarget: Sendable, Equatable {
         self.query = rest.isEmpty ? nil : rest
     }
 
+    /// The path as providers understand it, which read its escapes first: what is decided of a path is decided of this. In
+    /// Bedrock's they may stand for slashes within an id.
+    package var plainPath: String {
+        path.utf8.contains(UInt8(ascii: "%")) && !Dialect.isBedrock(path) ? PercentEncoding.decode(path[...]) : path
+    }
+
     /// The bytes of a stored file are asked for, not what is known of it.
     package var isContent: Bool {
         path.hasSuffix("/content") || path.hasPrefix("/download/") || queryValue("alt") == "media"
     }
 
     /// The first value of that name in the query, decoded.
-    package func queryValue(_ name: String) -> String? {
-        for pair in (query ?? "").split(separator: "&") {
+    package func queryValue(_ name: String) -> String? { queryValues(name).first }
+
+    private func queryValues(_ name: String) -> [String] {
+        (query ?? "").split(separator: "&").compactMap { pair in
             let found = pair.prefix { $0 != "=" }
-            if PercentEncoding.decode(found) == name { return PercentEncoding.decode(pair.dropFirst(found.count + 1)) }
+            return PercentEncoding.decode(found) == name ? PercentEncoding.decode(pair.dropFirst(found.count + 1)) : nil
         }
-        return nil
+    }
+
+    /// Which model a WebSocket's query names; Azure's older one names a deployment.
+    package var queryModel: (name: String?, fault: ModelFault?) {
+        let names = queryValues("model") + queryValues("deployment")
+        return (names.first, names.isEmpty ? .notInQuery : names.contains { $0 != names[0] } ? .several : nil)
+    }
+
+    /// The same target with another model in its query; nil where it has none there.
+    package func askingInQuery(for model: String) -> RequestTarget? {
+        guard queryModel.name != nil else { return nil }
+        let name = String(decoding: PercentEncoding.escape(model.utf8, keepingSlashes: false), as: UTF8.self)
+        let pairs = (query ?? "").split(separator: "&", omittingEmptySubsequences: false).map { pair in
+            let key = pair.prefix { $0 != "=" }
+            return ["model", "deployment"].contains(PercentEncoding.decode(key)) ? key + "=" + name : String(pair)
+        }
+        return RequestTarget(self, path: path, query: pairs.joined(separator: "&"))
     }
 
     /// Azure's paths begin with what may also be a provider's name.
@@ -119,13 +143,13 @@ package struct RequestTarget: Sendable, Equatable {
             segments[2] = name
         case .openai: return nil
         }
-        return RequestTarget(self, path: segments.joined(separator: "/"))
+        return RequestTarget(self, path: segments.joined(separator: "/"), query: query)
     }
 
-    private init(_ other: RequestTarget, path: String) {
+    private init(_ other: RequestTarget, path: String, query: String?) {
         providerName = other.providerName
         self.path = path
-        query = other.query
+        self.query = query
         queryKey = other.queryKey
         queryKeyName = other.queryKeyName
     }

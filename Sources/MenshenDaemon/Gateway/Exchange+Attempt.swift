@@ -11,7 +11,7 @@ extension Exchange {
     /// The request is understood as far as it has to be: plans, and dials the first provider.
     func attempt() throws(Problem) {
         guard let resolved, isReadyToDial else { return }
-        try understandBody()
+        guard try understandBody() else { return }
         facts.mask(secrets)
         try refuseGuess(resolved)
         // Without a model that the body alone tells, `begin` has found them.
@@ -118,7 +118,7 @@ extension Exchange {
 
     private func dial(_ index: Int, _ provider: Provider, _ secret: Secret?, _ resolved: ResolvedTarget) throws {
         attemptStartedAt = Clock.monotonic()
-        let (target, isInPath) = resolved.line(for: provider, index, model: askedModel)
+        let (target, isInPath) = resolved.line(for: provider, index, model: askedModel, inQuery: upgrade != nil)
         if let upgrade { return try tunnel(upgrade, index, provider, secret, target) }
         let splices = try splices(for: index, provider, askedModel, isInPath: isInPath)
         let transfer = try worker.engine.transfer(to: runtime.endpoint(index))
@@ -221,7 +221,8 @@ extension Exchange {
 extension Exchange {
     /// Nothing has gone out yet, nothing is awaited, and no answer has been given.
     private var isReadyToDial: Bool {
-        !isSettled && ending == nil && plan == nil && record == .none && cacheRecord == nil
+        if case .reading = routeWait { return false }
+        return !isSettled && ending == nil && plan == nil && record == .none && cacheRecord == nil
     }
 
     /// The command that gives the provider's key has ended, well or not.

@@ -13,6 +13,8 @@ extension Exchange: TimerHandler {
     /// What the exchange waits for, and what its timer means.
     enum RouteWait {
         case nothing
+        /// The next turn, to read on in a compressed body.
+        case reading
         /// What the cache has, or another request's answer.
         case recall
         /// A place at the provider.
@@ -82,10 +84,11 @@ extension Exchange: TimerHandler {
     /// Whether a second try, at whatever, may come to be: then the body is kept.
     var mayTryAgain: Bool {
         guard let plan, let index = providerIndex else { return false }
+        // Its caller must not hear of a field that it did not send, however long the body is.
+        if addsUsage(index, runtime.snapshot.routes.providers[index]) { return true }
         if body.count > runtime.snapshot.configuration.failover.maxBodyBytes { return false }
         let key = runtime.snapshot.routes.providers[index].key
         return plan.order.count > 1 || key.mayBeReread || key.count > 1
-            || addsUsage(index, runtime.snapshot.routes.providers[index])
     }
 
     /// Each provider that fits has asked to be left alone.
@@ -193,7 +196,7 @@ extension Exchange: TimerHandler {
             do throws(Problem) { try dialTry() } catch { giveUp(error) }
         case .turn(let outcome, let problem): goOn(after: outcome, problem)
         case .recall: recallEnded()
-        case .nothing, .answer, .rest, .hold, .caller, .close: break
+        case .nothing, .reading, .answer, .rest, .hold, .caller, .close: break
         }
     }
 
@@ -283,6 +286,9 @@ extension Exchange: TimerHandler {
         hasRouteTimer = false
         switch routeWait {
         case .nothing, .turn, .recall: break
+        case .reading:
+            wait(.nothing)
+            do throws(Problem) { try attempt() } catch { fail(error) }
         case .queue:
             if let index = providerIndex { runtime.states[index].slots.removeWaiting { $0 === self } }
             goOn(

@@ -11,8 +11,7 @@ extension Exchange {
     func understandUpgrade(_ resolved: ResolvedTarget) {
         upgrade = WebSocketUpgrade(head)
         if upgrade == nil { return }
-        // Azure's older path names a deployment.
-        facts.model = facts.model ?? resolved.target.queryValue("model") ?? resolved.target.queryValue("deployment")
+        if facts.model == nil { (facts.model, modelFault) = resolved.target.queryModel }
         // What a broken handshake leaves cannot be told from frames.
         keepAlive = false
     }

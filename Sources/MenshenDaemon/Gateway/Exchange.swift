@@ -64,8 +64,11 @@ final class Exchange {
     @Boxed var modelPlaces: ModelPlaces?
     @Boxed var usageSplice: Splice?
     var addedUsage = AddedUsage.notAdded
-    /// Why the body's model could not be read, as far as it has one.
-    var modelFault: String?
+    /// Why the model could not be read, as far as there is one.
+    var modelFault: ModelFault?
+    /// A provider whose rule depends on the model that the rest of a streamed body may still name.
+    var ruling: Int?
+    @Boxed var coded: CodedBody?
 
     /// The caller asks for the usage chunk itself.
     var asksForUsage = false
@@ -317,12 +320,10 @@ final class Exchange {
         callerMovedAt = worker.now
         if isSettled || ending != nil { return true }
         requestCapture?.append(bytes)
-        // There once its beginning was read, whether or not the provider has been dialled by now.
-        if scan != nil || form != nil {
-            bytes.withMemoryRebound(to: UInt8.self) {
-                scan?.feed($0.span)
-                form?.feed($0.span)
-            }
+        // Once its beginning was read, whether or not the provider has been dialled by now.
+        do throws(Problem) { try readOn(bytes) } catch {
+            fail(error)
+            return true
         }
         if let transfer { return transfer.send(bytes) }
         do throws(Problem) { try reserve(bytes.count) } catch {

@@ -18,16 +18,21 @@ final class ResolvedTarget {
     init(_ target: RequestTarget, _ dialect: Dialect) {
         self.target = target
         self.dialect = dialect
-        operation = Operation(dialect, path: target.path)
+        operation = Operation(dialect, path: target.plainPath)
         surface = Surface(target)
-        facts = RequestFacts(dialect, path: target.path)
+        facts = RequestFacts(dialect, path: target.plainPath)
     }
 
     /// The target as the provider gets it, with the zero byte that ends it for libcurl, and whether `model`, to be asked
-    /// for in place of the caller's, stands in it. What stands in the path decides `model`, so one line a provider will do.
-    func line(for provider: Provider, _ index: Int, model: String?) -> (bytes: [UInt8], hasModel: Bool) {
+    /// for in place of the caller's, stands in it. What stands in the target decides `model`, so one line a provider will do.
+    /// `inQuery`: a WebSocket's may stand there.
+    func line(
+        for provider: Provider, _ index: Int, model: String?, inQuery: Bool
+    ) -> (bytes: [UInt8], hasModel: Bool) {
         if let known = lines[index] { return known }
-        let changed = model.flatMap { target.asking(for: $0, dialect) }
+        let changed = model.flatMap {
+            target.asking(for: $0, dialect) ?? (inQuery ? target.askingInQuery(for: $0) : nil)
+        }
         let text = (changed ?? target).upstream(base: provider.baseURL.path, kind: provider.kind)
         let line = (bytes: Array(text.utf8) + [0], hasModel: changed != nil)
         lines[index] = line
@@ -65,7 +70,7 @@ struct TargetCache {
             let target = RequestTarget(
                 path: head.text(head.path), query: head.query.map(head.text), providerNames: routes.names)
         else { return nil }
-        let decided = Dialect.decided(by: target.path)
+        let decided = Dialect.decided(by: target.plainPath)
         let resolved = ResolvedTarget(
             target, decided ?? routes.spoken(Dialect(sentBy: head, credentialInQuery: target.queryKeyName)))
         // A query is not kept: it may hold a credential.
