@@ -38,7 +38,7 @@ api_key = "${{ANTHROPIC_API_KEY}}"
 over = functools.partial(clients.over, daemon)
 
 
-def last_row(what, stream, dialect, model="one", path=None, end="complete", status=200):
+def last_row(what, stream, dialect, model="one", path=None, end="complete", status=200, attempts=1):
     """The newest row tells the request just made."""
     # The newest of all, once it is settled: an older one may be settled, and not looked at yet, before that.
     row = wait(lambda: next((row for row in daemon.rows("SELECT * FROM requests ORDER BY id DESC LIMIT 1")
@@ -47,7 +47,7 @@ def last_row(what, stream, dialect, model="one", path=None, end="complete", stat
         return
     last_row.seen = row["id"]
     told = (row["model"], row["stream"], row["status"], row["end_state"], row["dialect"], row["attempts"])
-    equal(told, (model, stream, status, end, dialect, 1), f"{what}: the row tells model, stream, status, end, dialect, attempts")
+    equal(told, (model, stream, status, end, dialect, attempts), f"{what}: the row tells model, stream, status, end, dialect, attempts")
 
 
 last_row.seen = 0
@@ -85,6 +85,19 @@ def of_openai(way):
     chunks = list(client.chat.completions.create(model="one", messages=PROMPT, stream=True))
     equal("".join(chunk.choices[0].delta.content or "" for chunk in chunks), TEXT, f"{who}: streamed")
     last_row(f"{who}, streamed", 1, "openai")
+    row, = daemon.rows(f"SELECT output_total FROM requests WHERE id = {last_row.seen}")
+    equal(row["output_total"], 6, f"{who}: its usage was asked for, and the program did not meet it")
+
+    # Each chunk is read as the SDK's own examples do, at a provider that refuses the field that asks for it.
+    before = len(upstream.calls)
+    text = ""
+    for chunk in client.chat.completions.create(model="strict", messages=PROMPT, stream=True):
+        text += chunk.choices[0].delta.content or ""
+    equal(text, TEXT, f"{who}: streamed by a provider that knows no stream_options")
+    # The first way has found it out.
+    asked = 2 if way == WAYS[0] else 1
+    equal(["stream_options" in call.body.decode() for call in upstream.calls[before:]], [True, False][-asked:], f"{who}: asked again without them, once")
+    last_row(f"{who}, strict", 1, "openai", model="strict", attempts=asked)
 
     with client.chat.completions.with_streaming_response.create(model="one", messages=PROMPT) as response:
         text = "".join(response.iter_text())

@@ -87,10 +87,16 @@ class Handler(BaseHTTPRequestHandler):
             choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}
             usage = {"prompt_tokens": 3, "completion_tokens": 6, "total_tokens": 9}
             return self.plain({**base, "object": "chat.completion", "choices": [choice], "usage": usage})
+        if request["model"] == "strict" and "stream_options" in request:
+            return self.plain({"error": {"message": "stream_options: Extra inputs are not permitted", "type": "invalid_request_error"}}, 422)
+        # As OpenAI's: each chunk has the member then, and one more comes that has no choices.
+        counts = (request.get("stream_options") or {}).get("include_usage")
+
+        def event(choices, **more):
+            return "data: " + json.dumps({**base, "object": "chat.completion.chunk", "choices": choices, **more}) + "\n\n"
 
         def chunk(delta, reason=None):
-            choice = {"index": 0, "delta": delta, "finish_reason": reason}
-            return "data: " + json.dumps({**base, "object": "chat.completion.chunk", "choices": [choice]}) + "\n\n"
+            return event([{"index": 0, "delta": delta, "finish_reason": reason}], **({"usage": None} if counts else {}))
 
         pieces = [chunk({"role": "assistant", "content": ""})] + [chunk({"content": word}) for word in WORDS]
         gap = 0
@@ -100,7 +106,8 @@ class Handler(BaseHTTPRequestHandler):
             pieces, gap = [chunk({"content": "."})] * 5, 0.01
         elif request["model"] == "broken":
             return self.stream(pieces, 0, call, ends=False)
-        self.stream(pieces + [chunk({}, "stop"), "data: [DONE]\n\n"], gap, call)
+        usage = [event([], usage={"prompt_tokens": 3, "completion_tokens": 6, "total_tokens": 9})] if counts else []
+        self.stream(pieces + [chunk({}, "stop"), *usage, "data: [DONE]\n\n"], gap, call)
 
     def messages(self, request):
         usage = {"input_tokens": 3, "output_tokens": 6}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Compression
 internal import HTTP
 internal import MenshenCore
 
@@ -34,15 +35,16 @@ extension Exchange {
 
     /// An answer that is the caller's has begun.
     func rememberRefusedUsage() {
-        guard addedUsage == .withdrawn, let index = providerIndex, let status, status != 400, status != 422 else {
-            return
-        }
+        // Another refusal, 429 or 500, says nothing of the field.
+        guard addedUsage == .withdrawn, let index = providerIndex, let status, 200..<300 ~= status else { return }
         runtime.states[index].refuseUsage(of: askedModel ?? facts.model)
     }
 
     /// The answer will be shorter than its length says.
     func isFiltered(_ head: ResponseHead) -> Bool {
-        filter != nil && head.first(.contentEncoding) == nil
-            && head.first(.contentType)?.lowercased().hasPrefix("text/event-stream") == true
+        guard filter != nil, head.status == 200 else { return false }
+        let isPlain = head.first(.contentEncoding).map { ContentCoding(fieldValue: $0.utf8) == .identity } ?? true
+        // Streams are known without their content type, too.
+        return isPlain && head.first(.contentType)?.lowercased().contains("json") != true
     }
 }

@@ -117,8 +117,9 @@ extension Exchange: TransferReceiver {
     private func observe(_ head: ResponseHead) {
         if framing == ResponseHead.Framing.none { return }
         if let encoding = head.first(.contentEncoding) {
-            filter = nil
-            guard let coding = ContentCoding(fieldValue: encoding.utf8) else { return }
+            let coding = ContentCoding(fieldValue: encoding.utf8)
+            if coding != .identity { filter = nil }
+            guard let coding else { return }
             if coding != .identity {
                 decoder = Decoder(coding)
                 if decoder == nil { return }

@@ -114,6 +114,28 @@ struct UsageTests {
         }
     }
 
+    @Test func `a body too long for failover is kept for that, and another refusal says nothing of the field`() throws {
+        try Stage.run(.with { $0.tables = "[failover]\nmax_body_bytes = 1" }) { call in
+            try call.reply(call.request.text.contains("stream_options") ? 400 : 418, body: "of the caller")
+        } _: { stage throws in
+            for _ in 0..<2 {
+                let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: Self.chat)
+                #expect((answer.status, answer.text) == (418, "of the caller"))
+            }
+            #expect(stage.upstream.requests.map { $0.text.contains("stream_options") } == [true, false, true, false])
+        }
+    }
+
+    @Test(arguments: [[], ["Content-Type: text/event-stream", "Content-Encoding: identity"]])
+    func `a stream without a type, or with a coding that is none, is filtered as well`(fields: [String]) throws {
+        try Stage.run { call in
+            try call.reply(200, fields, body: Self.begin + Self.stop + Self.usage + "data: [DONE]\n\n")
+        } _: { stage throws in
+            let answer = try stage.ask("POST", "/v1/chat/completions", Self.json, body: Self.chat)
+            #expect(answer.text == Self.begin + Self.stop + "data: [DONE]\n\n")
+        }
+    }
+
     @Test func `a refusal that is the caller's own fault is the second one, and nothing is remembered`() throws {
         try Stage.run { call in
             try call.reply(400, body: call.request.text.contains("stream_options") ? "of the field" : "of the caller")
