@@ -84,7 +84,7 @@ package enum FieldName: String, Sendable, CaseIterable {
 
 extension Span where Element == UInt8 {
     /// Whether a part of the bytes is exactly `text`.
-    func holds(_ text: [UInt8], in range: Range<Int>) -> Bool {
+    package func holds(_ text: [UInt8], in range: Range<Int>) -> Bool {
         guard range.count == text.count else { return false }
         for index in 0..<text.count where self[range.lowerBound + index] != text[index] { return false }
         return true

@@ -25,18 +25,19 @@ package enum FileReading {
         }
     }
 
-    /// Permission bits; nil if there is no such file.
     /// A regular file that this user may execute.
     package static func isExecutable(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
     }
 
+    /// User id; nil if there is no such file.
     package static func owner(_ path: String) -> UInt32? {
         var status = stat()
         return stat(path, &status) == 0 ? status.st_uid : nil
     }
 
+    /// Permission bits; nil if there is no such file.
     package static func mode(_ path: String) -> UInt32? {
         var status = stat()
         return stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil

@@ -29,7 +29,6 @@ package final class StoreWorker {
     private var recent = RecentRecords()
     private var fault: StoreFault?
     private var told: StoreFault?
-    private var hasToldNoDevice = false
     private var hasSettledLost = false
     private var hasToldExposure = false
     private var hasToldLogFault = false
@@ -148,12 +147,11 @@ package final class StoreWorker {
             }
         }
         if devices.contains(.none) {
-            if !hasToldNoDevice { log(.noDevice) }
-            hasToldNoDevice = true
+            if !status.hasNoDevice { log(.noDevice) }
+            status.hasNoDevice = true
         } else if devices.contains(.journal) {
-            hasToldNoDevice = false
+            status.hasNoDevice = false
         }
-        status.hasNoDevice = hasToldNoDevice
         status.awaitingDatabase = missed.count
         deliver(batch, range) { devices[$0 - range.lowerBound] }
         release(batch, range)
@@ -300,7 +298,6 @@ package final class StoreWorker {
         missedForGood = 0
         fault = nil
         told = nil
-        hasToldNoDevice = false
         status.hasNoDevice = false
         status.degraded = nil
         status.awaitingDatabase = 0

@@ -20,4 +20,10 @@ struct AuditTextTests {
             provider: nil, model: String(repeating: "m", count: 31_000), isStream: nil)
         #expect((intent.path.utf8.count, intent.model?.utf8.count) == (2048, 256))
     }
+
+    @Test(arguments: [("127.0.0.1:49152", "127.0.0.1"), ("[::1]:49152", "[::1]"), ("unix", "unix")])
+    func `a caller on TCP is its host, whatever port its connection has`(address: String, host: String) {
+        let caller = CallerRecord(uid: nil, pid: nil, executable: nil, unit: nil, address: address)
+        #expect(caller.host == host && caller.program == host)
+    }
 }

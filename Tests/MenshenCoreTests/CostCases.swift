@@ -79,11 +79,8 @@ private func readRequest(_ bytes: [UInt8]) {
     _ = web.judgeOrigin(head)
     _ = WebSocketUpgrade(head)
     _ = CacheControl(request: head)
-    let options = HeaderRules.connectionOptions(of: head)
-    let shown = CredentialNames.shown(in: head)
-    for field in head.fields {
-        _ = HeaderRules.forwards(field, of: head, connectionOptions: options, replaced: ["x-team"], shown: shown)
-    }
+    let rules = HeaderRules(for: head, replaced: ["x-team"])
+    for field in head.fields { _ = rules.forwards(field, of: head) }
     let parts = CacheKeyParts(dialect: .openai, operation: .chat, path: "/v1/chat/completions", query: nil)
     _ = CacheKey(parts, head, body: Array("{}".utf8))
 }

@@ -8,11 +8,8 @@ import Testing
 @Suite struct WireHeaderRulesTests {
     /// Names of the fields that go upstream.
     private func forwarded(_ head: RequestHead, replaced: Set<String> = []) -> [String] {
-        let options = HeaderRules.connectionOptions(of: head)
-        return head.fields.filter {
-            HeaderRules.forwards(
-                $0, of: head, connectionOptions: options, replaced: replaced, shown: CredentialNames.shown(in: head))
-        }.map { head.text($0.name) }
+        let rules = HeaderRules(for: head, replaced: replaced)
+        return head.fields.filter { rules.forwards($0, of: head) }.map { head.text($0.name) }
     }
 
     @Test(arguments: [

@@ -59,6 +59,18 @@ final class FakeJournal: Sendable {
 
     init(_ path: String) {
         self.path = path
+        let descriptor = Self.listen(path)
+        self.descriptor = descriptor
+        let inbox = Inbox(descriptor)
+        self.inbox = inbox
+        guard let reader = try? NamedThread("journal", { inbox.readUntilStopped() }) else {
+            preconditionFailure("no thread")
+        }
+        self.reader = reader
+    }
+
+    /// A datagram socket of that name, non-blocking.
+    static func listen(_ path: String) -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -69,13 +81,7 @@ final class FakeJournal: Sendable {
             }
         }
         precondition(result == 0, "bind: \(errno)")
-        self.descriptor = descriptor
-        let inbox = Inbox(descriptor)
-        self.inbox = inbox
-        guard let reader = try? NamedThread("journal", { inbox.readUntilStopped() }) else {
-            preconditionFailure("no thread")
-        }
-        self.reader = reader
+        return descriptor
     }
 
     deinit {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
+
 extension AnswerObserver {
     /// Values of the present event, which may name its type last.
     struct Event: Sendable {
@@ -65,7 +67,7 @@ extension AnswerObserver {
     /// again: each chunk names its model.
     private static func text(_ finding: JSONFinding, before: String? = nil) -> String? {
         guard finding.kind == .string, !finding.text.isEmpty else { return before }
-        if let before, before.utf8.span.equals(finding.text.span) { return before }
+        if let before, case let text = before.utf8.span, text.holds(finding.text, in: text.indices) { return before }
         return finding.string ?? before
     }
 
@@ -158,14 +160,5 @@ extension AnswerObserver {
         case .converse: return type == "metadata" && ending == .complete
         case .chat, .gemini, .bare: return false
         }
-    }
-}
-
-extension Span<UInt8> {
-    fileprivate func equals(_ other: Span<UInt8>) -> Bool {
-        guard count == other.count else { return false }
-        var index = 0
-        while index < count, self[index] == other[index] { index &+= 1 }
-        return index == count
     }
 }

@@ -46,7 +46,9 @@ package final class CallerRecord: Sendable {
     package let unit: String?
     /// "127.0.0.1:49152" on TCP, "unix" on a Unix socket.
     package let address: String
-    /// Which program it is, however many processes and connections it has.
+    /// `address` without the port, which each connection on TCP has anew.
+    package let host: String
+    /// Which program it is, or on TCP which host, however many processes and connections it has.
     package let program: String
 
     package init(uid: UInt32?, pid: Int32?, executable: String?, unit: String?, address: String) {
@@ -55,9 +57,8 @@ package final class CallerRecord: Sendable {
         self.executable = executable
         self.unit = unit
         self.address = address
-        // On TCP the host alone, without the port, which each connection has anew.
-        let host = address.prefix { $0 != ":" || address.hasPrefix("[") }
-        program = uid.map { "\($0) \(unit ?? "") \(executable ?? "")" } ?? String(host)
+        host = String(address[..<(address.lastIndex(of: ":") ?? address.endIndex)])
+        program = uid.map { "\($0) \(unit ?? "") \(executable ?? "")" } ?? host
     }
 }
 

@@ -16,12 +16,10 @@ enum CacheHeaders {
 
     /// "name: value" of each field that counts, by name; those of one name in their order.
     static func lines(of head: RequestHead) -> [String] {
-        let options = HeaderRules.connectionOptions(of: head)
-        let shown = CredentialNames.shown(in: head)
+        let rules = HeaderRules(for: head)
         var lines: [(name: String, value: String)] = []
         var codings: Set<String> = []
-        for field in head.fields
-        where HeaderRules.forwards(field, of: head, connectionOptions: options, replaced: [], shown: shown) {
+        for field in head.fields where rules.forwards(field, of: head) {
             let name = head.text(field.name).lowercased()
             let value = head.text(field.value)
             if field.known == .acceptEncoding { codings.formUnion(Self.codings(value)) }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-package import HTTP
+internal import HTTP
 
 /// Every name under which SDKs, gateways and clouds send a credential, in headers and in queries. None of them goes upstream:
 /// a gateway behind menshen would take a caller's key in place of the injected one. Underscores count as dashes.
-package enum CredentialNames {
+enum CredentialNames {
     /// Fields that menshen knows for other reasons as well: it takes a proxy token from some, signs, or bills by them.
     static let known: [FieldName] = [
         .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .cookie, .amazonSecurityToken,
@@ -59,7 +59,7 @@ package enum CredentialNames {
     }
 
     /// Where the head holds what a caller has shown as its credential, without a scheme. Shorter ones would be found by chance.
-    package static func shown(in head: RequestHead) -> [Range<Int>] {
+    static func shown(in head: RequestHead) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         for field in head.fields {
             switch field.known {

@@ -5,21 +5,30 @@ package import HTTP
 
 /// Which of a caller's header fields never go upstream: those of the connection, and every credential. All others pass,
 /// because providers pair headers with body fields and dropping one breaks the request.
-package enum HeaderRules {
-    /// `fields` of `head` that go upstream, given the lower-case names the provider's configuration sets itself.
-    /// `shown`: see `CredentialNames.shown`.
-    package static func forwards(
-        _ field: RequestHead.Field, of head: RequestHead, connectionOptions: [String], replaced: Set<String>,
-        shown: [Range<Int>]
-    ) -> Bool {
+package struct HeaderRules {
+    private let connectionOptions: [String]
+    private let replaced: Set<String>
+    private let shown: [Range<Int>]
+
+    /// `replaced`: the lower-case names that the provider's configuration sets itself.
+    package init(for head: RequestHead, replaced: Set<String> = []) {
+        connectionOptions = Self.connectionOptions(of: head)
+        self.replaced = replaced
+        shown = CredentialNames.shown(in: head)
+    }
+
+    /// Whether a field of that head goes upstream.
+    package func forwards(_ field: RequestHead.Field, of head: RequestHead) -> Bool {
         if let known = field.known {
-            if isDropped(known) { return false }
+            if Self.isDropped(known) { return false }
             // The address of a request whose key stood in its query.
-            if known == .referer, head.contains(queryKey, in: field.value) || head.contains(token, in: field.value) {
+            if known == .referer,
+                head.contains(Self.queryKey, in: field.value) || head.contains(Self.token, in: field.value)
+            {
                 return false
             }
             if connectionOptions.isEmpty, replaced.isEmpty { return true }
-        } else if isDropped(unknown: field, of: head, shown) {
+        } else if isDropped(unknown: field, of: head) {
             return false
         }
         if connectionOptions.isEmpty, replaced.isEmpty { return true }
@@ -40,13 +49,12 @@ package enum HeaderRules {
         "cf-connecting-ip",
     ])
 
-    private static func isDropped(unknown field: RequestHead.Field, of head: RequestHead, _ shown: [Range<Int>]) -> Bool
-    {
-        for prefix in prefixes
+    private func isDropped(unknown field: RequestHead.Field, of head: RequestHead) -> Bool {
+        for prefix in Self.prefixes
         where field.name.count >= prefix.count
             && head.bytes.span.equals(prefix, in: field.name.lowerBound..<field.name.lowerBound + prefix.count)
         { return true }
-        if overrides.has(head.bytes.span, in: field.name) { return true }
+        if Self.overrides.has(head.bytes.span, in: field.name) { return true }
         if CredentialNames.isCredential(unknown: field, of: head) { return true }
         // Under a name that nobody has heard of, the caller's credential is still one.
         for credential in shown where field.value.count >= credential.count {

@@ -164,16 +164,12 @@ extension Exchange {
         _ request: some HeaderSink, _ provider: Provider, _ secret: Secret?, _ replaced: Set<String>,
         _ mode: Transfer.Body
     ) {
-        let options = HeaderRules.connectionOptions(of: head)
-        let shown = CredentialNames.shown(in: head)
+        let rules = HeaderRules(for: head, replaced: replaced)
         var hasAccept = false
         var hasContentType = false
         var hasVersion = false
         head.bytes.withUnsafeBytes { bytes in
-            for field in head.fields
-            where HeaderRules.forwards(
-                field, of: head, connectionOptions: options, replaced: replaced, shown: shown)
-            {
+            for field in head.fields where rules.forwards(field, of: head) {
                 switch field.known {
                 case .accept: hasAccept = true
                 // A coded stream could not be filtered.

@@ -13,7 +13,7 @@ extension Exchange {
         if let tokenName { return "token \(tokenName)" }
         if let program = caller.executable ?? caller.unit { return program }
         if let uid = caller.uid { return "uid \(uid)" }
-        return String(caller.address[..<(caller.address.lastIndex(of: ":") ?? caller.address.endIndex)])
+        return caller.host
     }
 
     /// Room for so many more bytes of a body that is kept.
@@ -47,10 +47,7 @@ extension Exchange {
         guard connection.listener.isTCP, tokenName != nil, ending == nil else { return }
         if case .valid = tokens.judge(head, queryKey: resolved?.target.queryKey) { return }
         let problem = Problem(.unauthenticated, status: 401, "The proxy token was revoked.")
-        guard framing != nil else {
-            if transfer != nil { finishAttempt(nil, status: nil, reason: EndState.aborted.rawValue) }
-            return fail(problem)
-        }
+        guard framing != nil else { return fail(problem) }
         problemCode = problem.code.rawValue
         if webSocket == nil, framing == .untilClose { SocketIO.resetOnClose(connection.fd) }
         connection.abort(.policyViolation)

@@ -18,6 +18,8 @@ extension Exchange {
         return known + [usedKey]
     }
 
+    private func masked(_ text: String) -> String { secrets.reduce(text) { $1.masked($0) } }
+
     /// Has the intent recorded. Where that is not done at once, the answer waits for the store's receipt.
     func recordIntent(_ provider: String?) {
         let intent = makeIntent(provider: provider)
@@ -34,8 +36,7 @@ extension Exchange {
     private func makeIntent(provider: String?) -> AuditIntent {
         AuditIntent(
             id: id, caller: connection.caller, tokenName: tokenName, method: head.method.rawValue,
-            path: secrets.reduce(resolved?.target.path ?? "-") { $1.masked($0) }, dialect: dialect,
-            operation: operation, provider: provider,
+            path: masked(resolved?.target.path ?? "-"), dialect: dialect, operation: operation, provider: provider,
             model: facts.model,
             isStream: facts.isStream)
     }
@@ -69,11 +70,15 @@ extension Exchange {
         }
     }
 
+    /// A provider that is at work is given up for that. What it was sent so far it may have worked on.
+    private func cutAttempt(_ problem: Problem) {
+        if transfer != nil { finishAttempt(nil, status: status, reason: problem.code.rawValue) }
+    }
+
     /// What the provider said so far is thrown away.
     private func refuseUnrecorded(_ problem: Problem) {
         awaitsReceipt = false
-        // What it was sent so far it may have worked on.
-        if transfer != nil { finishAttempt(nil, status: status, reason: problem.code.rawValue) }
+        cutAttempt(problem)
         cancelTry()
         held = nil
         connection.output.removeAll(keepingCapacity: true)
@@ -97,8 +102,7 @@ extension Exchange {
     func fail(_ problem: Problem, _ state: EndState = .refused) {
         if isSettled || ending != nil { return }
         problemCode = problem.code.rawValue
-        // What it was sent so far it may have worked on.
-        if transfer != nil { finishAttempt(nil, status: status, reason: problem.code.rawValue) }
+        cutAttempt(problem)
         transfer?.cancel()
         transfer = nil
         webSocket?.cancel()
@@ -111,7 +115,7 @@ extension Exchange {
     /// A head that could not be read: nothing is known but who sent it.
     func refuseMalformed(_ problem: Problem) {
         keepAlive = false
-        if case .unix = connection.listener.socket.kind { isAuthenticated = true }
+        if !connection.listener.isTCP { isAuthenticated = true }
         fail(problem)
     }
 
@@ -236,7 +240,7 @@ extension Exchange {
             bytesOut: bytesOut)
         settlement.status = status
         // The provider's own word for what went wrong, which may repeat what it was sent.
-        settlement.problem = problemCode.map { code in secrets.reduce(code) { $1.masked($0) } }
+        settlement.problem = problemCode.map(masked)
         if providerIndex != nil { settlement.provider = providerName }
         settlement.attempts = attempts
         describeAnswer(&settlement)

@@ -162,9 +162,7 @@ final class Exchange {
                     .forbiddenPath, status: 400,
                     "The path holds a '.' or '..' segment or a control character, plain or encoded.")
             }
-            if case .tcp = connection.listener.socket.kind, runtime.snapshot.tcpFault != nil,
-                resolved.surface != .health
-            {
+            if connection.listener.isTCP, runtime.snapshot.tcpFault != nil, resolved.surface != .health {
                 throw Self.tcpRefused
             }
             if try answerPreflight() { return }

@@ -126,15 +126,10 @@ final class KeyRing {
         }
         let reason: String
         do {
-            let file = try PrivateFile.read(path, allowGroup: isCredential)
-            do throws(KeyText.Fault) {
-                let secret = try KeyText.read(file.bytes)
-                files[path] = FileKey(secret: secret, identity: file.identity)
-                missing[path] = nil
-                return .ready(secret)
-            } catch {
-                reason = "The key file \(path) \(error.sentence)"
-            }
+            let (secret, identity) = try SecretFile.read(path, isCredential: isCredential, called: "The key file ")
+            files[path] = FileKey(secret: secret, identity: identity)
+            missing[path] = nil
+            return .ready(secret)
         } catch {
             reason = "\(error)"
         }

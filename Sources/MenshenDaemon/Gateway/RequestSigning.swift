@@ -23,13 +23,8 @@ extension Exchange {
     ) {
         var request = SigV4.Request(
             method: head.method.rawValue, target: target.dropLast(), host: provider.baseURL.hostField, body: body)
-        let options = HeaderRules.connectionOptions(of: head)
-        let shown = CredentialNames.shown(in: head)
-        let replaced = Set(provider.headers.map { $0.name.lowercased() })
-        for field in head.fields
-        where HeaderRules.forwards(
-            field, of: head, connectionOptions: options, replaced: replaced, shown: shown)
-        {
+        let rules = HeaderRules(for: head, replaced: Set(provider.headers.map { $0.name.lowercased() }))
+        for field in head.fields where rules.forwards(field, of: head) {
             let name = head.text(field.name).lowercased()
             if SigV4.covers(name) { request.add(name, head.bytes[field.value]) }
         }

@@ -46,7 +46,7 @@ package enum ConfigurationFile {
                 case .password: authentication.password = secret
                 case .token(let name):
                     if let same = authentication.tokens.first(where: { $0.digest == secret.digest }) {
-                        throw SecretFault("holds the same token as '\(same.name)'")
+                        throw SecretFile.Fault(description: "holds the same token as '\(same.name)'")
                     }
                     authentication.tokens.append(.init(name: name, secret: secret))
                 }
@@ -61,12 +61,6 @@ package enum ConfigurationFile {
         if isFaulty { decoded.configuration = nil }
     }
 
-    private struct SecretFault: Error, CustomStringConvertible {
-        let description: String
-
-        init(_ description: String) { self.description = description }
-    }
-
     private static func read(_ source: Configuration.SecretPlace.Source) throws -> Secret {
         let file: String
         var isCredential = false
@@ -74,15 +68,13 @@ package enum ConfigurationFile {
         case .file(let path): file = path
         case .credential(let name):
             guard let directory = Environment.value("CREDENTIALS_DIRECTORY") else {
-                throw SecretFault(
-                    "there are no systemd credentials here; LoadCredential=\(name):FILE in the unit makes one")
+                throw SecretFile.Fault(
+                    description:
+                        "there are no systemd credentials here; LoadCredential=\(name):FILE in the unit makes one")
             }
             (file, isCredential) = (directory + "/" + name, true)
         }
-        let content = try PrivateFile.read(file, allowGroup: isCredential)
-        do throws(KeyText.Fault) { return try KeyText.read(content.bytes) } catch {
-            throw SecretFault("\(file) \(error.sentence)")
-        }
+        return try SecretFile.read(file, isCredential: isCredential).secret
     }
 
     /// A key in a file that others may read is no secret.

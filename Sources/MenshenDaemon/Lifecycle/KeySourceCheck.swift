@@ -26,13 +26,8 @@ package enum KeySourceCheck {
 
     private static func fault(ofFile path: String, isCredential: Bool) -> String? {
         do {
-            let file = try PrivateFile.read(path, allowGroup: isCredential)
-            do throws(KeyText.Fault) {
-                _ = try KeyText.read(file.bytes)
-                return nil
-            } catch {
-                return "The key file \(path) \(error.sentence)"
-            }
+            _ = try SecretFile.read(path, isCredential: isCredential, called: "The key file ")
+            return nil
         } catch {
             return "\(error)\("\(error)".hasSuffix(".") ? "" : ".")"
         }

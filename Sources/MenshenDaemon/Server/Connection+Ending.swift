@@ -68,7 +68,7 @@ extension Connection {
     func becomeTunnel() {
         phase = .tunnel
         if !isBlocked { cancelTimer() }
-        if case .tcp = listener.socket.kind { SocketIO.setKeepAlive(fd) }
+        if listener.isTCP { SocketIO.setKeepAlive(fd) }
         isReadingPaused = true
         resumeReading()
     }

@@ -155,7 +155,7 @@ final class Worker: TimerHandler {
 
     /// Who connected; nil for a foreign peer, who is cut off before a byte of HTTP is read.
     private func identify(_ fd: Int32, _ listener: Listener) -> CallerRecord? {
-        guard case .unix = listener.socket.kind else {
+        guard !listener.isTCP else {
             SocketIO.setNoDelay(fd)
             return CallerRecord(uid: nil, pid: nil, executable: nil, unit: nil, address: SocketIO.peerAddress(fd))
         }

@@ -226,4 +226,23 @@ struct ShareTests {
             #expect(rows.prefix(2).map(\.problem) == ["unauthenticated", "unauthenticated"])
         }
     }
+
+    @Test func `a token revoked before its answer begins leaves one attempt`() throws {
+        let setting = Stage.Setting.with { $0.hasTCP = true }
+        let asked = try Signal()
+        try Stage.run(setting) { call in
+            asked.raise()
+            try? call.waitForEnd()
+        } _: { stage throws in
+            let caller = try stage.tcpCaller()
+            try caller.request("GET", "/v1/slow", ["Authorization: Bearer \(Stage.token)"])
+            try asked.wait()
+            var other = setting
+            other.authentication = "token = \"another-token-1\""
+            try stage.daemon.reload(Stage.configuration(other, stage.upstream))
+            #expect(try caller.answer().status == 401)
+            let attempts = try stage.records().map(\.attempts)
+            #expect(attempts == [["openai - unauthenticated"]])
+        }
+    }
 }
