@@ -57,6 +57,7 @@ package final class Secret: Sendable, CustomStringConvertible, CustomReflectable
     package func masked(_ text: String) -> String { masked(Optional(text)) ?? text }
 
     private func find(in text: Span<UInt8>, from start: Int) -> Int? {
+        if text.count &- start < bytes.count { return nil }
         let secret = bytes
         guard secret.count >= Self.shortestMasked else { return nil }
         // By its last two bytes: keys begin like words, and an answer of megabytes is looked through for each of them.

@@ -7,11 +7,16 @@ internal import HTTP
 /// a gateway behind menshen would take a caller's key in place of the injected one. Underscores count as dashes.
 enum CredentialNames {
     /// Fields that menshen knows for other reasons as well: it takes a proxy token from some, signs, or bills by them.
-    static let known: [FieldName] = [
-        .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .cookie, .amazonSecurityToken,
-        .amazonDate,
-        .amazonContentSHA256, .openAIOrganization, .openAIProject, .googleUserProject,
-    ]
+    static func isCredential(_ name: FieldName) -> Bool {
+        switch name {
+        case .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .cookie, .amazonSecurityToken,
+            .amazonDate, .amazonContentSHA256, .openAIOrganization, .openAIProject, .googleUserProject:
+            true
+        default: false
+        }
+    }
+
+    private static let known = FieldName.allCases.filter(isCredential).map(\.rawValue)
 
     /// Fields of other gateways, clouds and providers.
     static let others = [
@@ -29,9 +34,9 @@ enum CredentialNames {
         "xi-api-key", "x-openai-api-key", "x-anthropic-api-key", "openai-api-key", "anthropic-api-key",
     ]
 
-    private static let headers = NameTable(others + known.map(\.rawValue))
+    private static let headers = NameTable(others + known)
     private static let parameters = NameTable(
-        others + known.map(\.rawValue)
+        others + known
             + [
                 "key", "api-key", "subscription-key", "client-secret", "bearer-token", "x-amz-credential",
                 "x-amz-signature",
@@ -58,20 +63,27 @@ enum CredentialNames {
         return String(decoding: bytes.map(NameTable.folded), as: UTF8.self)
     }
 
-    /// Where the head holds what a caller has shown as its credential, without a scheme. Shorter ones would be found by chance.
-    static func shown(in head: RequestHead) -> [Range<Int>] {
-        var ranges: [Range<Int>] = []
-        for field in head.fields {
-            switch field.known {
+    /// Whether a field's value ends with what the caller has shown as its credential in another, without a scheme. Shorter ones
+    /// would be found by chance.
+    static func repeatsCredential(_ field: RequestHead.Field, of head: RequestHead) -> Bool {
+        if field.value.count < shortest { return false }
+        for other in head.fields {
+            switch other.known {
             case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
-                let value = head.bytes[field.value]
-                let start = value.lastIndex(of: 0x20).map { $0 + 1 } ?? value.startIndex
-                if value.endIndex - start >= 8 { ranges.append(start..<value.endIndex) }
+                let value = head.bytes[other.value]
+                let shown = value.suffix(from: value.lastIndex(of: 0x20).map { $0 + 1 } ?? value.startIndex)
+                if shown.count >= shortest, shown.count <= field.value.count,
+                    head.bytes[field.value].suffix(shown.count).elementsEqual(shown)
+                {
+                    return true
+                }
             default: break
             }
         }
-        return ranges
+        return false
     }
+
+    private static let shortest = 8
 }
 
 /// Names found by their bytes, whatever their case, with underscores as dashes.

@@ -8,13 +8,11 @@ package import HTTP
 package struct HeaderRules {
     private let connectionOptions: [String]
     private let replaced: Set<String>
-    private let shown: [Range<Int>]
 
     /// `replaced`: the lower-case names that the provider's configuration sets itself.
     package init(for head: RequestHead, replaced: Set<String> = []) {
         connectionOptions = Self.connectionOptions(of: head)
         self.replaced = replaced
-        shown = CredentialNames.shown(in: head)
     }
 
     /// Whether a field of that head goes upstream.
@@ -57,14 +55,11 @@ package struct HeaderRules {
         if Self.overrides.has(head.bytes.span, in: field.name) { return true }
         if CredentialNames.isCredential(unknown: field, of: head) { return true }
         // Under a name that nobody has heard of, the caller's credential is still one.
-        for credential in shown where field.value.count >= credential.count {
-            if head.bytes[field.value].suffix(credential.count).elementsEqual(head.bytes[credential]) { return true }
-        }
-        return false
+        return CredentialNames.repeatsCredential(field, of: head)
     }
 
     package static func isDropped(_ name: FieldName) -> Bool {
-        isHopByHop(name) || CredentialNames.known.contains(name) || isOurs(name)
+        isHopByHop(name) || CredentialNames.isCredential(name) || isOurs(name)
     }
 
     /// RFC 9110 §7.6.1, and what belongs to an upgrade (`WebSocketUpgrade` writes that anew).

@@ -56,6 +56,13 @@ final class KeyRing {
         self.run = run
     }
 
+    /// For one attempt. `refused`: the key that the provider has refused, if this one is to have another.
+    func key(_ tried: RoutePlan.Try, _ provider: Provider, refused: Secret?, now: UInt64) -> Lookup {
+        tried.rereads
+            ? keyAnew(tried.provider, provider.key, place: tried.key, refused: refused, now: now)
+            : key(tried.provider, provider.key, place: tried.key, now: now)
+    }
+
     /// `place`: in a pool of keys.
     func key(_ index: Int, _ source: KeySource, place: Int, now: UInt64) -> Lookup {
         switch source {
@@ -99,10 +106,9 @@ final class KeyRing {
 
     /// Every secret in memory; what is recorded is searched for them. An earlier key is with the requests that it went with,
     /// and nowhere else.
-    func known(_ configuration: Configuration) -> [Secret] {
+    func known(_ configured: @autoclosure () -> [Secret]) -> [Secret] {
         if let all { return all }
-        let secrets =
-            files.values.map(\.secret) + commands.values.compactMap(\.secret) + configuration.secrets
+        let secrets = files.values.map(\.secret) + commands.values.compactMap(\.secret) + configured()
         all = secrets
         return secrets
     }

@@ -71,6 +71,13 @@ final class Runtime {
         targets.resolve(head, snapshot.routes)
     }
 
+    /// What is masked in whatever is kept of a request. `used`: the key that it went with, which may be an earlier one by now.
+    func secrets(and used: Secret?) -> [Secret] {
+        let known = keys.known(snapshot.configuration.secrets)
+        guard let used, !known.contains(where: { $0 === used }) else { return known }
+        return known + [used]
+    }
+
     private func state(of provider: Provider) -> ProviderState? {
         guard let index = snapshot.routes.providers.firstIndex(where: { $0.name == provider.name }) else { return nil }
         let old = snapshot.routes.providers[index]

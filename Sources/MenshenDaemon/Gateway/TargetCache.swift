@@ -13,6 +13,10 @@ final class ResolvedTarget {
     let surface: Surface?
     /// Model and stream flag, where the dialect carries them in the path.
     let facts: RequestFacts
+    /// The bytes of a stored file are asked for, not what is known of it.
+    let isContent: Bool
+    /// Indices of the providers that fit, as far as the target tells.
+    private var fits: [Int]?
     private var lines: [Int: (bytes: [UInt8], hasModel: Bool)] = [:]
 
     init(_ target: RequestTarget, _ dialect: Dialect) {
@@ -21,6 +25,16 @@ final class ResolvedTarget {
         operation = Operation(dialect, path: target.plainPath)
         surface = Surface(target)
         facts = RequestFacts(dialect, path: target.plainPath)
+        isContent = target.isContent
+    }
+
+    /// Indices of the providers that may get a request for `model`.
+    func fitting(_ snapshot: Snapshot, model: String?) throws(Problem) -> [Int] {
+        if model != facts.model { return try snapshot.routes.fitting(target, dialect, model: model) }
+        if let fits { return fits }
+        let fits = try snapshot.routes.fitting(target, dialect, model: model)
+        self.fits = fits
+        return fits
     }
 
     /// The target as the provider gets it, with the zero byte that ends it for libcurl, and whether `model`, to be asked

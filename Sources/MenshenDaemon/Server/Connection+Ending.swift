@@ -77,7 +77,6 @@ extension Connection {
     func breakOff(needsReset: Bool) {
         exchange = nil
         resetsOnClose = needsReset
-        isHeld = false
         closeWhenWritten()
     }
 

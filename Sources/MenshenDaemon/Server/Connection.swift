@@ -7,7 +7,7 @@ internal import MenshenCore
 internal import Reactor
 
 /// One accepted socket: reads requests one after the other, hands each to an exchange, and writes what the exchange
-/// produces. Bytes of an answer stay here until its record is safe (`isHeld`).
+/// produces. Bytes of an answer stay here until its record is safe (`Exchange.holdsOutput`).
 final class Connection: ReadinessHandler, TimerHandler {
     /// Unsent bytes above which the upstream is paused: enough to keep a fast reader busy between two turns.
     static let highWater = 256 << 10
@@ -63,8 +63,6 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// What is to go down; filled by the exchange, emptied by `flush`.
     var output: [UInt8] = []
     private var sent = 0
-    /// True while the answer's record is not safe yet: nothing goes down.
-    var isHeld = false
     private var isMarked = false
     /// When the connection began to wait for a request, in monotonic microseconds.
     var waitingSince: UInt64
@@ -84,6 +82,8 @@ final class Connection: ReadinessHandler, TimerHandler {
     var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// No request has begun.
     var isIdle: Bool { if case .head = phase { exchange == nil && unread == 0 && output.isEmpty } else { false } }
+    /// Nothing of the output goes down yet.
+    var isHeld: Bool { exchange?.holdsOutput == true }
     var pendingOutput: Int { output.count - sent }
     var unread: Int { input.count - taken }
     /// With many callers that do not read, each gets less.

@@ -196,14 +196,14 @@ final class Worker: TimerHandler {
         if buffer.capacity == 0, let used = spare.popLast() { buffer = used }
     }
 
-    /// Has `resumeRoute` run at the end of the turn, when no transfer is on the stack.
+    /// Has `Exchange.resume` run at the end of the turn, when no transfer is on the stack.
     func resume(_ exchange: Exchange) { resuming.append(exchange) }
 
     private func endOfTurn() {
         while !resuming.isEmpty {
             let batch = resuming
             resuming.removeAll(keepingCapacity: true)
-            for exchange in batch { exchange.resumeRoute() }
+            for exchange in batch { exchange.resume() }
         }
         while let (exchange, answer) = recalled.popLast() { exchange.recalled(.hit(answer)) }
         engine.startWaiting()

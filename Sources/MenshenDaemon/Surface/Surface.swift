@@ -94,7 +94,9 @@ extension Exchange {
     ) {
         worker.recentRequests(Self.recentLimit, for: self) { [self] rows, reports in
             // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.
-            let shown = mayBeShownAll ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == tokenName }
+            let shown =
+                access.grant?.showsAll == true
+                ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == access.principal.token }
             let snapshot = worker.status(runtime, shown, reports)
             answer(LocalAnswer(status: 200, fields: fields(), body: Array(render(snapshot).utf8)))
         }

@@ -56,20 +56,4 @@ struct LocalAnswer {
             ("Access-Control-Max-Age", "600"),
         ]
     }
-
-    func append(to output: inout [UInt8], for exchange: Exchange) {
-        ResponseHead.append(status: status, to: &output)
-        for field in fields {
-            output.append(contentsOf: field.name.utf8)
-            output.append(ascii: ": ")
-            output.append(contentsOf: field.value.utf8)
-            output.append(ascii: "\r\n")
-        }
-        output += exchange.worker.dateLine
-        if status != 204 { ResponseHead.append(length: body.count, to: &output) }
-        ResponseHead.append(exchange.additions, to: &output)
-        ResponseHead.append(connection: exchange.keepAlive, isHTTP11: exchange.head.isHTTP11, to: &output)
-        output.append(ascii: "\r\n")
-        if exchange.head.method != .head { output += body }
-    }
 }

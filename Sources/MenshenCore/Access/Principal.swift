@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// Who asks: the peer at the other end of the connection, and the token that it has shown.
+package struct Principal: Sendable {
+    package let caller: CallerRecord
+    /// Name of the token, if it showed a valid one.
+    package let token: String?
+
+    package init(_ caller: CallerRecord, token: String? = nil) {
+        self.caller = caller
+        self.token = token
+    }
+
+    /// Whose failures count as one: a token's, else a program's, however many processes it has.
+    package var blamed: String { token ?? caller.program }
+
+    /// Whose turn it is in a queue: a token's, else a process's.
+    package var queue: String { token ?? caller.pid.map { "pid \($0)" } ?? caller.address }
+
+    /// Whose share of a common memory is used.
+    package var payer: String {
+        if let token { return "token \(token)" }
+        if let program = caller.executable ?? caller.unit { return program }
+        if let uid = caller.uid { return "uid \(uid)" }
+        return caller.host
+    }
+}
+
+/// Which rule lets a principal in, and to what.
+package struct Grant: Sendable, Equatable {
+    package enum Rule: String, Sendable {
+        /// It is the owner, on the owner's Unix socket.
+        case owner = "unix"
+        case token
+        /// User and password of the status page.
+        case password
+        /// Authentication is switched off.
+        case open = "auth.enable"
+    }
+
+    package let rule: Rule
+
+    package init(_ rule: Rule) { self.rule = rule }
+
+    /// The status page shows what everybody has asked for, and not only the principal.
+    package var showsAll: Bool { rule == .owner || rule == .password }
+}

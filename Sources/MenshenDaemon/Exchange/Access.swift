@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+
+/// *authorise*: who asks, by which rule that is allowed, and for which web page. On a Unix socket the peer's uid was judged
+/// when the connection was accepted.
+struct Access {
+    private(set) var principal: Principal
+    /// nil: nobody has been let in.
+    private(set) var grant: Grant?
+    /// Named in Access-Control-Allow-Origin.
+    private(set) var allowedOrigin: String?
+
+    init(_ caller: CallerRecord) { principal = Principal(caller) }
+
+    /// A head that could not be read: nothing is known but who sent it.
+    mutating func acceptUnread(_ listener: Listener) {
+        if !listener.isTCP { grant = Grant(.owner) }
+    }
+
+    /// The answer to a browser that asks whether a page may call; nil if it is none. Throws for a foreign page.
+    mutating func preflight(
+        _ head: RequestHead, _ connection: Connection, _ snapshot: Snapshot
+    ) throws(Problem) -> LocalAnswer? {
+        guard let gate = connection.listener.webGate(snapshot) else { return nil }
+        if let problem = connection.familiarity.checkHost(head, gate, snapshot) { throw problem }
+        switch gate.judgeOrigin(head) {
+        case .absent, .own: return nil
+        case .foreign: throw WebGate.foreignOrigin
+        case .allowed(let origin):
+            allowedOrigin = origin
+            guard head.method == .options, head.first(.accessControlRequestMethod) != nil else { return nil }
+            return LocalAnswer(status: 204, fields: LocalAnswer.preflightFields(head))
+        }
+    }
+
+    /// Judges by the head alone; what depends on the model is judged once that is known (`Intake.refuseGuess`, routes).
+    mutating func judge(
+        _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
+    ) throws(Problem) {
+        let verdict = connection.familiarity.judgeToken(head, resolved.target.queryKey, snapshot)
+        if case .valid(let name) = verdict { principal = Principal(principal.caller, token: name) }
+        guard connection.listener.isTCP else {
+            grant = Grant(.owner)
+            return
+        }
+        if let surface = resolved.surface {
+            if surface != .health { grant = try Self.judgePage(head, snapshot.configuration.authentication, verdict) }
+        } else if snapshot.configuration.authentication.enable, snapshot.fault == nil {
+            grant = try Self.grant(verdict)
+            if let problem = WebGate.checkContentType(ofKnown: head) { throw problem }
+        } else {
+            if !snapshot.configuration.authentication.enable { grant = Grant(.open) }
+            if let problem = connection.listener.webGate(snapshot)?.checkPage(head) { throw problem }
+        }
+    }
+
+    private static func grant(_ verdict: TokenGate.Verdict) throws(Problem) -> Grant {
+        switch verdict {
+        case .valid: return Grant(.token)
+        case .missing:
+            throw Problem(
+                .unauthenticated, status: 401,
+                "A proxy token is needed: send it as 'Authorization: Bearer TOKEN', or where your SDK puts its API key."
+            )
+        case .invalid:
+            throw Problem(
+                .unauthenticated, status: 401,
+                "The proxy token is not known. Send a token of [auth] in menshen's configuration, not the provider's key."
+            )
+        }
+    }
+
+    private static func judgePage(
+        _ head: RequestHead, _ authentication: Configuration.Authentication, _ verdict: TokenGate.Verdict
+    ) throws(Problem) -> Grant {
+        if !authentication.enable { return Grant(.open) }
+        if case .valid = verdict { return Grant(.token) }
+        guard let password = authentication.password else {
+            throw Problem(
+                .unauthenticated, status: 401,
+                "The status page has no password. Set [auth] user and password, or use the Unix socket.")
+        }
+        guard BasicCredentials.match(head, user: authentication.user, password: password) else {
+            throw Problem(.unauthenticated, status: 401, "User and password of [auth] are needed.")
+        }
+        return Grant(.password)
+    }
+
+    /// The token with which the caller was let in is one no more.
+    func isRevoked(_ head: RequestHead, _ resolved: ResolvedTarget?, by tokens: TokenGate) -> Bool {
+        if principal.token == nil { return false }
+        if case .valid = tokens.judge(head, queryKey: resolved?.target.queryKey) { return false }
+        return true
+    }
+}

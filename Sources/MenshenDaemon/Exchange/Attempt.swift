@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import Linux
+internal import MenshenCore
+internal import MenshenUpstream
+
+/// One attempt at one provider: what it is asked, and the answer as it comes, which may turn out to be none to pass on. It
+/// belongs to its exchange, which goes on when the attempt has failed and ends when the answer has.
+final class Attempt {
+    unowned let exchange: Exchange
+    /// Whoever has a transfer keeps its endpoint, if only to the end of the call in which the exchange goes.
+    let runtime: Runtime
+    /// Index into `routes.providers`.
+    let provider: Int
+    /// What the provider is asked for, if that is not the caller's model.
+    let model: String?
+    /// The key of the attempt before, which the provider refused if this one reads its source anew.
+    let refused: Secret?
+    /// The key that the provider is asked with.
+    private(set) var secret: Secret?
+    /// Monotonic microseconds.
+    private(set) var startedAt: UInt64
+    private(set) var addedUsage: AddedUsage
+    private(set) var transfer: Transfer?
+    /// In place of a transfer, for a request that asks for a WebSocket.
+    private(set) var webSocket: WebSocketRelay?
+    var reader = AnswerReader()
+    /// What was read of an answer that is not passed on.
+    @Boxed var discarded: KeptAnswer?
+    /// Set while the answer's beginning is held back.
+    @Boxed var held: HeldAnswer?
+
+    /// Whether `stream_options` was put into the body.
+    enum AddedUsage {
+        case notAdded
+        case added
+        /// The provider has refused a request that had it, and is asked without.
+        case withdrawn
+    }
+
+    init(_ exchange: Exchange, _ tried: RoutePlan.Try, after previous: Attempt?) {
+        self.exchange = exchange
+        runtime = exchange.runtime
+        provider = tried.provider
+        model = exchange.walk.replacement(at: tried.provider)
+        refused = previous?.secret ?? previous?.refused
+        startedAt = Clock.monotonic()
+        addedUsage = previous?.provider == tried.provider ? previous?.addedUsage ?? .notAdded : .notAdded
+    }
+
+    /// Something is under way to the provider.
+    var isUp: Bool { transfer != nil || webSocket?.isUp == true }
+    /// What is to be masked: the key it was asked with, or an earlier one.
+    var maskedKey: Secret? { secret ?? refused }
+
+    func use(_ secret: Secret?) { self.secret = secret }
+    func withdrawUsage() { addedUsage = .withdrawn }
+
+    /// Gives up what is under way. A WebSocket's counts stay.
+    func cut() {
+        transfer?.cancel()
+        transfer = nil
+        webSocket?.cancel()
+    }
+
+    // MARK: Asking
+
+    func start(_ provider: Provider, _ resolved: ResolvedTarget) throws {
+        let exchange = exchange
+        startedAt = Clock.monotonic()
+        let upgrade = exchange.upgrade
+        let (target, isInTarget) = resolved.line(for: provider, self.provider, model: model, inQuery: upgrade != nil)
+        let replaced = runtime.replacedHeaders[self.provider]
+        if let upgrade { return try open(upgrade, provider, replaced, target) }
+        let splices = try splices(provider, resolved, isInTarget: isInTarget)
+        let transfer = try exchange.worker.engine.transfer(to: runtime.endpoint(self.provider))
+        var body = exchange.takeBody(isNeededAgain: addsUsage(provider))
+        if !splices.isEmpty { Splice.apply(splices, to: &body) }
+        let head = exchange.head
+        let mode = UpstreamRequest.mode(
+            head, body, isComplete: exchange.intake.isComplete, growth: splices.reduce(0) { $0 + $1.growth })
+        UpstreamRequest.write(
+            head, to: transfer.headers, provider, replaced, secret, hasBody: mode.isThere, isFiltered: reader.filters)
+        if let signing = provider.signing, let secret {
+            UpstreamRequest.sign(
+                head, target, body, provider, replaced, signing, secret, at: Clock.wall() / 1_000_000,
+                to: transfer.headers)
+        }
+        self.transfer = transfer
+        try transfer.start(method: head.method, target: target, body: mode, receiver: self)
+        guard case .streamed = mode else { return }
+        exchange.uploadBegins(hasRoom: body.withUnsafeBytes { transfer.send($0) })
+    }
+
+    private func open(
+        _ upgrade: WebSocketUpgrade, _ provider: Provider, _ replaced: Set<String>, _ target: [UInt8]
+    ) throws {
+        let exchange = exchange
+        let tunnel = Tunnel(
+            exchange.worker.engine, to: runtime.endpoint(self.provider), target: target.dropLast(),
+            receiver: self)
+        UpstreamRequest.write(upgrade, of: exchange.head, to: tunnel.headers)
+        UpstreamRequest.write(
+            exchange.head, to: tunnel.headers, provider, replaced, secret, hasBody: false, isFiltered: false)
+        let relay = WebSocketRelay()
+        webSocket = relay
+        try relay.start(tunnel)
+    }
+
+    /// What changes in the body for this provider.
+    private func splices(
+        _ provider: Provider, _ resolved: ResolvedTarget, isInTarget: Bool
+    ) throws(Problem) -> [Splice] {
+        let exchange = exchange
+        let changesModel =
+            model != nil && !isInTarget && resolved.operation != .models && !exchange.intake.body.isEmpty
+        let addsUsage = addsUsage(provider)
+        if addsUsage {
+            addedUsage = .added
+        } else if addedUsage == .added {
+            addedUsage = .notAdded
+        }
+        guard changesModel || addsUsage else { return [] }
+        if addsUsage, provider.stripAddedUsage { reader.expectAddedUsage() }
+        return try UpstreamRequest.splices(
+            exchange.intake, resolved, exchange.head, provider, model: changesModel ? model : nil,
+            addsUsage: addsUsage)
+    }
+
+    /// Whether it asks a chat stream for its usage, which the caller has not asked for and must not notice. A provider that
+    /// may still refuse the field gets the body a second time, without it.
+    private func addsUsage(_ provider: Provider) -> Bool {
+        let exchange = exchange
+        guard provider.includeUsage, addedUsage != .withdrawn, exchange.intake.usageSplice != nil else { return false }
+        return !runtime.states[self.provider].refusesUsage(of: model ?? exchange.intake.facts.model)
+    }
+
+    /// The provider took the request without the field.
+    func rememberRefusedUsage(_ status: Int) {
+        // Another refusal, 429 or 500, says nothing of the field.
+        guard addedUsage == .withdrawn, 200..<300 ~= status else { return }
+        runtime.states[provider].refuseUsage(of: model ?? exchange.intake.facts.model)
+    }
+
+    // MARK: Record
+
+    /// Tells the record how it ended, as far as it has a reason of its own.
+    func record(_ failure: UpstreamFailure?, status: Int?, reason: String? = nil) {
+        let exchange = exchange
+        exchange.walk.record(
+            status: status,
+            reason: failure?.reason.rawValue ?? reason ?? AttemptOutcome.answered(status: status ?? 200).reason,
+            model: model, Int64(startedAt - exchange.startedAt)..<Int64(Clock.monotonic() - exchange.startedAt))
+    }
+
+    func restart() { startedAt = Clock.monotonic() }
+    func transferEnded() { transfer = nil }
+}
+
+/// A provider's answer that is not passed on while another may give a better one: the last of them is what the caller
+/// gets if none does.
+struct KeptAnswer {
+    /// Error bodies have a few hundred bytes.
+    static let limit = 256 << 10
+    /// How long the rest of one is waited for. Microseconds.
+    static let patience: UInt64 = 1_000_000
+
+    let head: ResponseHead
+    let provider: Int
+    var body: [UInt8] = []
+}
+
+/// An answer whose bytes are in the connection's output and may still be taken out of it.
+struct HeldAnswer {
+    /// Where it begins in the output.
+    let outputMark: Int
+    /// As it was before the answer.
+    let writer: AnswerWriter
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+internal import Reactor
+
+/// What the cache has to do with one request: the key that its answer is found by, and a stored answer on its way.
+struct Recall {
+    /// nil for a request that has nothing to do with the cache.
+    private(set) var key: CacheKey?
+    private(set) var record: CacheRecord?
+    /// A stored answer on its way to the caller.
+    private(set) var replay: Replay?
+
+    /// No answer was found, and one that comes may be stored.
+    var isMiss: Bool { key != nil && record?.outcome == .miss }
+
+    /// Finds the request's key. Returns how old a stored answer may be, in microseconds, or nil if none is to be looked for.
+    mutating func begin(
+        _ head: RequestHead, _ intake: Intake, _ resolved: ResolvedTarget, _ fitting: [Int],
+        _ principal: Principal, _ snapshot: Snapshot, isUpgrade: Bool
+    ) -> UInt64? {
+        guard let maxAge = snapshot.configuration.cache.maxAge, snapshot.cache != nil else { return nil }
+        let control = CacheControl(request: head)
+        guard !control.noStore, intake.isComplete, !isUpgrade,
+            resolved.operation.isCacheable(path: resolved.target.path),
+            let key = CacheKey(
+                Self.parts(intake, resolved, fitting, principal, snapshot), head, body: intake.body)
+        else {
+            record = CacheRecord(.bypass)
+            return nil
+        }
+        self.key = key
+        record = CacheRecord(.miss)
+        if control.noCache { return nil }
+        let askedAge = control.maxAge.map { UInt64(clamping: $0).multipliedReportingOverflow(by: 1_000_000) }
+        return min(maxAge.microseconds, askedAge.map { $0.overflow ? .max : $0.partialValue } ?? .max)
+    }
+
+    /// True: the cache looks, and posts what it finds.
+    func ask(_ snapshot: Snapshot, maxAge: UInt64, _ id: RequestID, _ mailbox: Mailbox<WorkerMessage>) -> Bool {
+        guard let key, let cache = snapshot.cache else { return false }
+        return cache.lookup(key, now: Clock.wall(), maxAge: maxAge) { mailbox.post(.recalled(id, $0)) }
+    }
+
+    private static func parts(
+        _ intake: Intake, _ resolved: ResolvedTarget, _ fitting: [Int], _ principal: Principal,
+        _ snapshot: Snapshot
+    ) -> CacheKeyParts {
+        let providers = fitting.map { snapshot.routes.providers[$0] }
+        let scope = snapshot.configuration.cache.scope
+        var parts = CacheKeyParts(
+            dialect: resolved.dialect, operation: resolved.operation, path: resolved.target.path,
+            query: resolved.target.query)
+        parts.providers = providers.map { provider in
+            CacheKeyParts.describe(provider) + [provider.model ?? ""]
+                + provider.aliases.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        }
+        parts.model = intake.facts.model
+        parts.isStream = intake.facts.isStream == true
+        parts.showsUsage = intake.asksForUsage || providers.allSatisfy { $0.includeUsage && !$0.stripAddedUsage }
+        parts.isShared = scope == .instance
+        parts.caller = scope.identity(tokenName: principal.token, uid: principal.caller.uid)
+        return parts
+    }
+
+    mutating func hit(_ replay: Replay) {
+        record = CacheRecord(.hit, source: replay.answer.requestID, saved: replay.answer.usage)
+        self.replay = replay
+    }
+
+    func describe(_ settlement: inout AuditSettlement) {
+        settlement.cache = record
+        replay?.describe(&settlement)
+    }
+}

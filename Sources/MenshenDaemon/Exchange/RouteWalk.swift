@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+internal import MenshenUpstream
+
+/// One request's way through the providers that fit it: the plan, the place it has at one of them, what is known of their
+/// health, and a record of each attempt. Time is an argument, in monotonic microseconds. What changes nothing is `mutating` all
+/// the same: it is read in place then, and not copied out of the object that holds it.
+struct RouteWalk {
+    private let runtime: Runtime
+    /// Who answers for what this request does to a provider.
+    private var blamed = ""
+    /// The caller's.
+    private var model: String?
+    /// Indices into `routes.providers` of those that fit.
+    private(set) var fitting: [Int] = []
+    private var plan: RoutePlan?
+    private(set) var tried: RoutePlan.Try?
+    /// Index of the provider of the present attempt, or of the answer that is passed on.
+    private(set) var provider: Int?
+    /// The provider's health has not heard how the attempt went.
+    private var isOpen = false
+    /// A place at the provider is this request's.
+    private(set) var hasPlace = false
+    private(set) var attempts: [AttemptRecord] = []
+    /// The last provider's answer that was not passed on.
+    @Boxed private var kept: KeptAnswer?
+
+    init(_ runtime: Runtime) { self.runtime = runtime }
+
+    // MARK: The plan
+
+    mutating func fit(_ indices: [Int]) { fitting = indices }
+
+    /// Once the model is known: draws the order. nil: each provider that fits has asked for a pause.
+    mutating func begin(
+        model: String?, blamed: String, now: UInt64, draw: () -> Double
+    ) -> RoutePlan.Try? {
+        self.model = model
+        self.blamed = blamed
+        let failover = runtime.snapshot.configuration.failover
+        var order = fitting
+        if fitting.count > 1 {
+            let available = fitting.filter { index in
+                let state = runtime.states[index]
+                return !state.slots.isFull && state.health.wait(self.model(at: index), now, of: blamed) == 0
+            }
+            order = runtime.snapshot.routes.order(fitting, available: available, draw: draw())
+            if !failover.enable { order = [order[0]] }
+        }
+        let fresh = RoutePlan(
+            order: order, rereadable: runtime.snapshot.routes.rereadable, deadline: now + failover.deadline.microseconds
+        )
+        var plan = fresh
+        var first = plan.first { key($0, now, tried: $1) }
+        if first == nil {
+            plan = fresh
+            first = plan.first { provider, _ in unlimitedKey(provider, now) }
+        }
+        if first != nil { self.plan = plan }
+        return first
+    }
+
+    /// The model a provider is asked for.
+    func model(at index: Int) -> String? {
+        replacement(at: index) ?? model
+    }
+
+    /// What a provider is asked for, if that is not the caller's model.
+    func replacement(at index: Int) -> String? {
+        guard runtime.snapshot.routes.replacesModels else { return nil }
+        return runtime.snapshot.routes.providers[index].replacement(for: model)
+    }
+
+    private func key(_ provider: Int, _ now: UInt64, tried: [Int] = []) -> Int? {
+        runtime.states[provider].health.usableKey(model(at: provider), now, of: blamed, tried: tried)
+    }
+
+    /// For a first attempt when every provider that fits goes on failing: an open breaker then helps nobody.
+    private func unlimitedKey(_ provider: Int, _ now: UInt64) -> Int? {
+        runtime.states[provider].health.unlimitedKey(model(at: provider), now)
+    }
+
+    mutating func hasNext(after outcome: AttemptOutcome, now: UInt64) -> Bool {
+        plan?.hasNext(after: outcome, now: now) { key($0, now, tried: $1) } ?? false
+    }
+
+    mutating func next(after outcome: AttemptOutcome, now: UInt64) -> RoutePlan.Try? {
+        guard var plan else { return nil }
+        defer { self.plan = plan }
+        return plan.next(after: outcome, now: now) { key($0, now, tried: $1) }
+    }
+
+    /// The same, after a failure: providers that are full come last.
+    mutating func nextWithRoom(after outcome: AttemptOutcome, now: UInt64) -> RoutePlan.Try? {
+        let states = runtime.states
+        plan?.postpone { states[$0].slots.isFull }
+        return next(after: outcome, now: now)
+    }
+
+    /// The place has come, and the provider may have begun to fail meanwhile. False: it is to be left alone.
+    mutating func refreshKey(now: UInt64) -> Bool {
+        guard let tried else { return false }
+        let hasOther = hasNext(after: .failed, now: now)
+        guard let key = key(tried.provider, now) ?? (hasOther ? nil : unlimitedKey(tried.provider, now)) else {
+            return false
+        }
+        self.tried = plan?.take(key: key) ?? tried
+        return true
+    }
+
+    /// Several providers, or keys, may be tried.
+    mutating func mayAskAnother() -> Bool {
+        guard let plan, let provider else { return false }
+        if plan.order.count > 1 { return true }
+        let key = runtime.snapshot.routes.providers[provider].key
+        return key.mayBeReread || key.count > 1
+    }
+
+    /// When all attempts have to have an answer; nil with one provider, which its own limits bound.
+    var deadline: UInt64? {
+        mutating get { plan.flatMap { $0.order.count > 1 ? $0.deadline : nil } }
+    }
+
+    /// Until when a place is waited for.
+    mutating func placeDeadline(now: UInt64) -> UInt64 {
+        guard let provider else { return now }
+        let timeout = runtime.snapshot.routes.providers[provider].queueTimeout.microseconds
+        return min(now + timeout, plan?.deadline ?? .max)
+    }
+
+    /// Gives up every further attempt: the request's body is gone.
+    mutating func close() { plan?.close() }
+
+    // MARK: Places
+
+    /// Turns to a provider. Returns who gets the place at the one that was left.
+    mutating func turn(to next: RoutePlan.Try) -> Exchange? {
+        let heir = provider == next.provider ? nil : leavePlace()
+        provider = next.provider
+        tried = next
+        return heir
+    }
+
+    /// True if it has a place at its provider now.
+    mutating func takePlace() -> Bool {
+        guard !hasPlace, let provider else { return hasPlace }
+        let state = runtime.states[provider]
+        if state.slots.isFull { return false }
+        state.slots.enter()
+        hasPlace = true
+        return true
+    }
+
+    /// Somebody left one.
+    mutating func receivePlace() { hasPlace = true }
+
+    /// Returns who gets it.
+    mutating func leavePlace() -> Exchange? {
+        guard hasPlace, let provider else { return nil }
+        hasPlace = false
+        return runtime.states[provider].slots.leave()
+    }
+
+    // MARK: The answer
+
+    mutating func keep(_ answer: KeptAnswer) { kept = answer }
+    mutating func forgetKept() { kept = nil }
+
+    /// What the last provider that answered had to say.
+    mutating func takeKept() -> KeptAnswer? {
+        guard let answer = kept else { return nil }
+        kept = nil
+        provider = answer.provider
+        return answer
+    }
+
+    // MARK: Health
+
+    /// The provider is about to be asked.
+    mutating func enter(now: UInt64) {
+        guard let tried else { return }
+        runtime.states[tried.provider].health.enter(tried.key, now, of: blamed)
+        isOpen = true
+    }
+
+    /// Once an attempt: what it says of the provider's health. nil: nothing, its caller left. Returns for how many
+    /// microseconds the provider is left alone from now on, if it was not before.
+    @discardableResult
+    mutating func report(
+        _ outcome: AttemptOutcome?, _ failure: UpstreamFailure? = nil, pause: UInt64? = nil, isUploaded: Bool = true,
+        now: UInt64
+    ) -> UInt64? {
+        guard let tried, isOpen else { return nil }
+        isOpen = false
+        let state = runtime.states[tried.provider]
+        guard let outcome else {
+            state.health.left(tried.key, of: blamed)
+            return nil
+        }
+        if outcome.isGood == true {
+            state.health.answered(tried.key, of: blamed)
+            return nil
+        }
+        let wasUsable = key(tried.provider, now) != nil
+        state.health.report(
+            outcome, key: tried.key, model: model(at: tried.provider), of: blamed,
+            blame: Self.blame(outcome, failure, isUploaded), retryAfter: pause,
+            reason: failure?.reason.rawValue ?? outcome.reason, now: now,
+            ProviderHealth.Limits(runtime.snapshot.configuration.failover))
+        guard wasUsable, outcome.isGood == false, key(tried.provider, now) == nil else { return nil }
+        return state.health.wait(model(at: tried.provider), now, of: blamed)
+    }
+
+    /// Who may be the cause of an attempt's failure.
+    private static func blame(
+        _ outcome: AttemptOutcome, _ failure: UpstreamFailure?, _ isUploaded: Bool
+    ) -> FairBreaker.Blame {
+        switch failure?.reason {
+        // What menshen itself is short of.
+        case .unavailable: return .nobody
+        case let reason? where reason.isBeforeRequest: return .provider
+        default:
+            // A provider that waits in vain for the rest of a body says 408, or closes.
+            let isOfUpload = failure != nil || outcome == .answered(status: 408)
+            return !isUploaded && isOfUpload ? .nobody : .request
+        }
+    }
+
+    /// An answer that had begun well has ended so.
+    mutating func reportWhole() {
+        if let tried { runtime.states[tried.provider].health.succeeded(tried.key, of: blamed) }
+    }
+
+    /// An answer that had begun well broke off.
+    mutating func reopen() { isOpen = true }
+
+    /// How long the providers that fit want to be left alone, in microseconds.
+    mutating func shortestPause(now: UInt64) -> UInt64 {
+        fitting.map { runtime.states[$0].health.askedWait(model(at: $0), now) }.min() ?? 0
+    }
+
+    // MARK: Records
+
+    /// `times`: microseconds since the request began.
+    mutating func record(status: Int?, reason: String, model: String?, _ times: Range<Int64>) {
+        guard let provider, let tried else { return }
+        let hasSeveralKeys = runtime.snapshot.routes.providers[provider].key.count > 1
+        attempts.append(
+            AttemptRecord(
+                provider: runtime.snapshot.routes.providers[provider].name, key: hasSeveralKeys ? tried.key + 1 : nil,
+                model: model, status: status, reason: reason, startedMicroseconds: times.lowerBound,
+                endedMicroseconds: times.upperBound))
+    }
+
+    /// The last attempt's reason is that the request itself was broken off.
+    mutating func relabelLast(_ reason: String) { attempts[attempts.count - 1].reason = reason }
+
+    /// Whether any provider may have worked for this request.
+    mutating func wasSent() -> Bool {
+        attempts.contains {
+            ($0.status ?? 0) < 400 && UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
+                && $0.reason != AttemptOutcome.noKey.reason
+        }
+    }
+
+    /// The request is over. Returns who gets its place.
+    mutating func end(now: UInt64) -> Exchange? {
+        report(nil, now: now)
+        let heir = leavePlace()
+        plan = nil
+        kept = nil
+        return heir
+    }
+}

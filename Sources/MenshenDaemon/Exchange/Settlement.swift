@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import Linux
+internal import MenshenCore
+
+extension AuditIntent {
+    /// What the record says of a request that a provider, or nobody, is to be asked.
+    convenience init(of exchange: Exchange, provider: String?) {
+        let principal = exchange.access.principal
+        let facts = exchange.intake.facts
+        self.init(
+            id: exchange.id, caller: principal.caller, tokenName: principal.token,
+            method: exchange.head.method.rawValue,
+            path: exchange.masked(exchange.resolved?.target.path ?? "-"), dialect: exchange.dialect,
+            operation: exchange.operation, provider: provider, model: facts.model, isStream: facts.isStream)
+    }
+}
+
+/// What the record says of a request that has ended.
+extension AuditSettlement {
+    init(of exchange: Exchange, _ intent: AuditIntent, _ state: EndState) {
+        self.init(
+            intent: intent, endState: state, totalMicroseconds: Int64(Clock.monotonic() - exchange.startedAt),
+            bytesIn: exchange.intake.bytesIn, bytesOut: exchange.writer.bytesOut)
+        let keys = exchange.secrets
+        status = exchange.writer.status
+        // The provider's own word for what went wrong, which may repeat what it was sent.
+        problem = exchange.ledger.problem.map(exchange.masked)
+        if exchange.walk.provider != nil { provider = exchange.providerName }
+        attempts = exchange.walk.attempts
+        exchange.intake.takeStreamed(masking: keys)
+        let facts = exchange.intake.facts
+        model = facts.model.map(AuditText.name)
+        isStream = facts.isStream
+        describeAnswer(exchange, facts, keys)
+        exchange.recall.describe(&self)
+        firstByteMicroseconds = exchange.writer.firstByteAt.map { Int64($0 - exchange.startedAt) }
+        messagesIn = exchange.attempt?.webSocket?.messagesIn
+        messagesOut = exchange.attempt?.webSocket?.messagesOut
+        requestBody = exchange.intake.captured(keys)
+        responseBody = exchange.writer.captured(keys)
+    }
+
+    /// What the answer says of itself and of its cost.
+    private mutating func describeAnswer(_ exchange: Exchange, _ facts: RequestFacts, _ keys: [Secret]) {
+        let attempt = exchange.attempt
+        let messages = attempt?.webSocket?.observer
+        let usage = messages?.usage ?? attempt?.reader.usage
+        let serviceTier = messages?.serviceTier ?? attempt?.reader.serviceTier ?? facts.serviceTier
+        let model = messages?.model ?? attempt?.reader.model
+        let isUnderstood = attempt?.reader.understands == true
+        if usage != nil || isUnderstood || serviceTier != nil || facts.endUser != nil || model != nil {
+            answer = AnswerRecord(
+                usage: usage, model: model, finishReason: attempt?.reader.finishReason, serviceTier: serviceTier,
+                endUser: facts.endUser, masking: keys)
+        }
+        usageState = Self.usageState(exchange, usage, endState)
+    }
+
+    private static func usageState(_ exchange: Exchange, _ usage: Usage?, _ state: EndState) -> UsageState {
+        if let webSocket = exchange.attempt?.webSocket, webSocket.isOpen, exchange.operation != .live {
+            // Each response was reported for itself; one that was cut off was not.
+            if webSocket.observer.hasOpenResponse { return usage == nil ? .unknown : .partial }
+            return usage != nil ? .reported : webSocket.observer.hasWorked ? .unknown : .none
+        }
+        if usage != nil { return state == .complete ? .reported : .partial }
+        let method = exchange.head.method
+        let isLookUp = method == .get || method == .head || method == .delete
+        guard exchange.ledger.intent != nil, exchange.operation.hasUsage(isLookUp: isLookUp) else { return .none }
+        // A provider that refuses charges nothing; one that never answered may have worked.
+        return exchange.walk.wasSent() ? .unknown : .none
+    }
+
+    /// The request in one line for `verbose`; what its row says, and no more.
+    var line: String {
+        let tries = attempts.map { "\($0.provider) \($0.status.map { String($0) } ?? "-") \($0.reason)" }
+        return "Request \(intent.id) \(intent.method) \(intent.path): \(endState.rawValue), "
+            + "status \(status.map { String($0) } ?? "-"), \(totalMicroseconds) µs"
+            + (tries.isEmpty ? "" : ", tried \(tries.joined(separator: ", "))")
+            + (problem.map { ", problem \($0)" } ?? "") + "."
+    }
+}
