@@ -67,7 +67,7 @@ let package = Package(
         module("Reactor", ["Linux", "CLinux"]),
         module("HTTP", [], pure),
 
-        // What decides, what stores, what forwards, what serves.
+        // What decides, what stores, what forwards, what serves, what shows it.
         module("MenshenCore", ["HTTP", "TOML", "Crypto"], pure),
         module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux"]),
         module("MenshenUpstream", ["Curl", "HTTP", "Reactor", "Linux"]),
@@ -78,10 +78,11 @@ let package = Package(
                 "SQLite", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
+        module("MenshenDemo", ["MenshenCore", "HTTP", "Reactor", "Linux", "Systemd", "SQLite"]),
         .executableTarget(
             name: "menshen",
             dependencies: [
-                "MenshenCore", "MenshenDaemon", "Linux",
+                "MenshenCore", "MenshenDaemon", "MenshenDemo", "Linux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

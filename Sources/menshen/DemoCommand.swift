@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import ArgumentParser
-internal import MenshenDaemon
+internal import MenshenDemo
 
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
