@@ -13,7 +13,7 @@ import Testing
         let source = try Repository.text("Sources/MenshenCore/Audit/EventKind.swift")
         kinds = Self.kinds(source)
         fields = Self.fields(source)
-        paragraphs = Self.paragraphs(try Repository.text("systemd/menshen.catalog"))
+        paragraphs = Self.paragraphs(try Repository.text("systemd/catalogue/menshen.catalog"))
     }
 
     @Test func `every event kind has exactly one paragraph`() {

@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test func `each file begins with its licence`() throws {
-        let scripts = ["contrib", "systemd"].flatMap {
+        let scripts = ["contrib", "systemd", "Tests/python", "Tests/e2e", "Tests/container"].flatMap {
             Repository.files(below: $0, ending: ["", ".sh", ".py", ".service", ".socket"])
         }
         for path in Self.code + Self.tests + scripts where !path.hasSuffix(".md") {

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 /// The kinds of journal entries menshen writes. The raw value is the entry's MESSAGE_ID: constant for ever, and the key
-/// of its paragraph in systemd/menshen.catalog, which `journalctl -x` shows.
+/// of its paragraph in systemd/catalogue/menshen.catalog, which `journalctl -x` shows.
 package enum EventKind: String, Sendable, CaseIterable {
     case started = "46aa79b1942740f9a81022128651d0a8"
     case stopping = "6b6db319aa65419aa4292b5e93e6196e"

@@ -6,7 +6,8 @@
 import os
 import shutil
 
-from harness import check, finish, message_ids, run, wait
+from harness import check
+from users import finish, message_ids, run, wait
 
 ALONE = "MENSHEN_AUDIT_DEVICE=journal"
 # The request ids of the view, as the journal names them.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The menshen authors
-"""What the stages stand on: results, a private place, menshen as a child process, plain HTTP, its database."""
+"""What the stages and the checks in a container stand on: results, a private place, menshen as a child process, plain
+HTTP, its database."""
 
 import atexit
 import ctypes
@@ -34,7 +35,7 @@ def is_root():
 
 IS_ROOT = is_root()
 
-failures = 0
+passes = failures = 0
 children = []
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
@@ -42,8 +43,9 @@ libc = ctypes.CDLL(None)
 
 def check(good, sentence, detail=""):
     """One assertion; `detail` is shown if it fails."""
-    global failures
+    global passes, failures
     if good:
+        passes += 1
         print(f"ok - {sentence}", flush=True)
     else:
         failures += 1
@@ -63,11 +65,11 @@ def note(text):
     print(f"# {text}", flush=True)
 
 
-def wait(condition, seconds=PATIENCE):
+def wait(condition, seconds=PATIENCE, pause=0.01):
     """Polls until `condition()` is true; returns its last value."""
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:
-        time.sleep(0.01)
+        time.sleep(pause)
     return value
 
 
@@ -267,14 +269,14 @@ class Daemon:
 class Caller(http.client.HTTPConnection):
     """A connection to a Unix socket's path or to a (host, port)."""
 
-    def __init__(self, target):
-        super().__init__("localhost", 80 if isinstance(target, str) else target[1], timeout=PATIENCE)
+    def __init__(self, target, patience=PATIENCE):
+        super().__init__("localhost", 80 if isinstance(target, str) else target[1], timeout=patience)
         self.target = target
 
     def connect(self):
         if isinstance(self.target, str):
             self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.settimeout(PATIENCE)
+            self.sock.settimeout(self.timeout)
             self.sock.connect(self.target)
         else:
             super().connect()

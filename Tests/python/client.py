@@ -12,7 +12,6 @@
 """
 
 import collections
-import http.client
 import json
 import os
 import random
@@ -21,24 +20,15 @@ import sys
 import threading
 import time
 
-BODY = json.dumps({"model": "test", "messages": [{"role": "user", "content": "hello"}]})
+from harness import JSON, Caller
+
+BODY = json.dumps({"model": "saw", "messages": [{"role": "user", "content": "hello"}]})
 # A restart may wait for streams that are under way; nothing here takes longer than the unit's stop time-out.
 PATIENCE = 60
 
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=PATIENCE)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
-        self.sock.connect(self.path)
-
-
 def ask(connection, headers={}, body=BODY):
-    connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json", **headers})
+    connection.request("POST", "/v1/chat/completions", body, {**JSON, **headers})
     answer = connection.getresponse()
     text = answer.read()
     if answer.will_close:
@@ -53,7 +43,7 @@ def fault(error):
 
 def count(path, totals, lock, kept=None):
     """One request on a connection of its own, or on `kept`."""
-    connection = kept or Connection(path)
+    connection = kept or Caller(path, PATIENCE)
     try:
         status, text = ask(connection)
         complete = status == 200 and text.endswith(b"}") and b'"saw"' in text
@@ -78,7 +68,7 @@ def load(path):
             time.sleep(0.005)
 
     def keeping():
-        connection = Connection(path)
+        connection = Caller(path, PATIENCE)
         while not done.is_set():
             count(path, totals, lock, kept=connection)
             time.sleep(random.uniform(0, 0.02))
@@ -107,12 +97,12 @@ def gaps(path, bursts):
 
 
 def stream(path):
-    connection = Connection(path)
+    connection = Caller(path, PATIENCE)
     result = {"events": 0, "whole": False}
     try:
         connection.request(
-            "POST", "/v1/chat/completions", json.dumps({"model": "test", "messages": [], "stream": True}),
-            {"Content-Type": "application/json"})
+            "POST", "/v1/chat/completions", json.dumps({"model": "saw", "messages": [], "stream": True}),
+            JSON)
         answer = connection.getresponse()
         result["status"] = answer.status
         print("begun", file=sys.stderr, flush=True)
@@ -128,14 +118,14 @@ def stream(path):
 
 def one(path, headers):
     try:
-        status, text = ask(Connection(path), dict(header.split("=", 1) for header in headers))
+        status, text = ask(Caller(path, PATIENCE), dict(header.split("=", 1) for header in headers))
         return {"status": status, "body": text.decode()}
     except Exception as error:
         return {"error": fault(error)}
 
 
 def orphan(path):
-    connection = Connection(path)
+    connection = Caller(path, PATIENCE)
     connection.connect()
     if os.fork():
         os._exit(0)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The menshen authors
-"""What the checks stand on: the two users, their configurations, and the results. Runs as root in the container."""
+"""The two users of the container with their units, configurations, callers and journals. Runs as root in it."""
 
 import hashlib
 import json
@@ -9,29 +9,21 @@ import os
 import pwd
 import shutil
 import subprocess
-import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-CLIENT = os.path.join(HERE, "client.py")
-UNITS = "/mnt/systemd"
-DROP_INS = "/mnt/contrib-systemd"
+import harness
+
+PYTHON = os.path.dirname(os.path.abspath(harness.__file__))
+CLIENT = f"{PYTHON}/client.py"
+SYSTEMD = "/mnt/systemd"
+UNITS = f"{SYSTEMD}/user"
+DROP_INS = f"{SYSTEMD}/drop-ins"
+CATALOGUE = f"{SYSTEMD}/catalogue/menshen.catalog"
 REASONABLE = 60
-
-passed, failed = [], []
-
-
-def check(good, sentence, detail=""):
-    (passed if good else failed).append(sentence)
-    print(("ok - " if good else "not ok - ") + sentence + (f": {detail}" if detail and not good else ""), flush=True)
-    return good
 
 
 def wait(condition, seconds=20):
-    """Polls until `condition()` is true; returns its last value."""
-    end = time.monotonic() + seconds
-    while not (value := condition()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return value
+    """As the harness's; most conditions here ask systemd, which takes its time."""
+    return harness.wait(condition, seconds, pause=0.05)
 
 
 def run(*command, **options):
@@ -152,7 +144,7 @@ def losses(totals):
 def message_ids():
     """Subject of each catalogue paragraph -> id."""
     found = {}
-    with open(f"{UNITS}/menshen.catalog") as file:
+    with open(CATALOGUE) as file:
         lines = file.read().splitlines()
     for line, following in zip(lines, lines[1:]):
         if line.startswith("-- "):
@@ -162,10 +154,10 @@ def message_ids():
 
 def install():
     os.makedirs("/usr/lib/systemd/user", exist_ok=True)
-    for unit in ("menshen.socket", "menshen.service", "menshen-tcp.socket"):
+    for unit in os.listdir(UNITS):
         shutil.copy(f"{UNITS}/{unit}", "/usr/lib/systemd/user/")
     os.makedirs("/usr/lib/systemd/catalog", exist_ok=True)
-    shutil.copy(f"{UNITS}/menshen.catalog", "/usr/lib/systemd/catalog/")
+    shutil.copy(CATALOGUE, "/usr/lib/systemd/catalog/")
     run("journalctl", "--update-catalog", check=True)
-    run("systemd-run", "-q", "--unit=upstream", "-p", "LimitNOFILE=65536", "python3", "-B", f"{HERE}/upstream.py",
-        check=True)
+    run("systemd-run", "-q", "--unit=upstream", "-p", "LimitNOFILE=65536", "python3", "-B",
+        f"{PYTHON}/upstream.py", "9001", check=True)

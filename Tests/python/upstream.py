@@ -2,14 +2,20 @@
 # SPDX-FileCopyrightText: The menshen authors
 """A provider on 127.0.0.1 that speaks OpenAI's and Anthropic's dialects and remembers what it saw.
 
+  upstream.py PORT   serves there until it is killed
+
 The model's name asks for a behaviour:
   tools   a tool call               hang    no answer at all         long    SSE for about ten seconds
   bad-key 401                       echo    the request's own body   burst   five events, 10 ms apart
   broken  SSE whose connection breaks off
+  saw     a digest of the credentials that came, never the key itself, so that a search for the key finds leaks only; as
+          a stream 40 events over 4 seconds
 """
 
+import collections
 import hashlib
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +36,11 @@ class Call:
 
     def field(self, name):
         return next((value for key, value in self.fields if key.lower() == name.lower()), None)
+
+    def saw(self):
+        """What `saw` answers."""
+        return {"authorization": hashlib.sha256((self.field("Authorization") or "").encode()).hexdigest(),
+                "others": [name for name in ("x-api-key", "api-key", "cookie") if self.field(name) is not None]}
 
     def text(self):
         return "\n".join([self.path] + [f"{key}: {value}" for key, value in self.fields]).encode() + b"\n" + self.body
@@ -83,6 +94,10 @@ class Handler(BaseHTTPRequestHandler):
         if request["model"] == "tools":
             function = {"name": "weather", "arguments": '{"city": "Xi\u2019an"}'}
             message = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
+        if request["model"] == "saw":
+            if request.get("stream"):
+                return self.stream([f'data: {{"event": {number}}}\n\n' for number in range(40)] + ["data: [DONE]\n\n"], 0.1, call)
+            return self.plain({"object": "chat.completion", "model": "saw", "choices": [], "saw": call.saw()})
         if not request.get("stream"):
             choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}
             usage = {"prompt_tokens": 3, "completion_tokens": 6, "total_tokens": 9}
@@ -209,12 +224,18 @@ class Upstream(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.calls = []
+    def __init__(self, port=0, kept=None):
+        """Remembers all requests, or the last `kept`."""
+        super().__init__(("127.0.0.1", port), Handler)
+        self.calls = [] if kept is None else collections.deque(maxlen=kept)
         self.port = self.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def handle_error(self, *_):
         """A proxy that was killed is no news."""
+
+
+if __name__ == "__main__":
+    Upstream(int(sys.argv[1]), kept=1)
+    threading.Event().wait()
