@@ -96,14 +96,14 @@ let package = Package(
         tests("CompressionTests", ["Compression", "CZlib", "CZstd"]),
         tests("SQLiteTests", ["SQLite", "TestSupport"]),
         tests("SystemdTests", ["Systemd", "Linux", "CLinux", "TestSupport"]),
-        tests("ReactorTests", ["Reactor", "Linux"]),
+        tests("ReactorTests", ["Reactor", "Linux", "TestSupport"]),
         tests(
             "HTTPTests",
             [
-                "HTTP", .product(name: "NIOHTTP1", package: "swift-nio"),
+                "HTTP", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
-        tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML"]),
+        tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML", "TestSupport"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
         tests("MenshenDaemonTests", ["menshen", "MenshenDaemon", "MenshenCore", "TestSupport", "Linux"]),
         tests("CommandTests", ["menshen", "TestSupport"]),

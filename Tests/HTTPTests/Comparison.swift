@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+import TestSupport
 import Testing
 
 /// Generated input, case after case, until five faults are found. MENSHEN_FUZZ_CASES asks for more cases;
 /// MENSHEN_FUZZ_SEED repeats a run.
 struct Comparison {
-    static let cases = testEnvironment("MENSHEN_FUZZ_CASES").flatMap { Int($0) } ?? 6_000
+    static let cases = Fuzzing.cases(6_000)
 
     /// `judge` makes an input and says what is wrong with its reading; nil: nothing.
     static func run(
         _ what: String, _ judge: (inout RequestGenerator) throws -> (input: [UInt8], fault: String?)
     ) rethrows {
-        let seed = testEnvironment("MENSHEN_FUZZ_SEED").flatMap { UInt64($0) } ?? UInt64.random(in: .min ... .max)
-        print("\(what): seed \(seed), \(cases) cases")
+        let seed = Fuzzing.seed(what, cases)
         var generator = RequestGenerator(seed: seed)
         var found = 0
         for number in 0..<cases {

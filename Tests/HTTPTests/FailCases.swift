@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-import Glibc
-
-func testEnvironment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-
 /// Streams that once were read in two ways, each replayed with every cut.
 let failCases: [String] = [
     "GET / HTTP/1.0\r\nConnection: close, keep-alive\r\n\r\n",

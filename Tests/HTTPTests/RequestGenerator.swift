@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import HTTP
+import TestSupport
 
 /// Makes request streams from a seed: valid requests in every framing, several in a row, then damage that looks for
 /// places where two parsers part.

@@ -3,6 +3,7 @@
 
 import Crypto
 import MenshenCore
+import TestSupport
 import Testing
 
 @Suite struct AccessSecretTests {

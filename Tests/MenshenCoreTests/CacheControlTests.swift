@@ -3,6 +3,7 @@
 
 import HTTP
 import MenshenCore
+import TestSupport
 import Testing
 
 @Suite struct CacheControlTests {

@@ -4,6 +4,7 @@
 import Crypto
 import HTTP
 import MenshenCore
+import TestSupport
 import Testing
 
 @Suite struct CachedAnswerTests {

@@ -3,6 +3,7 @@
 
 import Glibc
 import MenshenCore
+import TestSupport
 import Testing
 
 /// A JSON value that can be written in many ways.

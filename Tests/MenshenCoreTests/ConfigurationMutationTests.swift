@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import MenshenCore
+import TestSupport
 import Testing
 
 /// Damaged configurations: whatever they hold, decoding ends, says something if there is no configuration, and

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import MenshenCore
+import TestSupport
 import Testing
 
 /// What the observer reads of the corpus's answers, and that no way of sending them changes it.

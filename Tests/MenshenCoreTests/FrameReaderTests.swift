@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import MenshenCore
+import TestSupport
 import Testing
 
 @Suite struct FrameReaderTests {
@@ -49,29 +50,29 @@ import Testing
 
     @Test(arguments: 0..<200)
     func `however a conversation is cut, the same messages are read`(seed: UInt64) {
-        var random = Seeded(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
+        var random = SeededGenerator(state: seed)
         var bytes: [UInt8] = []
         var texts: [[UInt8]] = []
         var count: Int64 = 0
-        for _ in 0..<random.below(12) {
-            let isText = random.below(3) > 0
-            let parts = 1 + random.below(4)
+        for _ in 0..<random.number(0...11) {
+            let isText = random.number(0...2) > 0
+            let parts = 1 + random.number(0...3)
             var message: [UInt8] = []
             for part in 0..<parts {
-                let size = [0, 1, 5, 125, 126, 127, 300, 65535, 65536][random.below(9)]
+                let size = [0, 1, 5, 125, 126, 127, 300, 65535, 65536][random.number(0...8)]
                 let payload = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
                 message += payload
                 bytes += Self.frame(part == 0 ? (isText ? 1 : 2) : 0, payload, isFinal: part == parts - 1)
                 // Control frames may stand between the parts of a message.
-                if random.below(3) == 0 {
-                    bytes += Self.frame([9, 10][random.below(2)], Array(0..<UInt8(random.below(126))))
+                if random.number(0...2) == 0 {
+                    bytes += Self.frame([9, 10][random.number(0...1)], Array(0..<UInt8(random.number(0...125))))
                 }
             }
             count += 1
             if isText { texts.append(message) }
         }
-        var cuts = (0..<random.below(40)).map { _ in random.below(bytes.count + 1) }
-        if random.below(4) == 0 { cuts += 0..<min(bytes.count, 2000) }
+        var cuts = (0..<random.number(0...39)).map { _ in random.number(0...bytes.count) }
+        if random.number(0...3) == 0 { cuts += 0..<min(bytes.count, 2000) }
         let (reader, keeper) = Self.read(bytes, in: cuts.sorted())
         #expect(reader.messages == count)
         #expect(keeper.messages == texts)
@@ -80,11 +81,12 @@ import Testing
 
     @Test(arguments: 0..<500)
     func `any bytes at all are read without a fault, and alike however they are cut`(seed: UInt64) {
-        var random = Seeded(state: seed &* 0xD134_2543_DE82_EF95 | 1)
+        var random = SeededGenerator(state: seed)
         // Few opcodes, and small lengths more often than others, so that frames happen.
-        let bytes = (0..<random.below(400)).map { _ in
-            let small = [0x81, 0x01, 0x80, 0x00, 0x82, 0x02, 0x88, 0x89, 126, 127, 254, 255, 3, 0xC1][random.below(14)]
-            return random.below(4) == 0 ? UInt8(random.below(256)) : UInt8(small)
+        let bytes = (0..<random.number(0...399)).map { _ in
+            let small = [0x81, 0x01, 0x80, 0x00, 0x82, 0x02, 0x88, 0x89, 126, 127, 254, 255, 3, 0xC1][
+                random.number(0...13)]
+            return random.number(0...3) == 0 ? UInt8(random.number(0...255)) : UInt8(small)
         }
         let whole = Self.read(bytes, in: [])
         let cut = Self.read(bytes, in: Array(0..<bytes.count))
@@ -132,16 +134,5 @@ import Testing
         let (reader, keeper) = Self.read(start + Self.frame(0, [1]) + Self.frame(1, [2]) + Self.frame(8, []), in: [])
         #expect(reader.messages == 0 && !reader.hasClosed && !reader.isBetweenFrames)
         #expect(keeper.messages.isEmpty)
-    }
-}
-
-private struct Seeded {
-    var state: UInt64
-
-    mutating func below(_ limit: Int) -> Int {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return Int((state &* 0x2545_F491_4F6C_DD1D) >> 33) % limit
     }
 }

@@ -3,6 +3,7 @@
 
 import HTTP
 import MenshenCore
+import TestSupport
 import Testing
 
 /// Damaged input for what reads bytes from outside. The heads of requests are compared with llhttp in HTTPTests, JSON with a

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+import TestSupport
+
 /// Makes JSON texts from a seed, full of keys that are wanted, in the right places and in wrong ones; then damage.
 struct JSONGenerator {
     var random: SeededGenerator

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import MenshenCore
+import TestSupport
 import Testing
 
 @Suite struct JSONScannerTests {

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import MenshenCore
+import TestSupport
 import Testing
 
 @Suite struct RoutingTableTests {
@@ -23,23 +24,11 @@ import Testing
         return table.providers[table.order(fitting, available: fitting, draw: draw)[0]].name
     }
 
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     @Test func `ten thousand draws follow the weights`() throws {
         let weights = ["a": 1, "b": 2, "c": 7, "off": 0, "d": 90]
         let table = try table(weights.sorted { $0.key < $1.key }.map { ($0.key, .openai, $0.value) })
         let seed = UInt64.random(in: .min ... .max)
-        var random = Generator(state: seed)
+        var random = SeededGenerator(state: seed)
         var counts: [String: Int] = [:]
         for _ in 0..<10_000 {
             counts[try choose(table, draw: Double.random(in: 0..<1, using: &random)), default: 0] += 1

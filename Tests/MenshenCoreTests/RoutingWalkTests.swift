@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import MenshenCore
+import TestSupport
 import Testing
 
 /// Plans of random providers, keys, pauses and outcomes: whatever comes, each key is asked once, but for one that is

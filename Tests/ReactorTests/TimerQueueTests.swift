@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import Reactor
+import TestSupport
 import Testing
 
 @Suite struct TimerQueueTests {
@@ -13,18 +14,6 @@ import Testing
             #expect(!timer.isSet, "a timer that fires is no longer set")
             fired.append(ObjectIdentifier(timer))
             onFire?(timer)
-        }
-    }
-
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
         }
     }
 
@@ -98,7 +87,7 @@ import Testing
     @Test func `random operations fire what a sorted list would`() {
         let seed = UInt64.random(in: .min ... .max)
         print("timers against a sorted list: seed \(seed)")
-        var random = Generator(state: seed)
+        var random = SeededGenerator(state: seed)
         let recorder = Recorder()
         let queue = TimerQueue()
         let timers = (0..<60).map { _ in Timer(recorder) }
