@@ -27,7 +27,7 @@ extension AnswerObserver {
             case .type: event.type = Self.text(finding)
             case .id: responseID = Self.text(finding, before: responseID)
             case .model: model = Self.text(finding, before: model)
-            case .serviceTier: ownServiceTier = Self.text(finding, before: ownServiceTier)
+            case .serviceTier: reports.namedTier = Self.text(finding, before: reports.namedTier)
             case .finishReason:
                 guard let reason = reason(finding) else { break }
                 event.finishReason = reason
@@ -88,9 +88,9 @@ extension AnswerObserver {
 
     /// What an event, an element of an array, or a whole body said.
     mutating func takeEvent() {
-        if let first = event.firstUsage { addUsage(first) }
-        if let usage = event.usage { addUsage(usage) }
-        sideUsage = event.sideUsage ?? sideUsage
+        if let first = event.firstUsage { reports.add(first, format.usage) }
+        if let usage = event.usage { reports.add(usage, format.usage) }
+        if let side = event.sideUsage { reports.addSide(side) }
         finishReason = event.finishReason ?? event.incompleteReason ?? finishReason
         if event.type != nil { isTyped = true }
         if let failure {
@@ -111,12 +111,6 @@ extension AnswerObserver {
         if ending == .open { ending = .failed(code) }
         // Elsewhere more may follow.
         if isStream, format.family != .chat, format.family != .gemini { isOver = true }
-    }
-
-    private mutating func addUsage(_ object: [UInt8]) {
-        guard format.usage == .anthropic else { return lastUsage = object }
-        if reading == nil { reading = UsageReading(format.usage) }
-        reading?.add(object)
     }
 
     /// Type or code of the error that the event is.

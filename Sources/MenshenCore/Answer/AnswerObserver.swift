@@ -23,11 +23,7 @@ package struct AnswerObserver: Sendable {
     /// Of an answer in frames, else empty.
     private var framed: [Framed] = []
     var event = Event()
-    /// Anthropic's reports add to each other.
-    var reading: UsageReading?
-    /// Elsewhere the last one is read when somebody asks: some servers have one in every event.
-    var lastUsage: [UInt8]?
-    var sideUsage: [UInt8]?
+    var reports = UsageReports()
     /// How much of "[DONE]" the data of the present event is; -1 if it is something else.
     private var doneMatch = 0
     var choices = ChoiceEnds()
@@ -48,7 +44,6 @@ package struct AnswerObserver: Sendable {
     package internal(set) var responseID: String?
     /// Of the last event that had one.
     package internal(set) var sequenceNumber: Int64?
-    var ownServiceTier: String?
 
     private struct Framed: Sendable {
         var frames = EventFrames()
@@ -99,17 +94,9 @@ package struct AnswerObserver: Sendable {
     /// A stream of a kind that says itself when it is whole: without that its end is not to be taken for one.
     package var needsMarker: Bool { mutating get { format.hasMarker && isStream } }
 
-    package var serviceTier: String? { mutating get { ownServiceTier ?? reading?.serviceTier } }
+    package var serviceTier: String? { mutating get { reports.serviceTier } }
 
-    package var usage: Usage? {
-        mutating get {
-            if let reading { return reading.usage }
-            guard let report = lastUsage ?? sideUsage else { return nil }
-            var reading = UsageReading(lastUsage == nil ? format.sideUsage : format.usage)
-            reading.add(report)
-            return reading.usage
-        }
-    }
+    package var usage: Usage? { mutating get { reports.usage(format) } }
 
     package mutating func observe(_ bytes: Span<UInt8>) {
         switch framing {

@@ -48,18 +48,7 @@ package struct EventStream: Sendable {
             let byte = bytes[index]
             switch state {
             case .mark:
-                if byte == ByteSearch.byte(Self.mark, taken) {
-                    index &+= 1
-                    taken &+= 1
-                    if taken == 3 {
-                        state = .lineStart
-                        return .passed
-                    }
-                } else {
-                    // Not a whole mark: its bytes begin a field that nobody knows.
-                    state = taken == 0 ? .lineStart : .skipped
-                    hasField = taken > 0
-                }
+                if readMark(byte, &index) { return .passed }
             case .lineStart:
                 if byte == 10, endedWithCR {
                     endedWithCR = false
@@ -114,6 +103,19 @@ package struct EventStream: Sendable {
             }
         }
         return .more
+    }
+
+    /// True once the mark is whole. One that is not begins a field that is passed over.
+    private mutating func readMark(_ byte: UInt8, _ index: inout Int) -> Bool {
+        guard byte == ByteSearch.byte(Self.mark, taken) else {
+            state = taken == 0 ? .lineStart : .skipped
+            hasField = taken > 0
+            return false
+        }
+        index &+= 1
+        taken &+= 1
+        if taken == 3 { state = .lineStart }
+        return taken == 3
     }
 
     private mutating func endLine(_ byte: UInt8, _ index: inout Int) {

@@ -5,7 +5,6 @@ internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import Reactor
-internal import Synchronization
 internal import Systemd
 
 /// Starts the workers and looks after them from the main thread: signals, reload, drain, idle exit, watchdog.
@@ -29,15 +28,11 @@ final class Supervisor: TimerHandler {
     private let notifier: Notifier
     private let activity: Activity
     private var snapshot: Snapshot
-    private var contexts: [WorkerContext] = []
-    private var threads: [NamedThread] = []
+    private var crew: Crew
     private var reader: MailboxReader?
     private var signals: SignalSource?
     private lazy var lookTimer = Timer(self)
     private lazy var watchdogTimer = Timer(self)
-    private var awaitedPongs = 0
-    private var awaitedInstalls = 0
-    private var running = 0
     private var stopReason: String?
     private var exitCode: Int32 = 0
     /// Started from a terminal, and not by nohup: then the terminal's hangup is the end, as any other SIGHUP is a reload.
@@ -61,38 +56,25 @@ final class Supervisor: TimerHandler {
         activity = Activity(now: reactor.now)
         let count = snapshot.configuration.server.workers
         let roster = Roster()
-        for index in 0..<count {
-            contexts.append(
+        crew = Crew(
+            try (0..<count).map { [control, activity] index in
                 try WorkerContext(
                     index: index, count: count, control: control, store: store, events: events, gate: gate,
                     activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
-                    roster: roster))
-        }
+                    roster: roster)
+            })
         reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
         signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }
     }
 
     /// Runs until every worker has ended. Returns the exit code.
     func run() throws -> Int32 {
-        let sockets = listening.sockets
-        for context in contexts {
-            let first = FirstSnapshot(snapshot)
-            threads.append(
-                try NamedThread(contexts.count == 1 ? "reactor" : "reactor-\(context.index)") {
-                    do {
-                        try Worker(context, first.take()).run(sockets)
-                        context.control.post(.ended(worker: context.index, failure: nil))
-                    } catch {
-                        context.control.post(.ended(worker: context.index, failure: "\(error)"))
-                    }
-                })
-            running += 1
-        }
+        try crew.start(snapshot, listening.sockets)
         notifier.ready(status: statusLine)
         reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
         if let interval = notifier.watchdogInterval { reactor.timers.set(watchdogTimer, at: reactor.now + interval) }
         try reactor.run()
-        for thread in threads { thread.join() }
+        crew.join()
         keeper.close()
         events.stopped(stopReason ?? "failure")
         return exitCode
@@ -122,7 +104,7 @@ final class Supervisor: TimerHandler {
     private func reload() {
         guard stopReason == nil else { return }
         notifier.reloading()
-        defer { if awaitedInstalls == 0 { notifier.ready(status: statusLine) } }
+        defer { if !crew.isInstalling { notifier.ready(status: statusLine) } }
         let loaded = ConfigurationFile.load(configurationPath)
         for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
         guard let configuration = loaded.configuration else {
@@ -138,14 +120,12 @@ final class Supervisor: TimerHandler {
         }
         warnOfFixed(configuration)
         snapshot = Snapshot(configuration, cache: keeper.cache(for: configuration), tcpFault: tcpFault)
-        awaitedInstalls += contexts.count
-        for context in contexts { context.mailbox.post(.install(snapshot)) }
+        crew.install(snapshot)
     }
 
     /// A reload is done, a revoked token useless, when every worker goes by it.
     private func installed() {
-        awaitedInstalls -= 1
-        if awaitedInstalls > 0 { return }
+        guard crew.installed() else { return }
         events.reloaded(configurationPath)
         if stopReason == nil { notifier.ready(status: statusLine) }
     }
@@ -190,7 +170,7 @@ final class Supervisor: TimerHandler {
         }
         events.stopping(inFlight: activity.connections, seconds: deadline / 1_000_000)
         listening.removeNames()
-        for context in contexts { context.mailbox.post(.drain(deadline: Clock.monotonic() + deadline)) }
+        crew.drain(deadline: Clock.monotonic() + deadline)
         // By then the workers have taken what was waiting.
         reactor.timers.set(lookTimer, at: reactor.now + 200_000)
     }
@@ -198,17 +178,16 @@ final class Supervisor: TimerHandler {
     private func receive(_ message: ControlMessage) {
         switch message {
         case .pong:
-            awaitedPongs -= 1
-            if awaitedPongs == 0 { notifier.watchdog() }
+            if crew.answered() { notifier.watchdog() }
         case .installed: installed()
         case .ended(let index, let failure):
-            running -= 1
+            let areAllEnded = crew.ended()
             if let failure {
                 events.remark("Worker \(index) ended: \(failure)")
                 exitCode = 70
                 stop("failure", deadline: snapshot.configuration.server.drainTimeout.microseconds)
             }
-            if running == 0 { reactor.stop() }
+            if areAllEnded { reactor.stop() }
         }
     }
 
@@ -221,10 +200,7 @@ final class Supervisor: TimerHandler {
     /// The watchdog hears from us only when every worker's loop has answered.
     private func askWorkers() {
         guard let interval = notifier.watchdogInterval else { return }
-        if awaitedPongs <= 0 {
-            awaitedPongs = contexts.count
-            for context in contexts { context.mailbox.post(.ping) }
-        }
+        crew.ping()
         reactor.timers.set(watchdogTimer, at: reactor.now + interval)
     }
 
@@ -246,17 +222,4 @@ final class Supervisor: TimerHandler {
     }
 
     private var lastStatusLine = ""
-}
-
-/// Hands a worker its first configuration. The thread's closure lives as long as the thread and must not hold one.
-private final class FirstSnapshot: Sendable {
-    private let held: Mutex<Snapshot?>
-
-    init(_ snapshot: Snapshot) { held = Mutex(snapshot) }
-
-    func take() -> Snapshot {
-        let taken = held.withLock { $0.take() }
-        guard let taken else { preconditionFailure("a worker starts once") }
-        return taken
-    }
 }
