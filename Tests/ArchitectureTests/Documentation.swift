@@ -29,6 +29,25 @@ import Testing
         #expect(listed.sorted() == (try Repository.targets()).sorted())
     }
 
+    @Test func `Sources README shows every folder`() throws {
+        let text = try Repository.text("Sources/README.md")
+        let begin = try #require(text.firstRange(of: "```text\n"))
+        let end = try #require(text[begin.upperBound...].firstRange(of: "```"))
+        var parents: [Substring] = []
+        var shown: [String] = []
+        for line in text[begin.upperBound..<end.lowerBound].split(separator: "\n") {
+            let name = line.drop { $0 == " " }.prefix { $0 != "/" && $0 != " " }
+            parents = parents.prefix(line.prefix { $0 == " " }.count / 2) + [name]
+            shown.append(parents.joined(separator: "/"))
+        }
+        // Targets that own a library are flat, and are in the table.
+        let folders = Set(
+            Repository.files(below: "Sources").map { $0.split(separator: "/").dropFirst().dropLast() }
+                .filter { $0.first?.lowercased().hasPrefix("menshen") == true }
+                .flatMap { parts in (1...parts.count).map { parts.prefix($0).joined(separator: "/") } })
+        #expect(shown.sorted() == folders.sorted())
+    }
+
     @Test func `every page of the documentation is on its first page`() throws {
         let index = try Repository.text("\(Self.pages)/MenshenDaemon.md")
         let pages = Repository.files(below: Self.pages, ending: [".md"]).map {

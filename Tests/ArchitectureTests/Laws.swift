@@ -50,6 +50,28 @@ import Testing
         #expect(Set(modules) == Set(Self.owners.keys))
     }
 
+    @Test func `tests stand in the folders of what they test`() throws {
+        for target in try Repository.targets() {
+            for path in Repository.files(below: "Tests/\(target)Tests", ending: [".swift"]) {
+                // What a target's tests have in common, and those that look at the whole program from outside.
+                let folders = path.split(separator: "/").dropFirst(2).dropLast()
+                if folders.isEmpty || folders.first == "Support" || target == "MenshenDaemon" { continue }
+                #expect(Repository.exists("Sources/\(target)/\(folders.joined(separator: "/"))"), "\(path)")
+            }
+        }
+    }
+
+    @Test func `imports go down the table of targets`() throws {
+        let order = try Repository.lines("Sources/README.md").filter { $0.hasPrefix("| `") }
+            .map { String($0.dropFirst(3).prefix { $0 != "`" }) }
+        for path in Self.swift {
+            let own = try #require(order.firstIndex(of: String(path.split(separator: "/")[1])), "\(path)")
+            for module in try imports(path) {
+                if let other = order.firstIndex(of: module) { #expect(other > own, "\(path) imports \(module)") }
+            }
+        }
+    }
+
     @Test func `nothing is public, because there is no API to promise`() throws {
         for path in Self.swift {
             for (number, line) in try numbered(path) {
@@ -85,7 +107,7 @@ import Testing
         let scripts = ["contrib", "systemd", "Tests/python", "Tests/e2e", "Tests/container"].flatMap {
             Repository.files(below: $0, ending: ["", ".sh", ".py", ".service", ".socket"])
         }
-        for path in Self.code + Self.tests + scripts where !path.hasSuffix(".md") {
+        for path in Self.code + Self.tests + scripts where !path.hasSuffix(".md") && !path.hasSuffix(".txt") {
             let head = try Repository.lines(path).prefix(6).joined(separator: "\n")
             #expect(head.contains("SPDX-License-Identifier: Apache-2.0"), "\(path)")
             #expect(head.contains("SPDX-FileCopyrightText: The menshen authors"), "\(path)")

@@ -13,7 +13,7 @@ package struct CacheControl: Sendable, Equatable {
 
     package init() {}
 
-    /// A request's. `Pragma: no-cache` counts where there is no Cache-Control (§5.4).
+    /// A request's. `Pragma: no-cache` counts where there is no Cache-Control (RFC 9111 §5.4).
     package init(request head: RequestHead) {
         self.init()
         var isSaid = false
@@ -64,7 +64,7 @@ package struct CacheControl: Sendable, Equatable {
         case "private": isPrivate = true
         case "max-age":
             guard let argument, !argument.isEmpty, argument.allSatisfy({ 48...57 ~= $0 }) else { return }
-            // §1.2.2: a number too large counts as a very large one.
+            // RFC 9111 §1.2.2: a number too large counts as a very large one.
             let seconds = Int64(String(decoding: argument, as: UTF8.self)) ?? .max
             maxAge = min(maxAge ?? .max, seconds)
         default: break

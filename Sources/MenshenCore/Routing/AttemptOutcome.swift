@@ -49,7 +49,7 @@ package enum AttemptOutcome: Sendable, Equatable {
         }
     }
 
-    /// Types and codes of wire facts §5. Of the unknown ones another provider is asked: nothing has gone down yet, and
+    /// Types and codes of the providers' error events. Of the unknown ones another provider is asked: nothing has gone down yet, and
     /// compatible servers invent their own words for "overloaded".
     private static func remedy(ofEvent code: String) -> Remedy {
         switch code {

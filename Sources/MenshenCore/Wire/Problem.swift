@@ -51,7 +51,7 @@ package struct Problem: Error, Sendable, Equatable {
 }
 
 extension Problem {
-    /// The body in the shape that SDKs of the dialect read (wire facts §5).
+    /// The body in the shape that SDKs of the dialect read.
     package func body(_ dialect: Dialect, requestID: String) -> [UInt8] {
         var output: [UInt8] = []
         switch dialect {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 struct CredentialTests {
-    /// Everything that could carry a caller's credential (wire facts, section 2).
+    /// Everything that could carry a caller's credential.
     private static let callers = [
         "Authorization: Bearer caller-secret", "Proxy-Authorization: Basic caller-secret", "x-api-key: caller-secret",
         "api-key: caller-secret", "x-goog-api-key: caller-secret", "X-Auth-Token: caller-secret",
