@@ -35,10 +35,18 @@ package final class Reactor {
     /// Called once each turn after all reports and timers.
     package var endOfTurn: (() -> Void)?
 
-    package init() throws(SystemError) {
+    /// nil: the kernel's. A test gives one that it turns itself.
+    private let clock: (() -> UInt64)?
+
+    /// `clock`: where time comes from in place of the kernel, in microseconds.
+    package init(clock: (() -> UInt64)? = nil) throws(SystemError) {
         epoll = try Epoll()
-        now = Clock.monotonic()
+        self.clock = clock
+        now = clock?() ?? Clock.monotonic()
     }
+
+    /// The clock as it stands; `now` is the same for all that one turn does.
+    package var time: UInt64 { clock?() ?? Clock.monotonic() }
 
     // MARK: Descriptors
 
@@ -55,9 +63,10 @@ package final class Reactor {
 
     /// Changes what is wanted; no system call if nothing changes.
     package func want(_ fd: Int32, _ interest: Readiness) {
-        guard isRegistered(fd), slots[Int(fd)].interest != interest else { return }
-        slots[Int(fd)].interest = interest
-        let token = Self.token(fd, slots[Int(fd)].generation)
+        let index = Int(fd)
+        guard index < slots.count, slots[index].interest != interest, slots[index].handler != nil else { return }
+        slots[index].interest = interest
+        let token = Self.token(fd, slots[index].generation)
         do {
             try epoll.modify(fd, interest, token: token)
         } catch {
@@ -96,16 +105,16 @@ package final class Reactor {
 
     package func stop() { isStopped = true }
 
-    /// Waits for reports or the next timer, and serves them.
-    package func turn() throws(SystemError) {
-        now = Clock.monotonic()
-        var mayWait = true
-        for asked in beforeWait where !asked.isReadyToWait() { mayWait = false }
-        if !mayWait { endOfTurn?() }
-        let wait = mayWait ? timers.next.map { $0 > now ? $0 - now : 0 } : 0
+    /// Waits for reports or the next timer, and serves them. `mayWait`: false serves what there is.
+    package func turn(mayWait: Bool = true) throws(SystemError) {
+        now = time
+        var isIdle = true
+        for asked in beforeWait where !asked.isReadyToWait() { isIdle = false }
+        if !isIdle { endOfTurn?() }
+        let wait = mayWait && isIdle ? timers.next.map { $0 > now ? $0 - now : 0 } : 0
         let reports = try epoll.wait(timeout: wait)
         // After the wait: what happens in this turn did not begin before it.
-        now = Clock.monotonic()
+        now = time
         for index in 0..<reports {
             let (token, readiness) = epoll.report(index)
             dispatch(Int(UInt32(truncatingIfNeeded: token)), UInt32(token >> 32), readiness)

@@ -6,6 +6,27 @@ import Reactor
 import Testing
 
 @Suite struct ReactorClockTests {
+    private final class Bell: TimerHandler {
+        var rings = 0
+        func timerFired(_ timer: Timer) { rings += 1 }
+    }
+
+    @Test func `timers go by a clock that is turned by hand`() throws {
+        var time: UInt64 = 1_000_000
+        let reactor = try Reactor { time }
+        #expect(reactor.now == time && reactor.time == time)
+        let bell = Bell()
+        let timer = Timer(bell)
+        reactor.timers.set(timer, at: reactor.now + 3_600_000_000)
+        try reactor.turn(mayWait: false)
+        time += 3_599_999_999
+        try reactor.turn(mayWait: false)
+        #expect(bell.rings == 0 && reactor.now == time)
+        time += 1
+        try reactor.turn()
+        #expect(bell.rings == 1)
+    }
+
     /// Durations in records and deadlines of timers are counted from it: a time from before the wait would make a request
     /// that comes after an idle minute a minute old.
     @Test func `the time a handler sees is not older than what woke the loop`() throws {

@@ -84,6 +84,91 @@ import Testing
         #expect(queue.next == nil)
     }
 
+    @Test func `a suspended timer does not fire, stays in the queue and leaves it when its time comes`() {
+        let recorder = Recorder()
+        let queue = TimerQueue()
+        let timer = Timer(recorder)
+        queue.suspend(timer)
+        #expect(queue.next == nil)
+        queue.set(timer, at: 10)
+        queue.suspend(timer)
+        #expect(!timer.isSet && queue.next == 10)
+        queue.set(timer, at: 30)
+        #expect(timer.deadline == 30 && queue.next == 10, "it costs no more than a store")
+        queue.fire(at: 20)
+        #expect(recorder.fired.isEmpty && queue.next == 30)
+        queue.suspend(timer)
+        queue.fire(at: 30)
+        #expect(recorder.fired.isEmpty && queue.next == nil)
+        queue.set(timer, at: 40)
+        queue.suspend(timer)
+        queue.cancel(timer)
+        #expect(queue.next == nil)
+    }
+
+    @Test func `the queue holds its timers, and no longer than they stand in it`() {
+        let recorder = Recorder()
+        weak var fired: Timer?
+        weak var cancelled: Timer?
+        weak var standing: Timer?
+        do {
+            let queue = TimerQueue()
+            do {
+                let timers = (0..<3).map { _ in Timer(recorder) }
+                (fired, cancelled, standing) = (timers[0], timers[1], timers[2])
+                for (timer, deadline) in zip(timers, [10, 20, 30] as [UInt64]) { queue.set(timer, at: deadline) }
+                queue.cancel(timers[1])
+            }
+            #expect(cancelled == nil && fired != nil && standing != nil)
+            queue.fire(at: 10)
+            #expect(fired == nil && standing != nil)
+        }
+        #expect(standing == nil && recorder.fired.count == 1)
+    }
+
+    @Test func `random operations with suspended timers fire what a sorted list would`() {
+        let seed = UInt64.random(in: .min ... .max)
+        print("suspended timers against a sorted list: seed \(seed)")
+        var random = Generator(state: seed)
+        let recorder = Recorder()
+        let queue = TimerQueue()
+        let timers = (0..<60).map { _ in Timer(recorder) }
+        var model: [Int: UInt64] = [:]
+        var now: UInt64 = 1000
+        for step in 0..<20_000 {
+            let index = Int.random(in: 0..<timers.count, using: &random)
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<6:
+                let deadline = now + UInt64.random(in: 0...200, using: &random)
+                queue.set(timers[index], at: deadline)
+                model[index] = deadline
+            case 6:
+                queue.cancel(timers[index])
+                model[index] = nil
+            case 7:
+                queue.suspend(timers[index])
+                model[index] = nil
+            default:
+                now += UInt64.random(in: 0...40, using: &random)
+                recorder.fired = []
+                queue.fire(at: now)
+                let due = model.filter { $0.value <= now }
+                let fired = recorder.fired.compactMap { id in timers.firstIndex { ObjectIdentifier($0) == id } }
+                guard fired.compactMap({ due[$0] }) == due.values.sorted(), queue.next.map({ $0 > now }) != false else {
+                    Issue.record("seed \(seed), step \(step): fired \(fired), due \(due)")
+                    return
+                }
+                for index in fired { model[index] = nil }
+            }
+            guard model.isEmpty || queue.next.map({ $0 <= model.values.min() ?? 0 }) == true else {
+                Issue.record("seed \(seed), step \(step): the next time is \(String(describing: queue.next))")
+                return
+            }
+        }
+        queue.fire(at: now + 1000)
+        #expect(queue.next == nil)
+    }
+
     @Test func `random operations fire what a sorted list would`() {
         let seed = UInt64.random(in: .min ... .max)
         print("timers against a sorted list: seed \(seed)")
