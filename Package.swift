@@ -75,7 +75,7 @@ let package = Package(
             "MenshenDaemon",
             [
                 "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Compression", "Reactor", "Linux", "Systemd",
-                "SQLite", "CVersion",
+                "SQLite", "Crypto", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         module("MenshenDemo", ["MenshenCore", "HTTP", "Reactor", "Linux", "Systemd", "SQLite"]),
@@ -105,7 +105,13 @@ let package = Package(
             ]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML", "TestSupport"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
-        tests("MenshenDaemonTests", ["menshen", "MenshenDaemon", "MenshenCore", "TestSupport", "Linux"]),
+        tests("MenshenUpstreamTests", ["MenshenUpstream", "Curl", "HTTP", "Reactor", "Linux", "TestSupport"]),
+        tests(
+            "MenshenDaemonTests",
+            [
+                "menshen", "MenshenDaemon", "MenshenUpstream", "MenshenStore", "MenshenCore", "HTTP", "Reactor",
+                "Systemd", "TestSupport", "Linux",
+            ]),
         tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),
     ],

@@ -217,6 +217,9 @@ package struct ResponseHead: Sendable {
         return !connection.saysClose && (isHTTP11 || connection.saysKeepAlive)
     }
 
+    /// Whether another answer on its connection could be told from what may still come of this one. In HTTP/2 it always is.
+    package func leavesConnection(isHead: Bool) -> Bool { isMultiplexed || keepsConnection(isHead: isHead) }
+
     /// The first value of that name.
     package func first(_ name: FieldName) -> String? {
         fields.first { $0.known == name }.map { bytes.text($0.value) }

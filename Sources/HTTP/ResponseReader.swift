@@ -25,7 +25,8 @@ package struct ResponseReader {
         case done
     }
 
-    private let isHead: Bool
+    /// The answer has no body, whatever its head says.
+    package let isHead: Bool
     private var state = State.head
     private var line: [UInt8] = []
 

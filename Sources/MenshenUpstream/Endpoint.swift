@@ -24,8 +24,11 @@ package final class Endpoint {
         /// libcurl speaks HTTP where it need not, too.
         package var usesLibcurl: Bool
 
-        /// Until an answer has to begin, counted from the start: a connection may have to be made first. Microseconds.
-        var longestWait: UInt64 { UInt64(connectTimeoutMilliseconds) * 1000 + firstByteTimeout }
+        var patience: Patience.Limits {
+            Patience.Limits(
+                start: UInt64(connectTimeoutMilliseconds) * 1000 + firstByteTimeout, firstByte: firstByteTimeout,
+                gap: gapTimeout, total: totalTimeout)
+        }
 
         package init(
             url: String, host: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
@@ -55,7 +58,7 @@ package final class Endpoint {
     let origin: Origin
     /// Host and port as they go into Host.
     let authority: [UInt8]
-    private var pool: [Transfer] = []
+    private var pool: [any PooledTransfer] = []
     /// Where connections are shared: the transfers under way, in no order.
     private var active: [CurlTransfer] = []
     /// Connections without a request, the last used at the end.
@@ -95,12 +98,13 @@ package final class Endpoint {
         active.first { !$0.isPaused && $0.easyHandle.localPort == port }?.easyHandle.flushConnection()
     }
 
-    func take(for engine: TransferEngine) throws(CurlError) -> Transfer {
+    func take(for engine: TransferEngine) throws(CurlError) -> any Transfer {
         if let transfer = pool.popLast() { return transfer }
-        return isPlain ? PlainTransfer(engine, self) : try CurlTransfer(engine, self)
+        if isPlain { return PlainTransfer(engine, self) }
+        return try CurlTransfer(engine, self)
     }
 
-    func give(back transfer: Transfer) {
+    func give(back transfer: any PooledTransfer) {
         if pool.count < Self.maxPooled { pool.append(transfer) }
     }
 

@@ -33,7 +33,7 @@ final class SendBuffer {
     /// Takes all of it, growing as needed. Not while a write is to be tried again.
     func append(_ bytes: UnsafeRawBufferPointer) {
         guard let from = bytes.baseAddress else { return }
-        makeRoom(bytes.count)
+        if isEmpty || end + bytes.count > block.count { makeRoom(bytes.count) }
         if let to = block.baseAddress { memcpy(to + end, from, bytes.count) }
         end += bytes.count
         high = max(high, end)

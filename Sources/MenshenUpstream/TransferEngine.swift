@@ -8,9 +8,9 @@ package import Reactor
 /// Drives libcurl on a reactor: sockets, timer, completions; and starts at a turn's end what the turn has asked for. One per worker, on its thread.
 package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandler {
     let reactor: Reactor
-    private lazy var timer = Timer(self)
+    private let timer = Timer()
     /// For what must wait until libcurl is off the stack; its own, because libcurl moves and cancels the other.
-    private lazy var choreTimer = Timer(self)
+    private let choreTimer = Timer()
     private var multi: MultiHandle?
     /// What libcurl wants of a socket now, by descriptor. A connection stays in epoll between requests, which saves two
     /// system calls a request; a report about one that nothing is wanted of takes it out.
@@ -24,6 +24,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private enum Waiting {
         case handle(EasyHandle)
         case plain(PlainTransfer)
+        /// A handle that was taken out again.
+        case dropped
     }
     /// What this turn has asked for.
     private var waiting: [Waiting] = []
@@ -33,6 +35,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         self.reactor = reactor
         // 0 would be libcurl's own default.
         multi = try MultiHandle(self, maxIdle: max(1, maxIdleConnections))
+        timer.handler = self
+        choreTimer.handler = self
     }
 
     deinit { scratch.deallocate() }
@@ -44,7 +48,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     package static func prepareProcess() throws { try CurlGlobal.start() }
 
     /// A transfer for one request to the endpoint, not yet started.
-    package func transfer(to endpoint: Endpoint) throws(CurlError) -> Transfer { try endpoint.take(for: self) }
+    package func transfer(to endpoint: Endpoint) throws(CurlError) -> any Transfer { try endpoint.take(for: self) }
 
     /// A handle with all that the endpoint wants of each of its connections.
     func makeHandle(
@@ -77,21 +81,24 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     /// Starts what the turn has asked for, one right after the other: the first request wakes the provider, and the others
     /// find it awake. With 16 callers on the same machine that was a tenth of a request's CPU.
     package func startWaiting() {
-        while !waiting.isEmpty {
-            let batch = waiting
-            waiting.removeAll(keepingCapacity: true)
-            for each in batch {
-                switch each {
-                case .handle(let easy): multi?.add(easy)
-                case .plain(let transfer): transfer.go()
-                }
+        // One that is started may ask for another.
+        var index = 0
+        while index < waiting.count {
+            switch waiting[index] {
+            case .handle(let easy): multi?.add(easy)
+            case .plain(let transfer): transfer.go()
+            case .dropped: break
             }
+            index += 1
         }
+        waiting.removeAll(keepingCapacity: true)
     }
 
     /// Takes a handle out, and closes the connection that it kept. Not from inside libcurl.
     func drop(_ easy: EasyHandle) {
-        waiting.removeAll { if case .handle(let each) = $0 { each === easy } else { false } }
+        for index in waiting.indices {
+            if case .handle(let other) = waiting[index], other === easy { waiting[index] = .dropped }
+        }
         multi?.remove(easy)
     }
 

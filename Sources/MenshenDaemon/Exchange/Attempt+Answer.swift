@@ -15,7 +15,7 @@ extension Attempt: TransferReceiver {
 
     // MARK: Its head
 
-    func transferReceivedInterim(_ transfer: Transfer) {
+    func transferReceivedInterim(_ transfer: any Transfer) {
         let connection = exchange.connection
         // 100 is between menshen and the provider; an HTTP/1.0 caller knows no 1xx.
         guard transfer.head.status != 100, exchange.head.isHTTP11 else { return }
@@ -25,7 +25,7 @@ extension Attempt: TransferReceiver {
         connection.mark()
     }
 
-    func transferReceivedHead(_ transfer: Transfer) {
+    func transferReceivedHead(_ transfer: any Transfer) {
         let exchange = exchange
         if discards(transfer.head) { return }
         let mark = exchange.connection.output.count
@@ -106,7 +106,7 @@ extension Attempt: TransferReceiver {
 
     // MARK: Its body
 
-    func transferReceivedBody(_ transfer: Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
         let exchange = exchange
         if case .discarding = exchange.phase {
             discard(bytes)
@@ -150,16 +150,16 @@ extension Attempt: TransferReceiver {
         if !exchange.phase.isOver { isFull() }
     }
 
-    func transferRepeats(_ transfer: Transfer) {
+    func transferRepeats(_ transfer: any Transfer) {
         record(UpstreamFailure(.staleConnection), status: nil)
         restart()
     }
 
-    func transferWantsBody(_ transfer: Transfer) { exchange.connection.resumeReading() }
+    func transferWantsBody(_ transfer: any Transfer) { exchange.connection.resumeReading() }
 
     // MARK: Its end
 
-    func transferFinished(_ transfer: Transfer, _ failure: UpstreamFailure?) {
+    func transferFinished(_ transfer: any Transfer, _ failure: UpstreamFailure?) {
         let exchange = exchange
         transferEnded()
         if case .discarding = exchange.phase { return discardedEnded(failure) }

@@ -23,7 +23,7 @@ final class Attempt {
     /// Monotonic microseconds.
     private(set) var startedAt: UInt64
     private(set) var addedUsage: AddedUsage
-    private(set) var transfer: Transfer?
+    private(set) var transfer: (any Transfer)?
     /// In place of a transfer, for a request that asks for a WebSocket.
     private(set) var webSocket: WebSocketRelay?
     var reader = AnswerReader()

@@ -54,7 +54,7 @@ enum UpstreamRequest {
     }
 
     /// How the body goes out. `growth`: bytes that it becomes longer by.
-    static func mode(_ head: RequestHead, _ body: [UInt8], isComplete: Bool, growth: Int) -> Transfer.Body {
+    static func mode(_ head: RequestHead, _ body: [UInt8], isComplete: Bool, growth: Int) -> TransferBody {
         switch head.framing {
         case .none:
             // A POST without a body still says so upstream.
@@ -145,7 +145,7 @@ enum UpstreamRequest {
     }
 }
 
-extension Transfer.Body {
+extension TransferBody {
     /// A body follows, if only an empty one.
     var isThere: Bool { if case .none = self { false } else { true } }
 }

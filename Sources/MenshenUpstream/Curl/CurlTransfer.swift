@@ -6,9 +6,17 @@ internal import HTTP
 internal import Reactor
 
 /// A transfer that libcurl makes: an easy handle at work, its header list and its body.
-final class CurlTransfer: Transfer, EasyDelegate {
-    private let lines: HeaderList
-
+final class CurlTransfer: PooledTransfer, EasyDelegate, TimerHandler {
+    private let lines = HeaderList()
+    private(set) var head = ResponseHead()
+    private let engine: TransferEngine
+    unowned let endpoint: Endpoint
+    var receiver: (any TransferReceiver)?
+    private let patience: Patience
+    private var isHead = false
+    private var hasFinalHead = false
+    /// The receiver takes no more for now.
+    private(set) var isPaused = false
     private var handle: EasyHandle?
     /// Set when our timer, not libcurl, ends the transfer, or when the head is unusable.
     private var verdict: UpstreamFailure?
@@ -29,12 +37,21 @@ final class CurlTransfer: Transfer, EasyDelegate {
     private var startedAt: UInt64?
 
     init(_ engine: TransferEngine, _ endpoint: Endpoint) throws(CurlError) {
-        lines = HeaderList()
-        super.init(engine, endpoint, headers: lines)
+        self.engine = engine
+        self.endpoint = endpoint
+        patience = Patience(engine.reactor, endpoint.settings.patience)
+        patience.belongs(to: self)
         handle = try engine.makeHandle(self, to: endpoint, endpoint.isShared ? .http2OverTLS : .http1)
     }
 
-    deinit { block.deallocate() }
+    deinit {
+        patience.leave()
+        block.deallocate()
+    }
+
+    var headers: any HeaderSink { lines }
+
+    private func wait(_ microseconds: UInt64) { if !isPaused { patience.wait(microseconds) } }
 
     var easyHandle: EasyHandle {
         guard let handle else { preconditionFailure("a transfer has its handle from init to deinit") }
@@ -43,10 +60,12 @@ final class CurlTransfer: Transfer, EasyDelegate {
 
     // MARK: Towards the provider
 
-    override func start(
-        method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
+    func start(
+        method: RequestHead.Method, target: [UInt8], body: TransferBody, receiver: any TransferReceiver
     ) throws {
-        try super.start(method: method, target: target, body: body, receiver: receiver)
+        self.receiver = receiver
+        isHead = method == .head
+        patience.begin()
         let easy = easyHandle
         try target.withUnsafeBufferPointer { bytes throws(CurlError) in
             try bytes.withMemoryRebound(to: CChar.self) { text throws(CurlError) in
@@ -72,35 +91,35 @@ final class CurlTransfer: Transfer, EasyDelegate {
             try easy.request(method.rawValue, body: .upload(length: length), headers: lines)
         }
         if isUploadComplete {
-            startedAt = reactor.now
-            setTimer(endpoint.settings.firstByteTimeout)
+            startedAt = engine.reactor.now
+            wait(patience.limits.firstByte)
         }
         endpoint.entered(self)
         engine.start(easy)
     }
 
-    override func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if isUploadComplete { return true }
         upload.append(contentsOf: bytes)
         wakeUpload()
         return upload.count - uploadStart < Self.uploadHighWater
     }
 
-    override func endBody() {
+    func endBody() {
         if isUploadComplete { return }
         isUploadComplete = true
-        setTimer(endpoint.settings.firstByteTimeout)
+        wait(patience.limits.firstByte)
         wakeUpload()
     }
 
-    override func resume() {
+    func resume() {
         guard isPaused else { return }
         isPaused = false
-        setTimer(endpoint.settings.gapTimeout)
+        wait(patience.limits.gap)
         easyHandle.resume()
     }
 
-    override func cancel() {
+    func cancel() {
         guard !isAbandoned, receiver != nil else { return }
         giveUp()
         receiver = nil
@@ -161,7 +180,7 @@ final class CurlTransfer: Transfer, EasyDelegate {
             upload.removeFirst(uploadStart)
             uploadStart = 0
         }
-        setTimer(endpoint.settings.firstByteTimeout)
+        wait(patience.limits.firstByte)
         if wasHigh, upload.count - uploadStart < Self.uploadHighWater {
             engine.inside { receiver?.transferWantsBody(self) }
         }
@@ -178,8 +197,8 @@ final class CurlTransfer: Transfer, EasyDelegate {
                     case .interim: receiver?.transferReceivedInterim(self)
                     case .final:
                         hasFinalHead = true
-                        setTimer(endpoint.settings.gapTimeout)
-                        if !leavesConnection {
+                        wait(patience.limits.gap)
+                        if !head.leavesConnection(isHead: isHead) {
                             closesConnection = true
                             easyHandle.closeUnsharedConnection(true)
                         }
@@ -199,12 +218,12 @@ final class CurlTransfer: Transfer, EasyDelegate {
     func received(body bytes: UnsafeRawBufferPointer) -> DataVerdict {
         if isAbandoned { return .abort }
         if bytes.isEmpty { return .proceed }
-        setTimer(endpoint.settings.gapTimeout)
+        wait(patience.limits.gap)
         let goesOn = engine.inside { receiver?.transferReceivedBody(self, bytes) ?? false }
         if isAbandoned { return .abort }
         if !goesOn {
             isPaused = true
-            pauseTimer()
+            patience.pause()
             return .pause
         }
         return .proceed
@@ -226,27 +245,28 @@ final class CurlTransfer: Transfer, EasyDelegate {
     }
 
     private func finish(_ failure: UpstreamFailure?) {
-        cancelTimers()
-        tell(receiver, failure) { recycle() }
+        patience.end()
+        tell(receiver, failure) { _ in recycle() }
     }
 
     // MARK: Reuse
 
-    override func timedOut(_ failure: UpstreamFailure) {
+    func timerFired(_ timer: Timer) {
+        let failure = patience.failure(timer, hasHead: hasFinalHead)
         guard !isAbandoned, let receiver else { return }
         if failure.reason == .firstByteTimeout, let startedAt {
             // libcurl tells only when it is asked how long it took to get there.
             let way = easyHandle.microsecondsToRequest
-            let end = startedAt + (way > 0 ? way + endpoint.settings.firstByteTimeout : endpoint.settings.longestWait)
-            if end > reactor.now { return setTimer(end - reactor.now) }
+            let end = startedAt + (way > 0 ? way + patience.limits.firstByte : patience.limits.start)
+            if end > engine.reactor.now { return wait(end - engine.reactor.now) }
         }
         giveUp()
-        tell(receiver, failure) { engine.abandon(self, of: endpoint) }
+        tell(receiver, failure) { engine.abandon(self, of: $0) }
     }
 
     /// Forgets the request, the key above all, and goes back to the endpoint.
     func recycle() {
-        cancelTimers()
+        patience.end()
         endpoint.left(self, isGivenUp: isAbandoned || verdict != nil)
         if closesConnection { easyHandle.closeUnsharedConnection(false) }
         closesConnection = false

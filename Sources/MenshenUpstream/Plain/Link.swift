@@ -20,11 +20,14 @@ final class Link: ReadinessHandler, ConnectionDelegate {
     static let maxIdleAge: UInt64 = 90_000_000
 
     private let engine: TransferEngine
+    private let reactor: Reactor
     private unowned let endpoint: Endpoint
     /// nil while it is idle.
     private var user: (any LinkUser)?
     private var handle: EasyHandle?
     private var socket: Int32 = -1
+    /// What epoll is asked for; empty: it does not know the socket.
+    private var interest: Readiness = []
     private(set) var idleSince: UInt64 = 0
     /// Bytes written since the connection was made, and as of the present use.
     private var written: Int64 = 0
@@ -32,6 +35,7 @@ final class Link: ReadinessHandler, ConnectionDelegate {
 
     init(_ engine: TransferEngine, to endpoint: Endpoint) {
         self.engine = engine
+        reactor = engine.reactor
         self.endpoint = endpoint
     }
 
@@ -61,7 +65,7 @@ final class Link: ReadinessHandler, ConnectionDelegate {
     /// Without a user until the next `use`.
     func rest() {
         user = nil
-        idleSince = engine.reactor.now
+        idleSince = reactor.now
         want(.readable)
     }
 
@@ -70,7 +74,7 @@ final class Link: ReadinessHandler, ConnectionDelegate {
         if let handle { engine.drop(handle) }
         handle = nil
         guard socket >= 0 else { return }
-        engine.reactor.deregister(socket)
+        want([])
         SocketIO.close(socket)
         socket = -1
     }
@@ -84,11 +88,17 @@ final class Link: ReadinessHandler, ConnectionDelegate {
     func read(into buffer: UnsafeMutableRawBufferPointer) -> SocketIO.Outcome { SocketIO.read(socket, into: buffer) }
 
     /// Errors are reported whatever is wanted: one of which nothing is wanted leaves epoll meanwhile.
-    func want(_ interest: Readiness) {
-        if interest.isEmpty { return engine.reactor.deregister(socket) }
-        if engine.reactor.isRegistered(socket) { return engine.reactor.want(socket, interest) }
-        // Fails only when memory for epoll is short; the transfer then ends by its timer.
-        try? engine.reactor.register(socket, interest, self)
+    func want(_ wanted: Readiness) {
+        if wanted == interest { return }
+        if wanted.isEmpty {
+            reactor.deregister(socket)
+        } else if interest.isEmpty {
+            // Fails only when memory for epoll is short; the transfer then ends by its timer.
+            do { try reactor.register(socket, wanted, self) } catch { return }
+        } else {
+            reactor.want(socket, wanted)
+        }
+        interest = wanted
     }
 
     func ready(_ descriptor: Int32, _ readiness: Readiness) {
@@ -111,7 +121,8 @@ final class Link: ReadinessHandler, ConnectionDelegate {
             socket = try SocketIO.duplicate(connected)
             engine.drop(handle)
             self.handle = nil
-            try engine.reactor.register(socket, .readable, self)
+            try reactor.register(socket, .readable, self)
+            interest = .readable
         } catch {
             return user.linkFailed(self, (error as? UpstreamFailure) ?? UpstreamFailure(.unavailable, "\(error)"))
         }

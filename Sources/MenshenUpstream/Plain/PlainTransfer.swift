@@ -7,115 +7,83 @@ internal import Reactor
 
 /// A transfer over plain HTTP/1.1 that leads straight to the provider, as to a model server on the same machine: the
 /// request is written and the answer read here, which takes a third of what libcurl's takes (decision 0016).
-final class PlainTransfer: Transfer, LinkUser {
-    enum State {
+final class PlainTransfer: PooledTransfer, LinkUser, TimerHandler {
+    private enum State {
         /// Nothing of it is under way.
         case idle
+        /// The connection is being made, or will be at the end of the turn.
         case connecting
+        /// The request goes out; no byte of an answer has come.
+        case asking
+        /// The answer's head comes.
         case answering
+        /// Its body comes.
+        case relaying
         case whole
+        /// Given up while the receiver was on the stack.
+        case cancelled
     }
 
-    var state = State.idle
-    var link: Link?
-    /// The request from its first byte, as long as it may have to be sent again, or what is queued of a streamed body. Holds
-    /// the key, so it is overwritten.
-    let outgoing: SendBuffer
-    var reader = ResponseReader()
-    private var isChunkedUpload = false
-    private var isStreamed = false
-    var isUploadComplete = true
-    /// `send` did not take all that it wanted to.
-    private var isFull = false
-    /// The provider reads no more; what it has still to say is relayed.
-    var isSendBroken = false
+    /// What becomes of a request over a kept connection that turns out to be closed.
+    private enum Repetition {
+        case none
+        /// It goes out once more if the provider has read nothing of it.
+        case ifUnread
+        /// GET and HEAD change nothing, however often they are read.
+        case always
+    }
+
+    private(set) var head = ResponseHead()
+    private let engine: TransferEngine
+    unowned let endpoint: Endpoint
+    var receiver: (any TransferReceiver)?
+    private let patience: Patience
+    private var state = State.idle
+    private var link: Link?
+    private var request = PlainRequest()
+    private var reader = ResponseReader()
+    private var pause = Pause()
+    private var repetition = Repetition.none
+    private var isSafe = false
     /// The connection is not to be used again.
-    var isSpent = false
-    /// A connection that was kept may turn out to be closed; then a request that was not read goes out once more, over a new
-    /// one.
-    var mayRepeat = false
-    /// GET and HEAD change nothing, however often they are read.
-    var isSafe = false
-    var hasAnswered = false
-    /// What a pause has left: so many bytes of body, and behind them bytes not looked at.
-    var stash: [UInt8] = []
-    var stashedBody = 0
-    var isResuming = false
+    private var isSpent = false
     /// Calls of the receiver on the stack: what ends the transfer meanwhile takes effect behind them.
     private var depth = 0
-    var isCancelled = false
 
     init(_ engine: TransferEngine, _ endpoint: Endpoint) {
-        outgoing = SendBuffer(capacity: 4 << 10)
-        super.init(engine, endpoint, headers: outgoing)
+        self.engine = engine
+        self.endpoint = endpoint
+        patience = Patience(engine.reactor, endpoint.settings.patience)
+        patience.belongs(to: self)
     }
 
-    private static var space: UnsafeRawBufferPointer { bytes(" ") }
-    private static var host: UnsafeRawBufferPointer { bytes(" HTTP/1.1\r\nHost: ") }
-    private static var lineEnd: UnsafeRawBufferPointer { bytes("\r\n") }
-    private static func bytes(_ text: StaticString) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-    }
+    deinit { patience.leave() }
+
+    var headers: any HeaderSink { request.buffer }
 
     // MARK: Towards the provider
 
-    override func start(
-        method: RequestHead.Method, target: [UInt8], body: Body, receiver: any TransferReceiver
+    func start(
+        method: RequestHead.Method, target: [UInt8], body: TransferBody, receiver: any TransferReceiver
     ) throws {
-        try super.start(method: method, target: target, body: body, receiver: receiver)
+        self.receiver = receiver
         reader = ResponseReader(isHead: method == .head)
         isSafe = method == .get || method == .head
-        var name = method.rawValue
-        name.withUTF8 { name in
-            target.withUnsafeBytes { target in
-                endpoint.authority.withUnsafeBytes { authority in
-                    outgoing.prepend(
-                        UnsafeRawBufferPointer(name), Self.space, UnsafeRawBufferPointer(rebasing: target.dropLast()),
-                        Self.host, authority, Self.lineEnd)
-                }
-            }
-        }
-        switch body {
-        case .none: outgoing.append("\r\n")
-        case .whole(let bytes):
-            endHead(length: bytes.count)
-            bytes.withUnsafeBytes { outgoing.append($0) }
-        case .streamed(let length):
-            isStreamed = true
-            isUploadComplete = false
-            isChunkedUpload = length == nil
-            endHead(length: length)
-        }
+        request.begin(method, target, authority: endpoint.authority, body)
+        patience.begin()
         state = .connecting
         engine.start(self)
     }
 
-    /// nil: chunks follow.
-    private func endHead(length: Int?) {
-        if let length {
-            outgoing.append("Content-Length: ")
-            outgoing.append(decimal: length)
-        } else {
-            outgoing.append("Transfer-Encoding: chunked")
-        }
-        outgoing.append("\r\n\r\n")
-    }
-
     /// Called at the turn's end.
     func go() {
-        if isResuming {
-            isResuming = false
-            return unpause()
-        }
-        guard case .connecting = state, link == nil else { return }
-        if let kept = endpoint.takeIdle(now: reactor.now) {
-            kept.use(for: self)
-            link = kept
-            mayRepeat = !isStreamed
-            linkIsUp(kept)
-        } else {
-            connect()
-        }
+        if pause.ends() { return unpause() }
+        guard state == .connecting, link == nil else { return }
+        guard let kept = endpoint.takeIdle(now: engine.reactor.now) else { return connect() }
+        kept.use(for: self)
+        link = kept
+        repetition = request.isStreamed ? .none : isSafe ? .always : .ifUnread
+        linkIsUp(kept)
     }
 
     private func connect() {
@@ -125,168 +93,293 @@ final class PlainTransfer: Transfer, LinkUser {
     }
 
     func linkIsUp(_ link: Link) {
-        state = .answering
+        state = .asking
         flush()
         settle()
     }
 
     func linkFailed(_ link: Link, _ failure: UpstreamFailure) { end(failure) }
 
-    override func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if isUploadComplete || isSendBroken || bytes.isEmpty { return true }
-        if isChunkedUpload {
-            outgoing.append(hexadecimal: bytes.count)
-            outgoing.append("\r\n")
-        }
-        outgoing.append(bytes)
-        if isChunkedUpload { outgoing.append("\r\n") }
+    func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if request.isComplete || request.isBroken || bytes.isEmpty { return true }
+        request.add(bytes)
         flush()
-        if receiver == nil { return true }
-        isFull = outgoing.count >= Self.uploadHighWater
-        return !isFull
+        return receiver == nil || request.hasRoom(Self.uploadHighWater)
     }
 
-    override func endBody() {
-        if isUploadComplete { return }
-        isUploadComplete = true
-        if isChunkedUpload { outgoing.append("0\r\n\r\n") }
+    func endBody() {
+        if request.isComplete { return }
+        request.complete()
         flush()
     }
 
-    /// The provider has refused before the body was whole; no more of it is sent, and what the caller still sends is read
-    /// and dropped, so that it comes to read its answer.
-    func endUpload() {
-        if isUploadComplete { return }
-        isUploadComplete = true
-        isSendBroken = true
-        outgoing.wipe()
+    /// No more of the body is sent, and what the caller still sends is read and dropped, so that it comes to read its answer.
+    private func endUpload() {
+        if request.isComplete { return }
+        request.giveUp()
         call { $0.transferWantsBody(self) }
     }
 
     /// Writes what there is to write, once there is a connection.
-    func flush() {
-        guard let link, hasConnection else { return }
-        var hasMoved = false
-        while !isSendBroken, let bytes = outgoing.next {
-            switch link.write(bytes) {
-            case .bytes(let count):
-                outgoing.sent(count)
-                hasMoved = true
-            case .wouldBlock:
-                link.want(isPaused ? .writable : [.readable, .writable])
-                return uploadMoved(hasMoved)
-            // Its answer may be on its way; else reading says what there is to say.
-            case .failed: isSendBroken = true
+    private func flush() {
+        guard let link, state != .connecting else { return }
+        switch request.write(to: link) {
+        case .wouldBlock(let hasMoved):
+            link.want(pause.isOn ? .writable : [.readable, .writable])
+            uploadMoved(hasMoved)
+        case .written(let hasMoved):
+            link.want(pause.isOn ? [] : .readable)
+            if state != .relaying, state != .whole {
+                // From the request's last byte on; until then it is the caller who is waited for.
+                if request.isComplete { wait(patience.limits.firstByte) } else { patience.pause() }
             }
+            uploadMoved(hasMoved)
         }
-        link.want(isPaused ? [] : .readable)
-        if !hasFinalHead {
-            // From the request's last byte on; until then it is the caller who is waited for.
-            if isUploadComplete { setTimer(endpoint.settings.firstByteTimeout) } else { pauseTimer() }
-        }
-        uploadMoved(hasMoved)
     }
-
-    private var hasConnection: Bool { if case .connecting = state { false } else { true } }
 
     private func uploadMoved(_ hasMoved: Bool) {
-        guard isStreamed else { return }
-        if hasMoved, hasFinalHead || !outgoing.isEmpty {
-            setTimer(hasFinalHead ? endpoint.settings.gapTimeout : endpoint.settings.firstByteTimeout)
+        guard request.isStreamed else { return }
+        let hasHead = state == .relaying || state == .whole
+        if hasMoved, hasHead || !request.buffer.isEmpty {
+            wait(hasHead ? patience.limits.gap : patience.limits.firstByte)
         }
-        if isFull, outgoing.count < Self.uploadHighWater || isSendBroken {
-            isFull = false
-            call { $0.transferWantsBody(self) }
-        }
+        if request.regainsRoom(Self.uploadHighWater) { call { $0.transferWantsBody(self) } }
     }
 
-    override func resume() {
-        guard isPaused, !isResuming else { return }
+    private func wait(_ microseconds: UInt64) { if !pause.isOn { patience.wait(microseconds) } }
+
+    func resume() {
         // Not now: the caller's connection is being served.
-        isResuming = true
-        engine.start(self)
+        if pause.endsSoon() { engine.start(self) }
     }
 
-    func repeatRequest() {
-        mayRepeat = false
-        isSendBroken = false
+    private func repeatRequest() {
+        repetition = .none
         link?.close()
         link = nil
-        outgoing.rewind()
+        request.rewind()
         state = .connecting
         call { $0.transferRepeats(self) }
-        if !isCancelled { connect() }
+        if state != .cancelled { connect() }
+    }
+
+    // MARK: The answer
+
+    func linkIsReady(_ link: Link, _ readiness: Readiness) {
+        if readiness.contains(.writable) { flush() }
+        if !pause.isOn, !readiness.isDisjoint(with: .input) { receive() }
+        settle()
+    }
+
+    /// Level-triggered: what is left is reported again. One read a turn, so that a fast provider starves nobody.
+    private func receive() {
+        guard let link, receiver != nil else { return }
+        let scratch = engine.scratch
+        switch link.read(into: scratch) {
+        case .wouldBlock: break
+        case .bytes(0): linkEnded("the provider closed the connection")
+        case .failed(let code):
+            linkEnded(String(describing: SystemError("read", code: code, subject: "the connection")), isBroken: true)
+        case .bytes(let count): take(UnsafeMutableRawBufferPointer(rebasing: scratch[..<count]))
+        }
+    }
+
+    private func take(_ bytes: UnsafeMutableRawBufferPointer) {
+        if state == .asking {
+            state = .answering
+            repetition = .none
+            // It is gone; so should be the key.
+            if request.isSent { request.buffer.wipe() }
+        }
+        bytes.withMemoryRebound(to: UInt8.self) { buffer in
+            do {
+                try read(buffer)
+            } catch {
+                end(
+                    state == .relaying
+                        ? UpstreamFailure(.truncated, "the answer's body is not framed as it should be: \(error)")
+                        : UpstreamFailure(.malformed, "the answer's head is not safe to relay: \(error)"))
+            }
+        }
+    }
+
+    /// So many chunks of a read go on one by one. Of more, those that make less than `small` together go on together: for each
+    /// byte by itself a read would cost milliseconds.
+    private static let piecesApart = 16
+    private static let small = 4 << 10
+
+    private func read(_ bytes: UnsafeMutableBufferPointer<UInt8>) throws {
+        var index = 0
+        /// Body that is not handed on yet.
+        var body = 0..<0
+        var pieces = 0
+        while state != .cancelled {
+            let step: ResponseReader.Step
+            do {
+                step = try reader.next(UnsafeBufferPointer(bytes).span, from: index, into: &head)
+            } catch {
+                // What came before the fault goes first; after a pause the fault is met again.
+                if body.isEmpty || deliver(bytes, body, rest: index) { throw error }
+                return
+            }
+            switch step {
+            case .needMore:
+                if !body.isEmpty { _ = deliver(bytes, body, rest: bytes.count) }
+                return
+            case .interim(let consumed):
+                index = consumed
+                call { $0.transferReceivedInterim(self) }
+            case .head(let consumed):
+                index = consumed
+                state = .relaying
+                wait(patience.limits.gap)
+                if head.status >= 300 { endUpload() }
+                call { $0.transferReceivedHead(self) }
+            case .data(let range):
+                index = range.upperBound
+                pieces += 1
+                if pieces <= Self.piecesApart {
+                    guard deliver(bytes, range, rest: index) else { return }
+                } else if body.isEmpty {
+                    body = range
+                } else if body.count + range.count <= Self.small {
+                    body = Self.join(bytes, body, range)
+                } else {
+                    guard deliver(bytes, body, ahead: range.count, rest: range.lowerBound) else { return }
+                    body = range
+                }
+            case .end(let consumed):
+                // When it is taken up again, it ends at once.
+                if !body.isEmpty { guard deliver(bytes, body, rest: consumed) else { return } }
+                state = .whole
+                // Said unasked: whatever it is, the connection can't be trusted with another request.
+                if consumed < bytes.count { isSpent = true }
+                return
+            }
+        }
+    }
+
+    /// Moves a piece of the body behind the one before it; what stood between them has been read.
+    private static func join(
+        _ bytes: UnsafeMutableBufferPointer<UInt8>, _ body: Range<Int>, _ next: Range<Int>
+    ) -> Range<Int> {
+        if let start = bytes.baseAddress {
+            (start + body.upperBound).update(from: start + next.lowerBound, count: next.count)
+        }
+        return body.lowerBound..<body.upperBound + next.count
+    }
+
+    /// False when no more may be looked at now. At `rest` the input goes on, first with `ahead` bytes of body.
+    private func deliver(
+        _ bytes: UnsafeMutableBufferPointer<UInt8>, _ body: Range<Int>, ahead: Int = 0, rest: Int
+    ) -> Bool {
+        wait(patience.limits.gap)
+        var goesOn = false
+        call {
+            goesOn = $0.transferReceivedBody(
+                self, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[body]))
+        }
+        guard receiver != nil, state != .cancelled else { return false }
+        if goesOn { return true }
+        patience.pause()
+        pause.begin(keeping: Array(bytes[body]) + bytes[rest...], body: body.count + ahead)
+        link?.want(request.hasMore ? .writable : [])
+        return false
+    }
+
+    private func unpause() {
+        guard receiver != nil else { return }
+        wait(patience.limits.gap)
+        var (bytes, count) = pause.end()
+        bytes.withUnsafeMutableBufferPointer { buffer in
+            guard deliver(buffer, 0..<count, rest: count) else { return }
+            take(UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[count...])))
+        }
+        if !pause.isOn, receiver != nil { link?.want(request.hasMore ? [.readable, .writable] : .readable) }
+        settle()
+    }
+
+    /// The connection has come to its end.
+    private func linkEnded(_ detail: String, isBroken: Bool = false) {
+        switch state {
+        case .asking where mayRepeat(wasClosed: !isBroken): repeatRequest()
+        case .asking, .answering: end(UpstreamFailure(.reset, detail))
+        // A write that failed has found a reset; what is read behind that looks like a clean end.
+        case .relaying where reader.endsWithConnection && !isBroken && (!request.isBroken || request.buffer.isEmpty):
+            isSpent = true
+            state = .whole
+        case .relaying: end(UpstreamFailure(.truncated, detail))
+        case .connecting, .whole, .idle, .cancelled: break
+        }
+    }
+
+    /// A request that may have been read goes out once: it may have cost something.
+    private func mayRepeat(wasClosed: Bool) -> Bool {
+        switch repetition {
+        case .none: false
+        case .ifUnread: link?.hasReadNothing(wasClosed: wasClosed) == true
+        case .always: true
+        }
     }
 
     // MARK: The end
 
-    func call(_ body: (any TransferReceiver) -> Void) {
-        guard let receiver, !isCancelled else { return }
+    private func call(_ body: (any TransferReceiver) -> Void) {
+        guard let receiver, state != .cancelled else { return }
         depth += 1
         body(receiver)
         depth -= 1
     }
 
     /// Never with the receiver on the stack.
-    func end(_ failure: UpstreamFailure) {
-        guard let receiver, !isCancelled else { return }
+    private func end(_ failure: UpstreamFailure) {
+        guard let receiver, state != .cancelled else { return }
         link?.close()
         link = nil
-        cancelTimers()
-        tell(receiver, failure) { recycle() }
+        patience.end()
+        tell(receiver, failure) { recycle(to: $0) }
     }
 
     /// Does what was decided while the receiver was on the stack.
-    func settle() {
+    private func settle() {
         guard depth == 0 else { return }
-        if isCancelled { return recycle() }
-        guard let receiver, case .whole = state, !isPaused else { return }
-        let isKept = isUploadComplete && outgoing.isEmpty && !isSendBroken && !isSpent && leavesConnection
-        if isKept, let link {
-            link.rest()
-            endpoint.keep(link)
-        } else {
-            link?.close()
+        if state == .cancelled { return recycle(to: endpoint) }
+        guard state == .whole, !pause.isOn, let receiver else { return }
+        if let link {
+            if request.isSent, !request.isBroken, !isSpent, head.leavesConnection(isHead: reader.isHead) {
+                link.rest()
+                endpoint.keep(link)
+            } else {
+                link.close()
+            }
         }
         link = nil
-        cancelTimers()
-        tell(receiver, nil) { recycle() }
+        patience.end()
+        tell(receiver, nil) { recycle(to: $0) }
     }
 
-    override func cancel() {
-        guard receiver != nil, !isCancelled else { return }
-        isCancelled = true
+    func cancel() {
+        guard receiver != nil, state != .cancelled else { return }
+        state = .cancelled
         link?.close()
         link = nil
-        if depth == 0 { recycle() }
+        if depth == 0 { recycle(to: endpoint) }
     }
 
-    override func timedOut(_ failure: UpstreamFailure) { end(failure) }
+    func timerFired(_ timer: Timer) {
+        end(patience.failure(timer, hasHead: state == .relaying || state == .whole))
+    }
 
     /// Forgets the request, the key above all, and goes back to the endpoint.
-    private func recycle() {
-        // The receiver may be the last to hold it.
-        let endpoint = endpoint
-        cancelTimers()
-        outgoing.wipe()
+    private func recycle(to endpoint: Endpoint) {
+        patience.end()
+        request.reset()
         head.reset()
         state = .idle
         receiver = nil
-        hasFinalHead = false
-        isPaused = false
-        isChunkedUpload = false
-        isStreamed = false
-        isUploadComplete = true
-        isFull = false
-        isSendBroken = false
+        repetition = .none
         isSpent = false
-        mayRepeat = false
-        hasAnswered = false
-        if !stash.isEmpty { stash = [] }
-        stashedBody = 0
-        isCancelled = false
         // One that is about to go on is in the engine's list, and finds nothing to do.
-        if !isResuming { endpoint.give(back: self) }
-        isResuming = false
+        if !pause.forget() { endpoint.give(back: self) }
     }
 }

@@ -39,7 +39,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     package var headers: any HeaderSink { outgoing }
     private var handle: EasyHandle?
     private var socket: Int32?
-    private lazy var timer = Timer(self)
+    private let timer = Timer()
     private unowned let receiver: any TunnelReceiver
     private var state = State.connecting
     private var reader = ResponseReader()
@@ -58,6 +58,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
         self.engine = engine
         self.endpoint = endpoint
         self.receiver = receiver
+        timer.handler = self
         outgoing.append("GET ")
         target.withUnsafeBytes { outgoing.append($0) }
         outgoing.append(" HTTP/1.1\r\nHost: ")
@@ -70,7 +71,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     package func start() throws {
         outgoing.append("\r\n")
         handle = try engine.connect(self, to: endpoint)
-        setTimer(endpoint.settings.longestWait)
+        setTimer(endpoint.settings.patience.start)
     }
 
     /// Passes bytes on after a 101, and says how many were taken: `tunnelHasRoom` tells when to come with the rest.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import Curl
+import HTTP
+import Linux
+import Reactor
+import TestSupport
+import Testing
+
+@testable import MenshenUpstream
+
+/// An engine, an endpoint and the provider it leads to, all on the test's thread, by a clock that the test turns. Nothing
+/// waits: what has been said is there with the next turn.
+final class Scene {
+    private static let isPrepared = Result { try TransferEngine.prepareProcess() }
+
+    let clock = ManualClock()
+    let reactor: Reactor
+    let engine: TransferEngine
+    let endpoint: Endpoint
+    private let directory = try? TemporaryDirectory()
+    private let listener: UnixListener
+
+    init(_ change: (inout Endpoint.Settings) -> Void = { _ in }) throws {
+        try Self.isPrepared.get()
+        let path = try #require(directory).path("provider.sock")
+        listener = try UnixListener.bind(path)
+        reactor = try Reactor { [clock] in clock.now }
+        engine = try TransferEngine(on: reactor, maxIdleConnections: 4)
+        var settings = Endpoint.Settings(
+            url: "http://provider", host: "provider", isTLS: false, socketPath: path, proxy: "", caFile: nil,
+            http2: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000, gapTimeout: 300_000_000,
+            totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
+        change(&settings)
+        endpoint = try Endpoint(settings)
+        reactor.endOfTurn = { [unowned engine] in engine.startWaiting() }
+    }
+
+    deinit {
+        reactor.endOfTurn = nil
+        engine.close()
+        listener.remove()
+        SocketIO.close(listener.descriptor)
+    }
+
+    /// Turns the loop until there is something to be had.
+    @discardableResult
+    func until<T>(_ what: String = "what was waited for", _ find: () throws -> T?) throws -> T {
+        for _ in 0..<20_000 {
+            if let found = try find() { return found }
+            try reactor.turn(mayWait: false)
+        }
+        throw TestFailure("\(what) did not come")
+    }
+
+    /// Does whatever can be done now.
+    func settle() throws { for _ in 0..<20 { try reactor.turn(mayWait: false) } }
+
+    /// The provider's end of the next connection.
+    func accept() throws -> Wire {
+        Wire(try until("a connection") { try SocketIO.accept(listener.descriptor) })
+    }
+
+    func acceptsNothing() throws -> Bool {
+        try settle()
+        return try SocketIO.accept(listener.descriptor) == nil
+    }
+
+    /// A transfer that has been started.
+    func ask(
+        _ method: RequestHead.Method = .post, _ target: String = "/v1/chat", _ body: TransferBody = .whole([1, 2, 3]),
+        _ hearer: Hearer
+    ) throws -> any Transfer {
+        let transfer = try engine.transfer(to: endpoint)
+        transfer.headers.addHeader("Authorization: ", "Bearer key")
+        try transfer.start(method: method, target: Array(target.utf8) + [0], body: body, receiver: hearer)
+        hearer.transfer = transfer
+        return transfer
+    }
+}
+
+/// Writes down what a transfer brings.
+final class Hearer: TransferReceiver {
+    /// Held until the last call, as an exchange holds it.
+    var transfer: (any Transfer)?
+    private(set) var events: [String] = []
+    private(set) var body: [UInt8] = []
+    private(set) var failure: UpstreamFailure?
+    private(set) var isOver = false
+    var takesBody = true
+    /// What it does when it hears of an event.
+    var onEvent: ((String) -> Void)?
+
+    private func hear(_ event: String) {
+        events.append(event)
+        onEvent?(event)
+    }
+
+    func transferReceivedInterim(_ transfer: any Transfer) { hear("interim \(transfer.head.status)") }
+    func transferReceivedHead(_ transfer: any Transfer) { hear("head \(transfer.head.status)") }
+
+    func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard takesBody else {
+            hear("refused \(bytes.count)")
+            return false
+        }
+        body += bytes
+        hear("body")
+        return true
+    }
+
+    func transferRepeats(_ transfer: any Transfer) { hear("repeats") }
+    func transferWantsBody(_ transfer: any Transfer) { hear("wants body") }
+
+    func transferFinished(_ transfer: any Transfer, _ failure: UpstreamFailure?) {
+        self.transfer = nil
+        self.failure = failure
+        isOver = true
+        hear(failure.map { "failed: \($0.reason.rawValue)" } ?? "finished")
+    }
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+}
+
+extension Wire {
+    /// Reads a request with its body of `count` bytes; returns its head.
+    func request(body count: Int = 3) throws -> String {
+        let head = try #require(try read(through: "\r\n\r\n"))
+        _ = try read(exactly: count)
+        return String(decoding: head, as: UTF8.self)
+    }
+}
