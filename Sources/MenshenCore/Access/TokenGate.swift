@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Crypto
+package import Crypto
 package import HTTP
 
 /// Finds a proxy token in a request, in whichever header the caller's SDK puts its key.
@@ -16,22 +16,40 @@ package struct TokenGate: Sendable {
 
     package init(tokens: [Configuration.NamedToken]) { self.tokens = tokens }
 
+    /// Nobody has a token, so none need be hashed.
+    package var isEmpty: Bool { tokens.isEmpty }
+
+    package func judge(_ head: RequestHead, queryKey: String?) -> Verdict {
+        if !tokens.isEmpty { return judge(Self.digests(head, queryKey: queryKey)) }
+        var isPresented = false
+        Self.forEachShown(head, queryKey) { _ in isPresented = true }
+        return isPresented ? .invalid : .missing
+    }
+
     /// Any one valid token is enough: some clients send two headers with different values. Every presented value is
     /// compared with every token, so the time tells nothing.
-    package func judge(_ head: RequestHead, queryKey: String?) -> Verdict {
+    package func judge(_ shown: [Digest]) -> Verdict {
         var found: String?
-        var isPresented = false
-        func present(_ value: some Collection<UInt8>) {
-            isPresented = true
-            if tokens.isEmpty { return }
-            let digest = Digest(of: value)
+        for digest in shown {
             for token in tokens where token.digest == digest { found = token.name }
         }
+        if let found { return .valid(name: found) }
+        return shown.isEmpty ? .missing : .invalid
+    }
+
+    /// Of everything in a request that may be a token; `queryKey` is what its query shows.
+    package static func digests(_ head: RequestHead, queryKey: String?) -> [Digest] {
+        var digests: [Digest] = []
+        forEachShown(head, queryKey) { digests.append(Digest(of: $0)) }
+        return digests
+    }
+
+    private static func forEachShown(_ head: RequestHead, _ queryKey: String?, _ present: (ArraySlice<UInt8>) -> Void) {
         for field in head.fields {
             switch field.known {
             case .authorization:
                 let value = head.bytes[field.value]
-                if let token = Self.credential(value, scheme: Self.bearer) ?? Self.accessKeyID(value) { present(token) }
+                if let token = credential(value, scheme: bearer) ?? accessKeyID(value) { present(token) }
             case .xAPIKey, .apiKey, .xGoogAPIKey: present(head.bytes[field.value])
             case .webSocketProtocol:
                 for entry in WebSocketUpgrade.entries(head.bytes[field.value]) {
@@ -40,9 +58,7 @@ package struct TokenGate: Sendable {
             default: break
             }
         }
-        if let queryKey { present(Array(queryKey.utf8)) }
-        if let found { return .valid(name: found) }
-        return isPresented ? .invalid : .missing
+        if let queryKey { present(ArraySlice(queryKey.utf8)) }
     }
 
     /// The value of the one field that may hold a token; nil if there are several such fields, or none.

@@ -25,7 +25,7 @@ struct Access {
         _ head: RequestHead, _ connection: Connection, _ snapshot: Snapshot
     ) throws(Problem) -> LocalAnswer? {
         guard let gate = connection.listener.webGate(snapshot) else { return nil }
-        if let problem = connection.familiarity.checkHost(head, gate, snapshot) { throw problem }
+        if let problem = connection.hostMemo.check(head, gate, snapshot) { throw problem }
         switch gate.judgeOrigin(head) {
         case .absent, .own: return nil
         case .foreign: throw WebGate.foreignOrigin
@@ -40,7 +40,7 @@ struct Access {
     mutating func judge(
         _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
     ) throws(Problem) {
-        let verdict = connection.familiarity.judgeToken(head, resolved.target.queryKey, snapshot)
+        let verdict = connection.credentialMemo.judge(head, resolved.target.queryKey, snapshot.tokens)
         if case .valid(let name) = verdict { principal = Principal(principal.caller, token: name) }
         guard connection.listener.isTCP else {
             grant = Grant(.owner)

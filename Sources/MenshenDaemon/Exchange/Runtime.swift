@@ -42,6 +42,8 @@ package final class Snapshot: Sendable {
 /// What one worker makes of a snapshot: endpoints with their handles, and keys. Exchanges keep the one they began with.
 final class Runtime {
     let snapshot: Snapshot
+    /// Counts the configurations of its worker.
+    let generation: Int
     let keys: KeyRing
     private let endpoints: [Endpoint]
     /// Lower-case names of the headers each provider's configuration sets.
@@ -50,8 +52,11 @@ final class Runtime {
     private var targets = TargetCache()
 
     /// `previous`: what is known of the providers that stay.
-    init(_ snapshot: Snapshot, keys: KeyRing, after previous: Runtime? = nil, worker: Int, of workers: Int) throws {
+    init(
+        _ snapshot: Snapshot, _ generation: Int, keys: KeyRing, after previous: Runtime?, worker: Int, of workers: Int
+    ) throws {
         self.snapshot = snapshot
+        self.generation = generation
         self.keys = keys
         let upstream = snapshot.configuration.upstream
         var endpoints: [Endpoint] = []

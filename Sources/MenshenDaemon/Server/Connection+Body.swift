@@ -43,7 +43,7 @@ extension Connection {
 
     private func receive(_ piece: UnsafeRawBufferPointer) {
         if piece.isEmpty { return }
-        setTimer(bodyWait)
+        awaitBody()
         if exchange?.receiveBody(piece) == false { pauseReading() }
     }
 }

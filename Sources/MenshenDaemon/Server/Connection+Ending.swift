@@ -22,13 +22,13 @@ extension Connection {
     }
 
     func inputEnded() {
-        isInputEnded = true
+        stops.insert(.ended)
         updateInterest()
         switch phase {
-        case .head where unread == 0: closeWhenWritten()
+        case .head where input.unread == 0: closeWhenWritten()
         case .head:
             // Requests that wait for their turn are still answered.
-            mayContinue = true
+            place.mayGoOn = true
             mark()
         case .answering where mayHalfClose: break
         case .answering, .body, .tunnel: callerLeft()
@@ -42,7 +42,7 @@ extension Connection {
     private var mayHalfClose: Bool {
         if !listener.isTCP { return true }
         // Nobody who sends the next request already has lost interest in this one.
-        return exchange?.head.keepAlive == false || unread > 0
+        return exchange?.head.keepAlive == false || input.unread > 0
     }
 
     /// The answer is in `output`, whole. Goes on with the next request or closes.
@@ -53,11 +53,11 @@ extension Connection {
         if keepAlive, isBodyRead {
             // Also while draining: the answer's head has promised it, so the caller may be sending already.
             phase = .head
-            waitingSince = worker.now
+            times.waitingSince = worker.now
             setTimer(waitTime)
-            isReadingPaused = false
+            stops.remove(.paused)
             updateInterest()
-            mayContinue = true
+            place.mayGoOn = true
             mark()
         } else {
             closeWhenWritten()
@@ -69,19 +69,18 @@ extension Connection {
         phase = .tunnel
         if !isBlocked { cancelTimer() }
         if listener.isTCP { SocketIO.setKeepAlive(fd) }
-        isReadingPaused = true
+        stops.insert(.paused)
         resumeReading()
     }
 
     /// The answer broke off: the caller must see that.
     func breakOff(needsReset: Bool) {
         exchange = nil
-        resetsOnClose = needsReset
-        closeWhenWritten()
+        closeWhenWritten(needsReset ? .reset : .orderly)
     }
 
-    func closeWhenWritten() {
-        closesAfterOutput = true
+    func closeWhenWritten(_ how: Closing = .orderly) {
+        if closing != .reset { closing = how }
         switch phase {
         case .head, .tunnel: phase = .answering
         default: break
@@ -90,17 +89,17 @@ extension Connection {
     }
 
     func finishClosing() {
-        closesAfterOutput = false
-        if resetsOnClose {
+        if closing == .reset {
             SocketIO.resetOnClose(fd)
             return close()
         }
-        if isInputEnded { return close() }
+        closing = .none
+        if stops.contains(.ended) { return close() }
         // Closing with unread input would turn into a reset that may overtake the answer.
         SocketIO.finishWriting(fd)
         phase = .lingering(until: worker.now + (worker.isDraining ? Self.drainLingerTime : Self.lingerTime))
         dropInput()
-        isReadingPaused = false
+        stops.remove(.paused)
         updateInterest()
         worker.lingers(self)
         if case .lingering(let end) = phase { linger(until: end) }
@@ -116,7 +115,7 @@ extension Connection {
         if case .lingering(let end) = phase, worker.isDraining {
             phase = .lingering(until: min(end, worker.now + Self.drainLingerTime))
         }
-        guard isIdle, waitingSince <= time else { return }
+        guard isIdle, times.waitingSince <= time else { return }
         // A request may have arrived after the loop looked.
         read()
         if isIdle { close() }
@@ -144,6 +143,7 @@ extension Connection {
         guard !isClosed else { return }
         if isBlocked { setBlocked(false) }
         phase = .closed
+        let worker = worker
         worker.reactor.timers.cancel(timer)
         worker.reactor.deregister(fd)
         SocketIO.close(fd)
@@ -153,22 +153,29 @@ extension Connection {
     // MARK: Timers
 
     func setTimer(_ microseconds: UInt64, isForHead: Bool = false) {
-        timerIsForHead = isForHead
-        worker.reactor.timers.set(timer, at: worker.now + microseconds)
+        times.isHeadDue = isForHead
+        let reactor = worker.reactor
+        reactor.timers.set(timer, at: reactor.now + microseconds)
+    }
+
+    /// The next piece of the body is waited for.
+    func awaitBody() {
+        let worker = worker
+        setTimer(times.bodyWait(at: worker.now, worker.settings.idleTimeout))
     }
 
     func cancelTimer() {
-        timerIsForHead = false
-        worker.reactor.timers.cancel(timer)
+        times.isHeadDue = false
+        worker.reactor.timers.suspend(timer)
     }
 
     func timerFired(_ timer: Timer) {
         switch phase {
-        case .head where timerIsForHead:
+        case .head where times.isHeadDue:
             timeOut("The request head did not arrive within server.header_timeout.")
         case .body where pendingOutput == 0:
             timeOut(
-                worker.now >= bodyDeadline
+                times.isBodyLate(at: worker.now)
                     ? "The request body did not arrive within server.body_timeout."
                     : "The request body stopped arriving for server.idle_timeout.")
         case .head, .lingering, .closed: close()

@@ -8,14 +8,12 @@ internal import Reactor
 
 /// One accepted socket: reads requests one after the other, hands each to an exchange, and writes what the exchange
 /// produces. Bytes of an answer stay here until its record is safe (`Exchange.holdsOutput`).
-final class Connection: ReadinessHandler, TimerHandler {
+final class Connection: ReadinessHandler, TimerHandler, Admitted {
     /// Unsent bytes above which the upstream is paused: enough to keep a fast reader busy between two turns.
     static let highWater = 256 << 10
     private static let crowdedHighWater = 32 << 10
     /// Unread input kept while an answer is under way (pipelined requests).
     private static let inputLimit = 64 << 10
-    /// Requests of one connection that begin in one turn; others come in between.
-    private static let requestsPerTurn = 16
 
     enum Phase {
         case head
@@ -32,60 +30,52 @@ final class Connection: ReadinessHandler, TimerHandler {
     let fd: Int32
     let listener: Listener
     let caller: CallerRecord
-    unowned let worker: Worker
+    /// Lets go of the connection when it is closed.
+    let worker: Worker
+    let timer = Timer()
 
     var phase = Phase.head
     private var parser = RequestParser()
     var exchange: Exchange?
-    /// Bytes before `taken` are done with.
-    var input: [UInt8] = []
-    private var taken = 0
-    var isInputEnded = false
-    var isReadingPaused = false
-    /// More is not read until what is there has been worked off.
-    private var isInputFull = false
-    /// It goes on in the next turn.
-    var isQueued = false
-    private var turn: UInt64 = 0
-    private var begunInTurn = 0
-    /// When the body has to be there, in monotonic microseconds; time in which it was not read does not count.
-    var bodyDeadline: UInt64 = 0
-    private var pausedAt: UInt64 = 0
+    var input = ConnectionInput()
+    var stops: ReadStops = []
+    var times: ConnectionTimes
+    var place = TurnPlace()
     /// On TCP, a caller that no request has made known yet.
     var isNewcomer: Bool
+    private var outgoing = ConnectionOutput()
     /// The socket takes no more until it is reported writable.
     private(set) var isBlocked = false
-    var closesAfterOutput = false
-    var resetsOnClose = false
-    lazy var timer = Timer(self)
-    var timerIsForHead = false
-
-    /// What is to go down; filled by the exchange, emptied by `flush`.
-    var output: [UInt8] = []
-    private var sent = 0
-    private var isMarked = false
-    /// When the connection began to wait for a request, in monotonic microseconds.
-    var waitingSince: UInt64
-    var mayContinue = false
-    /// What was found of the last request's Host and token.
-    var familiarity = Familiarity()
+    var closing = Closing.none
+    var hostMemo = HostMemo()
+    var credentialMemo = CredentialMemo()
 
     init(_ fd: Int32, _ listener: Listener, _ caller: CallerRecord, _ worker: Worker) {
         self.fd = fd
         self.listener = listener
         self.caller = caller
         self.worker = worker
-        waitingSince = worker.now
+        times = ConnectionTimes(waitingSince: worker.now)
         isNewcomer = listener.isTCP
+        timer.handler = self
     }
 
+    var isTCP: Bool { listener.isTCP }
     var isClosed: Bool { if case .closed = phase { true } else { false } }
+    var isLingering: Bool { if case .lingering = phase { true } else { false } }
     /// No request has begun.
-    var isIdle: Bool { if case .head = phase { exchange == nil && unread == 0 && output.isEmpty } else { false } }
+    var isIdle: Bool {
+        if case .head = phase { exchange == nil && input.unread == 0 && outgoing.bytes.isEmpty } else { false }
+    }
     /// Nothing of the output goes down yet.
     var isHeld: Bool { exchange?.holdsOutput == true }
-    var pendingOutput: Int { output.count - sent }
-    var unread: Int { input.count - taken }
+    var isReadingPaused: Bool { stops.contains(.paused) }
+    /// What is to go down.
+    var output: [UInt8] {
+        get { outgoing.bytes }
+        _modify { yield &outgoing.bytes }
+    }
+    var pendingOutput: Int { outgoing.pending }
     /// With many callers that do not read, each gets less.
     var highWater: Int { worker.isCrowded ? Self.crowdedHighWater : Self.highWater }
 
@@ -105,27 +95,28 @@ final class Connection: ReadinessHandler, TimerHandler {
         if readiness.contains(.error) { return callerLeft() }
         // A Unix peer that closed, rather than half-closed, is gone for good; what it sent is still to be read if no
         // request is under way.
-        if readiness.contains(.hangup), isInputEnded || exchange != nil, !mayRead { return callerLeft() }
+        if readiness.contains(.hangup), stops.contains(.ended) || exchange != nil, !mayRead { return callerLeft() }
         if readiness.contains(.readable) || readiness.contains(.hangup) { read() }
     }
 
     /// What a WebSocket's caller said before it left still goes to the provider.
-    private var mayRead: Bool { if case .tunnel = phase { !isReadingPaused && !isInputEnded } else { false } }
+    private var mayRead: Bool { if case .tunnel = phase { stops.isDisjoint(with: [.paused, .ended]) } else { false } }
 
     func read() {
-        switch SocketIO.read(fd, into: worker.scratch) {
+        let scratch = worker.buffers.scratch
+        switch SocketIO.read(fd, into: scratch) {
         case .wouldBlock: return
         case .failed: callerLeft()
         case .bytes(0): inputEnded()
         case .bytes(let count):
             if case .lingering(let end) = phase { return linger(until: end) }
-            let fresh = UnsafeRawBufferPointer(rebasing: worker.scratch[..<count])
+            let fresh = UnsafeRawBufferPointer(rebasing: scratch[..<count])
             if input.isEmpty {
                 let used = process(fresh)
-                if used < count, !isLost { input.append(contentsOf: fresh[used...]) }
+                if used < count, !isLost { input.append(UnsafeRawBufferPointer(rebasing: fresh[used...])) }
             } else {
-                input.append(contentsOf: fresh)
-                if !isQueued { processInput() }
+                input.append(fresh)
+                if !place.isInNext { processInput() }
             }
             checkInput()
         }
@@ -140,55 +131,47 @@ final class Connection: ReadinessHandler, TimerHandler {
     }
 
     private func processInput() {
-        taken += processUnread()
-        if isLost || taken == input.count {
-            dropInput()
-        } else if taken >= input.count / 2 {
-            // Each byte is moved once at most for each that is done with.
-            input.removeFirst(taken)
-            taken = 0
-        }
+        let used = processUnread()
+        if isLost { dropInput() } else { input.take(used) }
         checkInput()
     }
 
-    func dropInput() {
-        input = []
-        taken = 0
-        if isLost { isInputFull = false }
-    }
-
+    /// A copy is read: the input may be dropped meanwhile.
     private func processUnread() -> Int {
         let pending = input
-        return pending.withUnsafeBytes { process(UnsafeRawBufferPointer(rebasing: $0[taken...])) }
+        return pending.withUnread { process($0) }
+    }
+
+    func dropInput() {
+        input.drop()
+        if isLost { stops.remove(.full) }
     }
 
     /// Stops reading where requests come faster than their answers, and goes on when half of them are done.
     private func checkInput() {
-        let isFull = (isBusy || isQueued) && unread > (isInputFull ? Self.inputLimit / 2 : Self.inputLimit)
-        guard isFull != isInputFull, !isClosed else { return }
-        isInputFull = isFull
+        let wasFull = stops.contains(.full)
+        let isFull =
+            input.unread > (wasFull ? Self.inputLimit / 2 : Self.inputLimit) && (isBusy || place.isInNext)
+        guard isFull != wasFull, !isClosed else { return }
+        if isFull { stops.insert(.full) } else { stops.remove(.full) }
         updateInterest()
     }
 
     /// Its turn has come again.
     func takeTurn() {
-        isQueued = false
+        place.isInNext = false
         if isClosed { return }
-        mayContinue = true
+        place.mayGoOn = true
         goOn()
     }
 
     /// Whether another request may begin now; if not, in the next turn.
     private func mayBegin() -> Bool {
-        if turn != worker.turn {
-            turn = worker.turn
-            begunInTurn = 0
-        }
-        begunInTurn += 1
-        if begunInTurn <= Self.requestsPerTurn { return true }
-        if !isQueued {
-            isQueued = true
-            worker.nextTurn.add(self)
+        let turns = worker.turns
+        if place.mayBegin(in: turns.number) { return true }
+        if !place.isInNext {
+            place.isInNext = true
+            turns.addToNext(self)
         }
         return false
     }
@@ -203,14 +186,14 @@ final class Connection: ReadinessHandler, TimerHandler {
                     case .head:
                         // One answer at a time: pipelined requests must not pile up answers that nobody reads.
                         if pendingOutput > 0 {
-                            mayContinue = true
+                            place.mayGoOn = true
                             return used
                         }
                         if !mayBegin() { return used }
                         let rest = UnsafeBufferPointer(rebasing: buffer[used...])
                         switch try parser.parse(rest.span, limit: worker.settings.maxHeaderBytes) {
                         case .needMore:
-                            if !timerIsForHead { setTimer(worker.settings.headerTimeout, isForHead: true) }
+                            if !times.isHeadDue { setTimer(worker.settings.headerTimeout, isForHead: true) }
                             return used
                         case .head(let head, let consumed):
                             used += consumed
@@ -236,13 +219,17 @@ final class Connection: ReadinessHandler, TimerHandler {
         cancelTimer()
         let exchange = Exchange(self, head)
         self.exchange = exchange
+        let worker = worker
         let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
-        phase = decoder.isDone ? .answering : .body(decoder)
-        if !decoder.isDone {
-            bodyDeadline = worker.now + worker.settings.bodyTimeout
-            setTimer(bodyWait)
+        let hasBody = !decoder.isDone
+        if hasBody {
+            phase = .body(decoder)
+            times.bodyBegins(until: worker.now + worker.settings.bodyTimeout)
+            awaitBody()
+        } else {
+            phase = .answering
         }
-        exchange.begin(hasBody: !decoder.isDone)
+        exchange.begin(hasBody: hasBody)
     }
 
     func bodyEnded() {
@@ -270,13 +257,9 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// An answer is under way, or still being written.
     private var isBusy: Bool { if case .answering = phase { true } else { pendingOutput > 0 } }
 
-    var bodyWait: UInt64 {
-        min(worker.settings.idleTimeout, bodyDeadline > worker.now ? bodyDeadline - worker.now : 0)
-    }
-
     func pauseReading() {
-        if !isReadingPaused { pausedAt = worker.now }
-        isReadingPaused = true
+        if !isReadingPaused { times.pause(at: worker.now) }
+        stops.insert(.paused)
         // It is not the caller who is late now.
         if case .body = phase, !isBlocked { cancelTimer() }
         updateInterest()
@@ -288,10 +271,10 @@ final class Connection: ReadinessHandler, TimerHandler {
     /// The exchange has room for more of the body.
     func resumeReading() {
         guard isReadingPaused, !isClosed else { return }
-        isReadingPaused = false
-        bodyDeadline += worker.now - pausedAt
-        if case .body = phase, !isBlocked { setTimer(bodyWait) }
-        mayContinue = true
+        stops.remove(.paused)
+        times.resume(at: worker.now)
+        if case .body = phase, !isBlocked { awaitBody() }
+        place.mayGoOn = true
         mark()
         updateInterest()
     }
@@ -300,13 +283,13 @@ final class Connection: ReadinessHandler, TimerHandler {
 
     /// Has `flush` run at the end of the turn.
     func mark() {
-        guard !isMarked else { return }
-        isMarked = true
-        worker.marked.append(self)
+        if place.isAtEnd { return }
+        place.isAtEnd = true
+        worker.turns.addToEnd(self)
     }
 
     func endOfTurn() {
-        isMarked = false
+        place.isAtEnd = false
         if isClosed { return }
         flush()
         goOn()
@@ -314,61 +297,53 @@ final class Connection: ReadinessHandler, TimerHandler {
 
     /// Takes up input that had to wait, once what was to go down has gone.
     private func goOn() {
-        guard mayContinue, !isClosed else { return }
+        guard place.mayGoOn, !isClosed else { return }
         if case .head = phase {
             if pendingOutput > 0 { return }
             if isReadingPaused {
-                isReadingPaused = false
+                stops.remove(.paused)
                 updateInterest()
             }
         }
-        if isQueued { return }
-        mayContinue = false
-        if unread > 0 { processInput() }
-        if case .head = phase, isInputEnded, !mayContinue, !isQueued { closeWhenWritten() }
+        if place.isInNext { return }
+        place.mayGoOn = false
+        if input.unread > 0 { processInput() }
+        if case .head = phase, stops.contains(.ended), !place.mayGoOn, !place.isInNext { closeWhenWritten() }
     }
 
     func flush() {
         guard !isHeld, !isClosed else { return }
-        while sent < output.count {
-            let outcome = output.withUnsafeBytes { SocketIO.write(fd, UnsafeRawBufferPointer(rebasing: $0[sent...])) }
-            switch outcome {
-            case .bytes(let count): sent += count
-            case .failed: return callerLeft()
-            case .wouldBlock:
-                if sent > Self.highWater {
-                    output.removeFirst(sent)
-                    sent = 0
+        switch outgoing.write(to: fd) {
+        case .failed: return callerLeft()
+        case .wouldBlock:
+            // A reader that has stopped for good must not keep its upstream for ever.
+            setTimer(worker.settings.writeTimeout)
+            setBlocked(true)
+            if pendingOutput < highWater { exchange?.outputHasRoom() }
+            return
+        case .written(let hasMoved):
+            if hasMoved {
+                outgoing.clear(into: worker.buffers)
+                if isBlocked { setBlocked(false) }
+                switch phase {
+                case .answering, .tunnel: cancelTimer()
+                default: break
                 }
-                // A reader that has stopped for good must not keep its upstream for ever.
-                setTimer(worker.settings.writeTimeout)
-                setBlocked(true)
-                if pendingOutput < highWater { exchange?.outputHasRoom() }
-                return
+                exchange?.outputHasRoom()
             }
         }
-        if sent > 0 {
-            worker.recycle(&output)
-            sent = 0
-            if isBlocked { setBlocked(false) }
-            switch phase {
-            case .answering, .tunnel: cancelTimer()
-            default: break
-            }
-            exchange?.outputHasRoom()
-        }
-        if closesAfterOutput { finishClosing() }
+        if closing != .none { finishClosing() }
     }
 
     func setBlocked(_ blocked: Bool) {
-        if blocked != isBlocked { worker.blocked += blocked ? 1 : -1 }
+        if blocked != isBlocked { worker.admission.changed(blocked: blocked) }
         isBlocked = blocked
         updateInterest()
     }
 
     func updateInterest() {
         var interest: Readiness = []
-        if !isInputEnded, !isReadingPaused, !isInputFull { interest.insert(.readable) }
+        if stops.isEmpty { interest.insert(.readable) }
         if isBlocked { interest.insert(.writable) }
         worker.reactor.want(fd, interest)
     }

@@ -1,31 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Crypto
+internal import Glibc
 internal import HTTP
 internal import MenshenCore
 
-/// What a connection remembers of its last request: a caller sends the same Host and token in each, and judging them
-/// anew would cost a SHA-256 and a look-up a request.
-struct Familiarity {
-    private var ownHost: (snapshot: Snapshot, host: ArraySlice<UInt8>)?
-    private var judged: (snapshot: Snapshot, shown: ArraySlice<UInt8>, verdict: TokenGate.Verdict)?
+/// Spares a connection the hashing of the same token in each request. It remembers which digest belongs to which bytes, and no
+/// verdict: whether a token is valid, the table of tokens is asked each time, so one that has expired or was revoked is
+/// refused on a kept connection too.
+struct CredentialMemo {
+    /// The one field that may hold a token, as it came. Only a valid one is remembered: it is short.
+    private var shown: ArraySlice<UInt8> = []
+    private var digests: [Digest] = []
 
-    /// Whether the request's Host is ours; the gate's problem if not.
-    mutating func checkHost(_ head: RequestHead, _ gate: WebGate, _ snapshot: Snapshot) -> Problem? {
-        if let ownHost, let host = head.host, ownHost.snapshot === snapshot, head.bytes[host] == ownHost.host {
-            return nil
+    mutating func judge(_ head: RequestHead, _ queryKey: String?, _ tokens: TokenGate) -> TokenGate.Verdict {
+        guard queryKey == nil, !tokens.isEmpty, let only = TokenGate.onlyCredential(head) else {
+            return tokens.judge(head, queryKey: queryKey)
         }
-        if let problem = gate.checkHost(head) { return problem }
-        ownHost = head.host.map { (snapshot, ArraySlice(Array(head.bytes[$0]))) }
-        return nil
+        if !digests.isEmpty, isShown(only) { return tokens.judge(digests) }
+        let fresh = TokenGate.digests(head, queryKey: nil)
+        let verdict = tokens.judge(fresh)
+        if case .valid = verdict { (shown, digests) = (ArraySlice(Array(only)), fresh) }
+        return verdict
     }
 
-    /// The token gate's verdict. Only a valid one is remembered, and only while the configuration stays.
-    mutating func judgeToken(_ head: RequestHead, _ queryKey: String?, _ snapshot: Snapshot) -> TokenGate.Verdict {
-        let shown = queryKey == nil ? TokenGate.onlyCredential(head) : nil
-        if let judged, let shown, judged.snapshot === snapshot, judged.shown == shown { return judged.verdict }
-        let verdict = snapshot.tokens.judge(head, queryKey: queryKey)
-        if let shown, case .valid = verdict { judged = (snapshot, ArraySlice(Array(shown)), verdict) }
-        return verdict
+    private func isShown(_ only: ArraySlice<UInt8>) -> Bool {
+        guard only.count == shown.count else { return false }
+        return only.withUnsafeBytes { fresh in
+            shown.withUnsafeBytes { known in
+                guard let fresh = fresh.baseAddress, let start = known.baseAddress else { return true }
+                return memcmp(fresh, start, known.count) == 0
+            }
+        }
     }
 }

@@ -36,13 +36,14 @@ final class Listener: ReadinessHandler, TimerHandler {
     let socket: ListeningSocket
     private unowned let worker: Worker
     let isTCP: Bool
-    private lazy var timer = Timer(self)
+    private let timer = Timer()
     private var gate: (snapshot: Snapshot, gate: WebGate)?
 
     init(_ socket: ListeningSocket, _ worker: Worker) {
         self.socket = socket
         self.worker = worker
         isTCP = if case .tcp = socket.kind { true } else { false }
+        timer.handler = self
     }
 
     /// What keeps web pages out of a TCP listener; nil on a Unix socket, which a browser cannot reach.

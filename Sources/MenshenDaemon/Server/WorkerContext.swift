@@ -53,15 +53,6 @@ final class Roster: Sendable {
     }
 }
 
-/// What workers tell the thread that supervises them.
-enum ControlMessage: Sendable {
-    case pong(worker: Int)
-    /// Requests that begin from now on go by the last configuration that was sent.
-    case installed
-    /// The worker's loop has ended; a text says why if that was not asked for.
-    case ended(worker: Int, failure: String?)
-}
-
 /// How busy the process is: what idle exit goes by. An open connection counts, not only a request under way.
 final class Activity: Sendable {
     private let open = Atomic<Int>(0)

@@ -43,30 +43,19 @@ struct StatusSnapshot {
 }
 
 extension Worker {
-    /// `reports`: those of the other workers.
-    func status(_ runtime: Runtime, _ requests: [RequestSummary], _ reports: [ProviderReport]) -> StatusSnapshot {
+    func status(_ runtime: Runtime, _ requests: [RequestSummary], _ survey: Survey) -> StatusSnapshot {
         let snapshot = runtime.snapshot
-        var own = self.reports(runtime)
-        for other in reports {
-            if let index = own.firstIndex(where: { $0.name == other.name }) { own[index].add(other) }
-        }
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
             wallMicroseconds: Clock.wall(), isDraining: isDraining, fault: snapshot.fault,
             tcpFault: snapshot.tcpFault, connections: context.activity.connections,
             store: context.store.status, cache: snapshot.cache?.statistics,
-            providers: zip(snapshot.routes.providers, own).map {
+            providers: zip(snapshot.routes.providers, survey.providers).map {
                 StatusSnapshot.Row(
                     name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,
                     weight: $0.weight, report: $1)
             },
             requests: requests)
-    }
-
-    func reports(_ runtime: Runtime) -> [ProviderReport] {
-        zip(runtime.snapshot.routes.providers, runtime.states).enumerated().map { index, each in
-            ProviderReport(each.0, each.1, keyTrouble: runtime.keys.trouble(index, each.0.key), now: now)
-        }
     }
 }
 

@@ -92,12 +92,12 @@ extension Exchange {
     private func present(
         _ render: @escaping (StatusSnapshot) -> String, fields: @escaping () -> [(name: String, value: String)]
     ) {
-        worker.recentRequests(Self.recentLimit, for: self) { [self] rows, reports in
+        worker.recentRequests(Self.recentLimit, for: self) { [self] rows, survey in
             // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.
             let shown =
                 access.grant?.showsAll == true
                 ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == access.principal.token }
-            let snapshot = worker.status(runtime, shown, reports)
+            let snapshot = worker.status(runtime, shown, survey)
             answer(LocalAnswer(status: 200, fields: fields(), body: Array(render(snapshot).utf8)))
         }
     }

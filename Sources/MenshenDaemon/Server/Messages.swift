@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import MenshenStore
+internal import Reactor
+
+/// What reaches a worker from other threads.
+enum WorkerMessage: Sendable {
+    case receipts([AuditReceipt])
+    case key(provider: Int, generation: Int, Result<Secret, KeyCommandFailure>)
+    case recalled(RequestID, CacheLookup)
+    case recent(RequestID, [RequestSummary])
+    /// Another worker, whose mailbox it is, wants to know what this one knows.
+    case survey(RequestID, for: Mailbox<WorkerMessage>)
+    /// What another worker knows.
+    case surveyed(RequestID, Survey)
+    /// A new configuration, for requests that begin from now on.
+    case install(Snapshot)
+    /// Stop accepting; finish what is under way by the deadline (monotonic microseconds), then end.
+    case drain(deadline: UInt64)
+    case ping
+}
+
+/// What workers tell the thread that supervises them.
+enum ControlMessage: Sendable {
+    case pong(worker: Int)
+    /// Requests that begin from now on go by the last configuration that was sent.
+    case installed
+    /// The worker's loop has ended; a text says why if that was not asked for.
+    case ended(worker: Int, failure: String?)
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import MenshenStore
+
+/// The exchanges of one worker that wait for something which comes to the worker, not to them: the end of the turn, a
+/// receipt, a key, the cache, another exchange's answer, what a page is made of. Whatever comes is asked for here by name, and an
+/// exchange that has left is not found.
+struct WaitingRoom<Waiter: AnyObject> {
+    private var turns: [Waiter] = []
+    private var gifts: [(waiter: Waiter, answer: CachedAnswer)] = []
+    private var receipts: [RequestID: Waiter] = [:]
+    private var lookups: [RequestID: Waiter] = [:]
+    private var keys: [Int: [Waiter]] = [:]
+    private var flights = Flights<Waiter>()
+    private var pages: [RequestID: PendingPage] = [:]
+
+    // MARK: The end of the turn
+
+    /// Something is to be done before the turn may end.
+    var hasWork: Bool { !turns.isEmpty || !gifts.isEmpty }
+
+    mutating func awaitTurn(_ waiter: Waiter) { turns.append(waiter) }
+
+    /// Those who wait for the end of the turn.
+    mutating func takeTurns() -> [Waiter] {
+        if turns.isEmpty { return [] }
+        defer { turns = [] }
+        return turns
+    }
+
+    /// One of those who get an answer that was brought for another.
+    mutating func takeGift() -> (waiter: Waiter, answer: CachedAnswer)? { gifts.popLast() }
+
+    // MARK: Receipts of the store
+
+    mutating func awaitReceipt(_ waiter: Waiter, _ id: RequestID) { receipts[id] = waiter }
+
+    mutating func takeReceipt(_ id: RequestID) -> Waiter? { receipts.removeValue(forKey: id) }
+
+    // MARK: Keys
+
+    mutating func awaitKey(_ waiter: Waiter, of provider: Int) { keys[provider, default: []].append(waiter) }
+
+    mutating func takeKey(of provider: Int) -> [Waiter] { keys.removeValue(forKey: provider) ?? [] }
+
+    /// All who wait for a key: where it was to come from has changed.
+    mutating func takeKeys() -> [Waiter] {
+        defer { keys = [:] }
+        return Array(keys.values.joined())
+    }
+
+    // MARK: The cache
+
+    mutating func awaitLookup(_ waiter: Waiter, _ id: RequestID) { lookups[id] = waiter }
+
+    mutating func takeLookup(_ id: RequestID) -> Waiter? { lookups.removeValue(forKey: id) }
+
+    /// True: a request for the same is under way, and the waiter hears of its end.
+    mutating func join(_ waiter: Waiter, _ key: CacheKey) -> Bool { flights.join(waiter, key) }
+
+    func hasFollowers(_ waiter: Waiter, _ key: CacheKey) -> Bool { flights.hasFollowers(waiter, key) }
+
+    /// `answer`: what it brought, if that may be given to others. `hasLeft`: its caller left, which says nothing of what
+    /// the provider would have said, so one of the others takes its place.
+    mutating func endFlight(of waiter: Waiter, _ key: CacheKey, _ answer: CachedAnswer?, hasLeft: Bool) {
+        for follower in flights.end(waiter, key) {
+            if let answer {
+                gifts.append((follower, answer))
+            } else if !hasLeft || !flights.join(follower, key) {
+                turns.append(follower)
+            }
+        }
+    }
+
+    // MARK: Pages
+
+    mutating func awaitPage(_ page: PendingPage, _ id: RequestID) { pages[id] = page }
+
+    /// The page, once this was the last it waited for.
+    mutating func rowsCame(_ rows: [RequestSummary], _ id: RequestID) -> PendingPage? {
+        pages[id]?.rows = rows
+        return takePage(id)
+    }
+
+    mutating func surveyCame(_ survey: Survey, _ id: RequestID) -> PendingPage? {
+        pages[id]?.missing -= 1
+        pages[id]?.survey.merge(survey)
+        return takePage(id)
+    }
+
+    private mutating func takePage(_ id: RequestID) -> PendingPage? {
+        guard let page = pages[id], page.rows != nil, page.missing == 0 else { return nil }
+        pages[id] = nil
+        return page
+    }
+
+    // MARK: Leaving
+
+    /// It waits for nothing any more. Its flight, if it has one, is ended apart.
+    mutating func leave(_ waiter: Waiter, _ id: RequestID) {
+        receipts[id] = nil
+        pages[id] = nil
+        lookups[id] = nil
+        for provider in keys.keys { keys[provider]?.removeAll { $0 === waiter } }
+    }
+}
+
+/// A page of menshen's own that waits for what it is made of.
+struct PendingPage {
+    /// Workers that have not told yet what they know.
+    var missing: Int
+    var survey: Survey
+    var rows: [RequestSummary]?
+    let body: ([RequestSummary], Survey) -> Void
+}
