@@ -293,7 +293,7 @@ import Testing
 /// `contrib/manual/database.md` against the real schema.
 @Suite struct DatabaseManualTests {
     private func manual() throws -> String {
-        let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+        let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4).joined(separator: "/")
         let descriptor = open(root + "/contrib/manual/database.md", O_RDONLY)
         try #require(descriptor >= 0)
         defer { close(descriptor) }
