@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenCore
-internal import SQLite
+internal import MenshenStore
 internal import Systemd
 
 /// One row of the audit database, as the demo shows it.
@@ -14,32 +14,20 @@ struct DemoRow: Equatable {
     let provider: String?
     let model: String?
     let isStream: Bool?
-    let status: Int64?
+    let status: Int?
     let endState: String
     let firstByteMicroseconds: Int64?
     let totalMicroseconds: Int64?
 
     /// Every row, oldest first; nil while there is no readable database.
     static func read(_ path: String) -> [DemoRow]? {
-        guard let database = try? SQLite.Connection(path: path, .readOnly, busyMilliseconds: 100),
-            let statement = try? database.prepare(
-                """
-                SELECT id, caller_exe, method, path, provider, model, stream, status, end_state, ttfb_us, total_us
-                FROM requests ORDER BY id
-                """, reused: false)
-        else { return nil }
-        var rows: [DemoRow] = []
-        while (try? statement.step()) == true {
-            rows.append(
-                DemoRow(
-                    id: RequestID(rawValue: statement.integer(0) ?? 0), caller: statement.text(1),
-                    method: statement.text(2),
-                    path: statement.text(3), provider: statement.text(4), model: statement.text(5),
-                    isStream: statement.integer(6).map { $0 != 0 }, status: statement.integer(7),
-                    endState: statement.text(8) ?? "", firstByteMicroseconds: statement.integer(9),
-                    totalMicroseconds: statement.integer(10)))
+        guard let requests = try? RecordReader(path).requests(.oldestFirst) else { return nil }
+        return requests.map { row in
+            DemoRow(
+                id: row.id, caller: row.executable, method: row.method, path: row.path, provider: row.provider,
+                model: row.model, isStream: row.isStream, status: row.status, endState: row.endState,
+                firstByteMicroseconds: row.firstByteMicroseconds, totalMicroseconds: row.totalMicroseconds)
         }
-        return rows
     }
 
     static let titles = [

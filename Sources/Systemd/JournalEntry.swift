@@ -25,7 +25,17 @@ package struct JournalEntry: Sendable {
     @discardableResult
     package mutating func append(_ key: String, _ value: String) -> Bool {
         guard Self.isValid(key: key) else { return false }
-        bytes.append(contentsOf: key.utf8)
+        append(key.utf8, value)
+        return true
+    }
+
+    /// Adds a field whose key is valid, which the program's text says: for lists of fields, without a string for each.
+    package mutating func append(_ key: StaticString, _ value: String) {
+        append(UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount), value)
+    }
+
+    private mutating func append(_ key: some Sequence<UInt8>, _ value: String) {
+        bytes.append(contentsOf: key)
         if value.utf8.contains(UInt8(ascii: "\n")) {
             bytes.append(UInt8(ascii: "\n"))
             let count = UInt64(value.utf8.count)
@@ -37,7 +47,6 @@ package struct JournalEntry: Sendable {
         }
         bytes.append(contentsOf: value.utf8)
         bytes.append(UInt8(ascii: "\n"))
-        return true
     }
 
     /// Adds the field unless the value is nil.

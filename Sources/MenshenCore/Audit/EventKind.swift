@@ -35,6 +35,8 @@ package enum EventKind: String, Sendable, CaseIterable {
     case databaseOpened = "f3811e3127964621a166b343705dd2e8"
     /// Answers wait for the database again; nothing is lost by that.
     case intentLogUnusable = "04769cf9d2d24915b55600329e99e1af"
+    /// A file of an unknown version in the intent log's place was given another name.
+    case intentLogSetAside = "62756450bde5418a98c02d76690794cc"
     case directoryExposed = "a9435c9688f84263be4a7a946e98ce5b"
     /// Neither the database nor the journal takes records: requests are refused.
     case auditUnavailable = "72b126eed3bb488fae27f45240bfd3ae"
@@ -67,7 +69,8 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .configurationBroken, .auditDegraded, .listenFailed: 3
         case .reloadFailed, .peerRefused, .authenticationDisabled, .keyUnavailable, .keyStale, .providerPaused,
             .databaseLost,
-            .databaseTaken, .clockDoubted, .directoryExposed, .intentLogUnusable, .cacheUnavailable:
+            .databaseTaken, .clockDoubted, .directoryExposed, .intentLogUnusable, .intentLogSetAside,
+            .cacheUnavailable:
             4
         case .auditRecovered, .journalTakenOver, .journalUnreadable, .notJournalled, .refusalsSummarised,
             .requestRefused, .cacheRenewed:
@@ -99,6 +102,7 @@ package enum EventKind: String, Sendable, CaseIterable {
         case .databaseTaken: ["MENSHEN_DATABASE", "MENSHEN_COUNT"]
         case .clockDoubted: ["MENSHEN_DAYS"]
         case .intentLogUnusable: ["MENSHEN_PATH", "MENSHEN_REASON"]
+        case .intentLogSetAside: ["MENSHEN_PATH"]
         case .directoryExposed: ["MENSHEN_DIRECTORY"]
         case .auditUnavailable: []
         case .journalTakenOver: ["MENSHEN_COUNT"]

@@ -33,15 +33,15 @@ package struct Usage: Sendable, Equatable {
             self.name = name
             self.count = count
         }
+
+        /// A JSON object of several; nil if there are none.
+        package static func json(_ extras: [Extra]) -> String? {
+            if extras.isEmpty { return nil }
+            return "{" + extras.map { "\"\($0.name)\":\($0.count)" }.joined(separator: ",") + "}"
+        }
     }
 
     package init() {}
-
-    /// A JSON object of `other`; nil if it is empty.
-    package var otherJSON: String? {
-        if other.isEmpty { return nil }
-        return "{" + other.map { "\"\($0.name)\":\($0.count)" }.joined(separator: ",") + "}"
-    }
 
     static let counts: [any WritableKeyPath<Usage, Int64?> & Sendable] = [
         \.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite5m, \.cacheWrite1h, \.outputTotal, \.reasoning,

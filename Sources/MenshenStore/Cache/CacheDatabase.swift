@@ -5,7 +5,7 @@ internal import MenshenCore
 internal import SQLite
 
 /// The cache's connection with its prepared statements. Belongs to the cache's thread.
-final class CacheDatabase {
+package final class CacheDatabase: KeptDatabase {
     /// "mnsc" (`PRAGMA application_id`): not the audit database's, so that neither is taken for the other.
     static let applicationID: Int64 = 0x6d6e_7363
     /// 16 MiB.
@@ -34,7 +34,7 @@ final class CacheDatabase {
 
     let connection: Connection
     let path: String
-    private let identity: [UInt64]?
+    private let file: FileIdentity
     private let find: Statement
     private let insertEntry: Statement
     private let insertAnswer: Statement
@@ -65,7 +65,7 @@ final class CacheDatabase {
 
     private init(_ place: DatabaseFile.Place, _ connection: Connection) throws(SQLiteError) {
         path = place.path
-        identity = DatabaseFile.identity(place.path)
+        file = FileIdentity(place.path)
         self.connection = connection
         find = try connection.prepare(
             """
@@ -88,8 +88,7 @@ final class CacheDatabase {
         bytes = try connection.integer("SELECT sum(bytes) FROM entries") ?? 0
     }
 
-    /// False when the file was deleted or replaced under us.
-    var isInPlace: Bool { identity != nil && DatabaseFile.identity(path) == identity }
+    package var isInPlace: Bool { file.isInPlace }
 
     struct Found {
         let id: Int64

@@ -9,25 +9,14 @@ internal import SQLite
 package final class CacheWorker {
     private let settings: CacheSettings
     private let log: @Sendable (CacheEvent) -> Void
-    private var database: CacheDatabase?
-    private var lock: HeldLock?
-    /// Times of use that are not written yet, and when they will be.
-    private var touched: [Int64: UInt64] = [:]
-    /// Entries that were found to be of no use.
-    private var doomed: Set<Int64> = []
-    private var flushAt: UInt64?
+    private let keeper: DatabaseKeeper<CacheWorker>
+    private var notes = UseNotes()
     private var sweepAt: UInt64 = 0
-    private var retryAt: UInt64 = 0
-    private var lookAt: UInt64 = 0
-    private var checkpointAt = idlePages
+    /// 4 MiB.
+    private var checkpoints = CheckpointPlan(idlePages: 1000)
     private var renewedAt: UInt64?
-    private var told: String?
-    private var hasToldExposure = false
     package private(set) var statistics = CacheStatistics()
 
-    /// Pages in the write-ahead log at which it is copied into the database: 4 MiB in an idle moment, 32 MiB under load.
-    private static let idlePages: Int32 = 1000
-    private static let urgentPages: Int32 = 8000
     /// Of expired entries that nobody asks for.
     private static let sweepInterval: UInt64 = 600_000_000
     private static let sweepLimit = 64
@@ -35,7 +24,8 @@ package final class CacheWorker {
     package init(_ settings: CacheSettings, log: @escaping @Sendable (CacheEvent) -> Void) {
         self.settings = settings
         self.log = log
-        open(settings.monotonic())
+        keeper = DatabaseKeeper(settings.path, retryInterval: settings.retryInterval)
+        keeper.open(settings.monotonic(), for: self)
     }
 
     // MARK: One batch
@@ -54,34 +44,38 @@ package final class CacheWorker {
         }
     }
 
-    /// In order; with writes among them in one transaction.
     private func process(_ work: ArraySlice<CacheWork>) {
-        guard isUsable(settings.monotonic()), let database else { return miss(work) }
+        guard keeper.isUsable(settings.monotonic(), for: self) else { return miss(work) }
         var done = work.startIndex
         do {
-            if work.contains(where: { if case .lookup = $0 { false } else { true } }) {
-                try database.connection.transaction { () throws(SQLiteError) in
-                    while done < work.endIndex {
-                        try perform(work[done], database)
-                        done += 1
-                    }
-                    try writeNotes(database)
-                    statistics.evictions += Int64(try database.evict(to: Int64(settings.maxBytes)))
-                }
-                committed()
-                if database.connection.logPages < Self.idlePages { checkpointAt = Self.idlePages }
-            } else {
-                while done < work.endIndex {
-                    try perform(work[done], database)
-                    done += 1
-                }
-            }
-            if database.connection.logPages >= Self.urgentPages { try database.connection.checkpoint() }
+            try perform(work, &done)
         } catch {
             fail(error)
             miss(work[done...])
         }
         count()
+    }
+
+    /// In order; with writes among them in one transaction.
+    private func perform(_ work: ArraySlice<CacheWork>, _ done: inout Int) throws(SQLiteError) {
+        guard let database = keeper.database else { return }
+        if work.contains(where: { if case .lookup = $0 { false } else { true } }) {
+            try database.connection.transaction { () throws(SQLiteError) in
+                while done < work.endIndex {
+                    try perform(work[done], database)
+                    done += 1
+                }
+                try notes.write(to: database)
+                statistics.evictions += Int64(try database.evict(to: Int64(settings.maxBytes)))
+            }
+            committed(database)
+        } else {
+            while done < work.endIndex {
+                try perform(work[done], database)
+                done += 1
+            }
+        }
+        if checkpoints.isUrgent(database.connection.logPages) { try checkpoint(database) }
     }
 
     private func perform(_ work: CacheWork, _ database: CacheDatabase) throws(SQLiteError) {
@@ -123,7 +117,7 @@ package final class CacheWorker {
             doom(found.id)
             return nil
         }
-        touched[found.id] = now
+        notes.touch(found.id, now)
         note()
         return answer
     }
@@ -135,7 +129,7 @@ package final class CacheWorker {
     @discardableResult
     private func doom(_ id: Int64) -> Bool {
         note()
-        return doomed.insert(id).inserted
+        return notes.doom(id)
     }
 
     /// A lookup that can't be made is a miss; what can't be stored is asked for again.
@@ -147,191 +141,167 @@ package final class CacheWorker {
         }
     }
 
-    private func note() {
-        if flushAt == nil { flushAt = settings.monotonic() + settings.touchDelay }
+    private func note() { notes.isDue(at: settings.monotonic() + settings.touchDelay) }
+
+    private func committed(_ database: CacheDatabase) {
+        notes.areWritten()
+        checkpoints.committed(database.connection.logPages)
+        if keeper.recovered() { log(.opened(path: database.path, entries: database.entries)) }
     }
 
-    /// Within a transaction.
-    private func writeNotes(_ database: CacheDatabase) throws(SQLiteError) {
-        for (id, time) in touched { try database.touch(id, at: time) }
-        for id in doomed { try database.remove(id) }
-    }
-
-    private func committed() {
-        touched.removeAll(keepingCapacity: true)
-        doomed.removeAll()
-        flushAt = nil
-        if told != nil, let database { log(.opened(path: database.path, entries: database.entries)) }
-        told = nil
+    private func checkpoint(_ database: CacheDatabase) throws(SQLiteError) {
+        try database.connection.checkpoint()
+        checkpoints.copied(database.connection.logPages)
     }
 
     private func count() {
-        statistics.entries = database?.entries ?? 0
-        statistics.bytes = database?.bytes ?? 0
-    }
-
-    // MARK: The state of the database
-
-    private func isUsable(_ now: UInt64) -> Bool {
-        if let database {
-            if now < lookAt { return true }
-            lookAt = now + 1_000_000
-            if database.isInPlace { return true }
-            // Deleted to clear the cache, most likely.
-            drop()
-            lock = nil
-            open(now)
-        } else if now >= retryAt {
-            open(now)
-        }
-        return database != nil
-    }
-
-    private func open(_ now: UInt64) {
-        do throws(StoreFault) {
-            let place = try DatabaseFile.prepare(settings.path)
-            if let mode = place.exposedMode, !hasToldExposure {
-                hasToldExposure = true
-                log(.directoryExposed(path: place.directory, mode: mode))
-            }
-            if lock == nil { lock = try HeldLock(place.path) }
-            if CacheFile.content(place.path) == .foreign {
-                throw StoreFault(reason: "it is not a cache of menshen's", advice: "")
-            }
-            do throws(CacheFault) {
-                use(try CacheDatabase.open(place))
-            } catch {
-                // Its first page says that it is ours, so it may go.
-                guard error.isWorthless, mayRenew(now) else {
-                    throw StoreFault(reason: error.reason(place.path), advice: "")
-                }
-                renew(place, error.reason(place.path), now)
-            }
-        } catch {
-            unavailable(error.reason, now)
-        }
-        count()
-    }
-
-    private func use(_ opened: CacheDatabase) {
-        database = opened
-        lookAt = settings.monotonic() + 1_000_000
-        sweepAt = 0
-        statistics.unavailable = nil
-        // The limit may have been lowered.
-        if opened.bytes > Int64(settings.maxBytes) { note() }
-        // One that failed counts as recovered at the first commit.
-        if told == nil { log(.opened(path: opened.path, entries: opened.entries)) }
-    }
-
-    /// Not again and again.
-    private func mayRenew(_ now: UInt64) -> Bool { renewedAt.map { now - $0 > settings.retryInterval } ?? true }
-
-    private func renew(_ place: DatabaseFile.Place, _ reason: String, _ now: UInt64) {
-        renewedAt = now
-        CacheFile.delete(place.path)
-        log(.renewed(path: place.path, reason: reason))
-        open(now)
-    }
-
-    /// A statement failed. What was in its transaction is gone.
-    private func fail(_ error: SQLiteError) {
-        let now = settings.monotonic()
-        let reason = StoreFault(error, path: settings.path).reason
-        let path = database?.path
-        drop()
-        if case .corrupt = error.kind, let path, mayRenew(now), CacheFile.content(path) == .ours {
-            renewedAt = now
-            CacheFile.delete(path)
-            log(.renewed(path: path, reason: reason))
-            return open(now)
-        }
-        unavailable(reason, now)
-    }
-
-    private func unavailable(_ reason: String, _ now: UInt64) {
-        drop()
-        retryAt = now + settings.retryInterval
-        statistics.unavailable = reason
-        if told != reason { log(.unavailable(path: settings.path, reason: reason)) }
-        told = reason
-    }
-
-    private func drop() {
-        database = nil
-        touched.removeAll()
-        doomed.removeAll()
-        flushAt = nil
+        statistics.entries = keeper.database?.entries ?? 0
+        statistics.bytes = keeper.database?.bytes ?? 0
     }
 
     private func clear() {
-        guard isUsable(settings.monotonic()), let path = database?.path else { return }
-        drop()
+        let now = settings.monotonic()
+        guard keeper.isUsable(now, for: self), let path = keeper.database?.path else { return }
+        notes = UseNotes()
+        keeper.letGo()
         CacheFile.delete(path)
-        open(settings.monotonic())
+        keeper.open(now, for: self)
     }
 
     // MARK: Between batches
 
     /// A bounded piece of work for a moment in which nothing is queued; false if there was none.
     package func doChore() -> Bool {
-        guard let database else { return false }
-        let now = settings.monotonic()
         do {
-            if let flushAt, now >= flushAt {
-                try flush(database)
-                return true
-            }
-            if now >= sweepAt {
-                let count = try database.expire(now: settings.wall(), limit: Self.sweepLimit)
-                statistics.expired += Int64(count)
-                var hasMore = count == Self.sweepLimit
-                if !hasMore { hasMore = try database.shrink() }
-                if !hasMore { sweepAt = now + Self.sweepInterval }
-                self.count()
-                return true
-            }
-            // A reader may keep the log from starting again; then the next attempt waits for more pages.
-            if database.connection.logPages >= checkpointAt {
-                try database.connection.checkpoint()
-                checkpointAt = max(Self.idlePages, database.connection.logPages + Self.idlePages)
-                return true
-            }
+            return try chore()
         } catch {
             fail(error)
+            return false
+        }
+    }
+
+    private func chore() throws(SQLiteError) -> Bool {
+        guard let database = keeper.database else { return false }
+        let now = settings.monotonic()
+        if let dueAt = notes.dueAt, now >= dueAt {
+            try flush(database)
+            return true
+        }
+        if now >= sweepAt {
+            let count = try database.expire(now: settings.wall(), limit: Self.sweepLimit)
+            statistics.expired += Int64(count)
+            var hasMore = count == Self.sweepLimit
+            if !hasMore { hasMore = try database.shrink() }
+            if !hasMore { sweepAt = now + Self.sweepInterval }
+            self.count()
+            return true
+        }
+        if checkpoints.isDue(database.connection.logPages) {
+            try checkpoint(database)
+            return true
         }
         return false
     }
 
     private func flush(_ database: CacheDatabase) throws(SQLiteError) {
         try database.connection.transaction { () throws(SQLiteError) in
-            try writeNotes(database)
+            try notes.write(to: database)
             statistics.evictions += Int64(try database.evict(to: Int64(settings.maxBytes)))
         }
-        committed()
+        committed(database)
         count()
     }
 
     /// Microseconds until `doChore` has something to do; nil: nothing in sight.
     package func timeout() -> UInt64? {
-        guard database != nil else { return nil }
-        let next = min(sweepAt, flushAt ?? .max)
+        guard keeper.database != nil else { return nil }
+        let next = min(sweepAt, notes.dueAt ?? .max)
         let now = settings.monotonic()
         return next > now ? next - now : 0
     }
 
     /// Writes what is only noted and closes the database.
     package func close() {
-        if let database {
+        if let database = keeper.database {
             do {
                 try flush(database)
                 try database.connection.checkpoint(truncating: true)
             } catch {
-                fail(error)
+                keeper.lose(StoreFault(error, path: settings.path), settings.monotonic(), for: self)
             }
         }
         count()
-        database = nil
-        lock = nil
+        keeper.close()
+    }
+}
+
+// MARK: The database comes and goes
+
+extension CacheWorker: DatabaseOwner {
+    package func isExposed(_ place: DatabaseFile.Place, mode: UInt32) {
+        log(.directoryExposed(path: place.directory, mode: mode))
+    }
+
+    package func open(_ place: DatabaseFile.Place, _ now: UInt64) throws(StoreFault) -> CacheDatabase {
+        if CacheFile.content(place.path) == .foreign {
+            throw StoreFault(reason: "it is not a cache of menshen's", advice: "")
+        }
+        do throws(CacheFault) {
+            return try CacheDatabase.open(place)
+        } catch {
+            // Its first page says that it is ours, so it may go.
+            guard error.isWorthless, mayRenew(now) else { throw fault(error, place) }
+            delete(place.path, error.reason(place.path), now)
+        }
+        let place = try DatabaseFile.prepare(settings.path)
+        do throws(CacheFault) { return try CacheDatabase.open(place) } catch { throw fault(error, place) }
+    }
+
+    private func fault(_ error: CacheFault, _ place: DatabaseFile.Place) -> StoreFault {
+        StoreFault(reason: error.reason(place.path), advice: "")
+    }
+
+    /// Not again and again.
+    private func mayRenew(_ now: UInt64) -> Bool { renewedAt.map { now - $0 > settings.retryInterval } ?? true }
+
+    private func delete(_ path: String, _ reason: String, _ now: UInt64) {
+        renewedAt = now
+        CacheFile.delete(path)
+        log(.renewed(path: path, reason: reason))
+    }
+
+    package func hasOpened(_ database: CacheDatabase, isBack: Bool, _ now: UInt64) {
+        sweepAt = 0
+        statistics.unavailable = nil
+        count()
+        // The limit may have been lowered.
+        if database.bytes > Int64(settings.maxBytes) { note() }
+        if !isBack { log(.opened(path: database.path, entries: database.entries)) }
+    }
+
+    package func isInPlace(_ database: CacheDatabase, _ now: UInt64) {}
+
+    /// Deleted to clear the cache, most likely.
+    package func wasTaken(_ database: CacheDatabase) { notes = UseNotes() }
+
+    package func hasLost(_ fault: StoreFault, isNews: Bool) {
+        notes = UseNotes()
+        statistics.unavailable = fault.reason
+        count()
+        if isNews { log(.unavailable(path: settings.path, reason: fault.reason)) }
+    }
+
+    /// A statement failed. What was in its transaction is gone.
+    private func fail(_ error: SQLiteError) {
+        let now = settings.monotonic()
+        let fault = StoreFault(error, path: settings.path)
+        guard case .corrupt = error.kind, let path = keeper.database?.path, mayRenew(now) else {
+            return keeper.lose(fault, now, for: self)
+        }
+        notes = UseNotes()
+        keeper.letGo()
+        guard CacheFile.content(path) == .ours else { return keeper.lose(fault, now, for: self) }
+        delete(path, fault.reason, now)
+        keeper.open(now, for: self)
     }
 }

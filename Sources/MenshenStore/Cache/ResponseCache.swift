@@ -34,7 +34,8 @@ package final class ResponseCache: Sendable {
 
     /// Starts the thread, which opens the database. `log` is called on that thread. Throws if there can be no thread.
     package init(settings: CacheSettings, log: @escaping @Sendable (CacheEvent) -> Void) throws(SystemError) {
-        let queue = CacheQueue(limit: settings.queueLimit, byteLimit: settings.queueBytesLimit)
+        let queue = CacheQueue(
+            CacheCalls(limit: settings.queueLimit, byteLimit: settings.queueBytesLimit), CacheStatistics())
         self.queue = queue
         thread = try NamedThread("cache") { Self.run(CacheWorker(settings, log: log), queue) }
     }
@@ -46,20 +47,22 @@ package final class ResponseCache: Sendable {
     /// the request goes on as after a miss.
     package func lookup(
         _ key: CacheKey, now: UInt64, maxAge: UInt64, reply: @escaping @Sendable (CacheLookup) -> Void
-    ) -> Bool { queue.submit(.lookup(key, now: now, maxAge: maxAge, reply)) }
+    ) -> Bool { submit(.lookup(key, now: now, maxAge: maxAge, reply)) }
 
     /// Keeps an answer for at most `maxAge` (microseconds) from its `storedAt`, in place of one with the same key. One
     /// larger than the whole cache is not kept. False when the queue is full or closed.
     package func store(_ key: CacheKey, _ answer: CachedAnswer, maxAge: UInt64) -> Bool {
-        queue.submit(.store(key, answer, maxAge: maxAge))
+        submit(.store(key, answer, maxAge: maxAge))
     }
 
-    package func remove(_ key: CacheKey) -> Bool { queue.submit(.remove(key)) }
+    package func remove(_ key: CacheKey) -> Bool { submit(.remove(key)) }
 
     /// Deletes the database's files and makes new ones.
-    package func clear() -> Bool { queue.submit(.clear) }
+    package func clear() -> Bool { submit(.clear) }
 
-    package var statistics: CacheStatistics { queue.statistics }
+    private func submit(_ call: CacheWork) -> Bool { queue.submit { $0.add(call) } ?? false }
+
+    package var statistics: CacheStatistics { queue.look { $1 } }
 
     /// Makes the thread look at the clock: for tests whose clock is moved by hand.
     package func wake() { queue.wake() }
@@ -74,15 +77,15 @@ package final class ResponseCache: Sendable {
     private static func run(_ worker: CacheWorker, _ queue: CacheQueue) {
         var batch: [CacheWork] = []
         while true {
-            switch queue.take(&batch, worker.statistics) {
+            switch queue.take(worker.statistics, { calls, _ in calls.exchange(&batch) }) {
             case .work:
                 worker.process(batch)
                 batch.removeAll(keepingCapacity: true)
-            case .nothing: if !worker.doChore() { queue.sleep(worker.timeout()) }
+            case .later, .nothing: if !worker.doChore() { queue.sleep(worker.timeout()) }
             case .closed:
                 worker.close()
                 // Nobody takes from the queue any more; this leaves the last numbers for `statistics`.
-                _ = queue.take(&batch, worker.statistics)
+                _ = queue.take(worker.statistics) { _, _ in false }
                 return
             }
         }

@@ -6,10 +6,10 @@ internal import Linux
 internal import SQLite
 
 /// Makes a database path fit for audit rows: a 0600 file of our own in a directory that is made 0700 if missing.
-enum DatabaseFile {
-    struct Place {
+package enum DatabaseFile {
+    package struct Place {
         /// With the directory's symbolic links resolved, as SQLite wants it.
-        let path: String
+        package let path: String
         let directory: String
         /// Mode of a directory that was there and lets others in; nil if all is well.
         let exposedMode: UInt32?
@@ -17,15 +17,7 @@ enum DatabaseFile {
 
     /// Must not run while this process has the database open: closing a descriptor of it would drop SQLite's locks.
     static func prepare(_ path: String) throws(StoreFault) -> Place {
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
-        let wanted = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        if name.isEmpty { throw StoreFault(reason: "the path ends in a slash", advice: "Give the path of a file.") }
-        try makeDirectory(wanted)
-        guard let resolved = realpath(wanted, nil) else { throw system("resolve", wanted) }
-        defer { free(resolved) }
-        let directory = String(cString: resolved)
-        let file = directory == "/" ? "/" + name : directory + "/" + name
+        let (file, directory) = try resolve(path, makingDirectory: true)
         let mode = try checkDirectory(directory)
         for suffix in companions { try checkCompanion(file + suffix) }
 
@@ -45,6 +37,21 @@ enum DatabaseFile {
         }
         try makePrivate(file, status)
         return Place(path: file, directory: directory, exposedMode: mode & 0o077 == 0 ? nil : mode)
+    }
+
+    /// The path without symbolic links on the way to the file.
+    static func resolve(
+        _ path: String, makingDirectory mayMake: Bool = false
+    ) throws(StoreFault) -> (file: String, directory: String) {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
+        let wanted = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        if name.isEmpty { throw StoreFault(reason: "the path ends in a slash", advice: "Give the path of a file.") }
+        if mayMake { try makeDirectory(wanted) }
+        guard let resolved = realpath(wanted, nil) else { throw system("resolve", wanted) }
+        defer { free(resolved) }
+        let directory = String(cString: resolved)
+        return (directory == "/" ? "/" + name : directory + "/" + name, directory)
     }
 
     /// What SQLite and menshen keep beside the file, as readable as the file itself. The intent log looks after itself.
@@ -86,17 +93,6 @@ enum DatabaseFile {
         }
     }
 
-    /// Device and inode; nil if nothing is there.
-    static func identity(_ path: String) -> [UInt64]? { identity { lstat(path, &$0) } }
-
-    static func identity(descriptor: Int32) -> [UInt64]? { identity { fstat(descriptor, &$0) } }
-
-    private static func identity(_ look: (inout stat) -> Int32) -> [UInt64]? {
-        var status = stat()
-        guard look(&status) == 0 else { return nil }
-        return [UInt64(status.st_dev), UInt64(status.st_ino)]
-    }
-
     private static func makeDirectory(_ path: String) throws(StoreFault) {
         if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
@@ -117,48 +113,6 @@ enum DatabaseFile {
         return StoreFault(
             reason: "can't \(error)",
             advice: "Make the directory writable for this user or set [storage.sqlite] path to another place.")
-    }
-}
-
-/// Holds the lock where there may be none: the lock itself can't be copied.
-final class HeldLock {
-    private let lock: DatabaseLock
-    init(_ databasePath: String) throws(StoreFault) { lock = try DatabaseLock(databasePath: databasePath) }
-}
-
-/// The right to be the only menshen that writes a database: a lock on `FILE.lock`, held until released.
-struct DatabaseLock: ~Copyable {
-    private let descriptor: Int32
-
-    init(databasePath: String) throws(StoreFault) {
-        let path = databasePath + ".lock"
-        let opened = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard opened >= 0 else { throw DatabaseFile.system("open", path) }
-        guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
-            let isTaken = errno == EWOULDBLOCK
-            let fault =
-                isTaken
-                ? StoreFault(
-                    reason: "another menshen\(Self.owner(opened)) uses it",
-                    advice: "Stop one of the two or give each its own [storage.sqlite] path.")
-                : DatabaseFile.system("lock", path)
-            close(opened)
-            throw fault
-        }
-        // Only for the message above: whoever is refused can say by whom.
-        let text = Array("\(getpid())\n".utf8)
-        if ftruncate(opened, 0) == 0 { _ = pwrite(opened, text, text.count, 0) }
-        // Last: once this is set, deinit closes it, also when init throws.
-        descriptor = opened
-    }
-
-    deinit { close(descriptor) }
-
-    private static func owner(_ descriptor: Int32) -> String {
-        var text = [UInt8](repeating: 0, count: 16)
-        let count = pread(descriptor, &text, text.count, 0)
-        guard count > 1, let pid = Int(String(decoding: text[..<(count - 1)], as: UTF8.self)) else { return "" }
-        return " (process \(pid))"
     }
 }
 

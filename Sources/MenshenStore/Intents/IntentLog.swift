@@ -12,14 +12,8 @@ internal import Synchronization
 /// It is in use only while the database is: else an intent waits for the journal's word, as it does when it is too long
 /// for a slot or no slot is free.
 final class IntentLog: Sendable {
-    static let slotBytes = 1024
-    /// Of one worker: as many as begin in some 20 ms under the busiest load measured, four times what gathers meanwhile.
-    static let laneSlots = 512
-    static let headerBytes = 4096
-    static let maximumLanes = (headerBytes - lanesAt) / 8
-    /// "mnshint1": an intent log of this layout.
-    private static let magic = Array("mnshint1".utf8)
-    fileprivate static let lanesAt = 64
+    /// The version that is written.
+    typealias Current = IntentCoding1
 
     /// Workers write to it.
     private let descriptor = Atomic<Int32>(-1)
@@ -29,9 +23,13 @@ final class IntentLog: Sendable {
     /// `start` has succeeded: what the file holds is this process's. Of the store's thread.
     private let isStarted = Atomic<Bool>(false)
     private let lanes = Mutex<[IntentLane]>([])
+    private let codings: [any IntentCoding]
     let path: String
 
-    init(databasePath: String) { path = databasePath + "-intents" }
+    init(_ settings: StoreSettings) {
+        path = settings.databasePath + "-intents"
+        codings = settings.intentCodings
+    }
 
     deinit {
         for open in [descriptor.load(ordering: .relaxed), retired.load(ordering: .relaxed)] where open >= 0 {
@@ -44,7 +42,7 @@ final class IntentLog: Sendable {
     /// A lane for one more thread; nil if there are too many.
     func makeLane() -> IntentLane? {
         lanes.withLock { lanes in
-            guard lanes.count < Self.maximumLanes else { return nil }
+            guard lanes.count < Current.maximumLanes else { return nil }
             let lane = IntentLane(log: self, index: lanes.count)
             lanes.append(lane)
             return lane
@@ -52,10 +50,9 @@ final class IntentLog: Sendable {
     }
 
     /// True if the slot's content would survive the process.
-    fileprivate func write(_ bytes: UnsafeRawBufferPointer, toSlot slot: Int) -> Bool {
+    fileprivate func write(_ bytes: UnsafeRawBufferPointer, at place: Int) -> Bool {
         guard isTrusted.load(ordering: .acquiring) else { return false }
-        let place = off_t(Self.headerBytes + slot * Self.slotBytes)
-        return pwrite(descriptor.load(ordering: .relaxed), bytes.baseAddress, bytes.count, place) == bytes.count
+        return pwrite(descriptor.load(ordering: .relaxed), bytes.baseAddress, bytes.count, off_t(place)) == bytes.count
     }
 
     // MARK: The store's thread
@@ -65,12 +62,41 @@ final class IntentLog: Sendable {
         isTrusted.store(isUsable && isStarted.load(ordering: .relaxed), ordering: .releasing)
     }
 
-    /// What the file holds of a process that died, oldest first; nil if it is in use here already. The caller has the
-    /// database's lock, so nobody else writes here. `start` must follow once that is safe elsewhere; until then the next
-    /// call finds the same.
-    func recover() throws(StoreFault) -> [AuditIntent]? {
+    /// What the file held of a process that died.
+    struct Leftovers {
+        /// Oldest first.
+        var intents: [AuditIntent] = []
+        /// Where a file of an unknown version is now.
+        var setAside: String?
+    }
+
+    /// nil if the file is in use here already. The caller has the database's lock, so nobody else writes here. `start` must
+    /// follow once that is safe elsewhere; until then the next call finds the same.
+    func recover() throws(StoreFault) -> Leftovers? {
         if isInPlace { return nil }
         isStarted.store(false, ordering: .relaxed)
+        var opened = try open()
+        var found = Leftovers()
+        do throws(StoreFault) {
+            if let intents = try leftovers(opened) {
+                found.intents = intents
+            } else {
+                found.setAside = try setAside()
+                close(opened)
+                opened = -1
+                opened = try open()
+            }
+        } catch {
+            close(opened)
+            throw error
+        }
+        // Workers see it from here on, but write to it only when it is trusted.
+        let before = retired.exchange(descriptor.exchange(opened, ordering: .acquiringAndReleasing), ordering: .relaxed)
+        if before >= 0 { close(before) }
+        return found
+    }
+
+    private func open() throws(StoreFault) -> Int32 {
         let opened = Glibc.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard opened >= 0 else { throw DatabaseFile.system("open", path) }
         var status = stat()
@@ -81,18 +107,47 @@ final class IntentLog: Sendable {
             throw StoreFault(
                 reason: "\(path) is not a file of this user's own", advice: "Move it away; menshen makes a new one.")
         }
-        // Workers see it from here on, but write to it only when it is trusted.
-        let before = retired.exchange(descriptor.exchange(opened, ordering: .acquiringAndReleasing), ordering: .relaxed)
-        if before >= 0 { close(before) }
-        if status.st_mode & 0o077 != 0, fchmod(opened, 0o600) != 0 { throw DatabaseFile.system("make private", path) }
-        return try leftovers(Int(status.st_size))
+        if status.st_mode & 0o077 != 0, fchmod(opened, 0o600) != 0 {
+            defer { close(opened) }
+            throw DatabaseFile.system("make private", path)
+        }
+        return opened
+    }
+
+    /// nil: the file is of no version that is known here. An empty one is of any.
+    private func leftovers(_ file: Int32) throws(StoreFault) -> [AuditIntent]? {
+        var status = stat()
+        var head = [UInt8](repeating: 0, count: 64)
+        guard fstat(file, &status) == 0, case let count = pread(file, &head, head.count, 0), count >= 0 else {
+            throw DatabaseFile.system("read", path)
+        }
+        if count == 0 { return [] }
+        guard let coding = codings.first(where: { head[..<count].starts(with: $0.magic) }) else { return nil }
+        var content = [UInt8](repeating: 0, count: min(Int(status.st_size), coding.maximumBytes))
+        guard pread(file, &content, content.count, 0) >= 0 else { throw DatabaseFile.system("read", path) }
+        return content.withUnsafeBytes { coding.leftovers($0) }.sorted { $0.id.rawValue < $1.id.rawValue }
+    }
+
+    /// Gives the file another name, which no other file has; returns that. What is in it may be a newer menshen's, and is that
+    /// one's to read.
+    private func setAside() throws(StoreFault) -> String {
+        for number in 1...1000 {
+            let name = path + ".unread" + (number == 1 ? "" : "-\(number)")
+            var status = stat()
+            if lstat(name, &status) == 0 { continue }
+            guard rename(path, name) == 0 else { throw DatabaseFile.system("rename", path) }
+            return name
+        }
+        throw StoreFault(
+            reason: "\(path) is of a version that this menshen does not know, as a thousand beside it are",
+            advice: "Move them away; menshen makes a new one.")
     }
 
     /// Begins anew.
     func start() throws(StoreFault) {
         let file = descriptor.load(ordering: .relaxed)
-        var header = Self.magic
-        header += [UInt8](repeating: 0, count: Self.headerBytes - header.count)
+        var header = Current.magic
+        header += [UInt8](repeating: 0, count: Current.headerBytes - header.count)
         guard ftruncate(file, 0) == 0, pwrite(file, header, header.count, 0) == header.count else {
             throw DatabaseFile.system("write", path)
         }
@@ -111,40 +166,17 @@ final class IntentLog: Sendable {
     /// False if it was not started, or was deleted, replaced or cut off since.
     var isInPlace: Bool {
         let file = descriptor.load(ordering: .relaxed)
-        var head = [UInt8](repeating: 0, count: Self.magic.count)
-        guard isStarted.load(ordering: .relaxed), pread(file, &head, head.count, 0) == head.count, head == Self.magic
+        var head = [UInt8](repeating: 0, count: Current.magic.count)
+        guard isStarted.load(ordering: .relaxed), pread(file, &head, head.count, 0) == head.count,
+            head == Current.magic
         else { return false }
-        let ours = DatabaseFile.identity(descriptor: file)
-        return ours != nil && ours == DatabaseFile.identity(path)
+        return FileIdentity(descriptor: file, path: path).isInPlace
     }
 
     /// All that it held has a record elsewhere.
     func remove() {
         trust(false)
         if isInPlace { unlink(path) }
-    }
-
-    private func leftovers(_ size: Int) throws(StoreFault) -> [AuditIntent] {
-        guard size > Self.headerBytes else { return [] }
-        let file = descriptor.load(ordering: .relaxed)
-        // No process leaves more than its lanes; what is behind them is not ours.
-        let limit = Self.headerBytes + Self.maximumLanes * Self.laneSlots * Self.slotBytes
-        let slots = (min(size, limit) - Self.headerBytes + Self.slotBytes - 1) / Self.slotBytes
-        // The last slot is written no further than its intent reaches.
-        var content = [UInt8](repeating: 0, count: Self.headerBytes + slots * Self.slotBytes)
-        guard pread(file, &content, content.count, 0) >= 0 else { throw DatabaseFile.system("read", path) }
-        guard content.starts(with: Self.magic) else { return [] }
-        var found: [AuditIntent] = []
-        content.withUnsafeBytes { bytes in
-            for slot in 0..<slots {
-                let start = Self.headerBytes + slot * Self.slotBytes
-                let released = bytes.loadUnaligned(
-                    fromByteOffset: Self.lanesAt + slot / Self.laneSlots * 8, as: Int64.self)
-                var coded = IntentCoding.Reader(UnsafeRawBufferPointer(rebasing: bytes[start..<start + Self.slotBytes]))
-                if let (number, intent) = coded.read(), number > released { found.append(intent) }
-            }
-        }
-        return found.sorted { $0.id.rawValue < $1.id.rawValue }
     }
 }
 
@@ -161,8 +193,9 @@ package final class IntentLane: Sendable {
 
     /// `number`: how many the worker has written with this one. False if there is no room.
     fileprivate func write(_ bytes: UnsafeRawBufferPointer, number: Int) -> Bool {
-        guard number - releasedCount.load(ordering: .acquiring) <= IntentLog.laneSlots else { return false }
-        return log.write(bytes, toSlot: index * IntentLog.laneSlots + number % IntentLog.laneSlots)
+        guard number - releasedCount.load(ordering: .acquiring) <= IntentLog.Current.laneSlots
+        else { return false }
+        return log.write(bytes, at: IntentLog.Current.slotPlace(lane: index, number: number))
     }
 
     fileprivate func released(_ count: Int) { releasedCount.add(count, ordering: .releasing) }
@@ -170,7 +203,7 @@ package final class IntentLane: Sendable {
     /// A number that can't be written makes a start look at intents that have a row: it lets those alone.
     fileprivate func writeReleased(to file: Int32) {
         var count = Int64(releasedCount.load(ordering: .relaxed))
-        _ = pwrite(file, &count, 8, off_t(IntentLog.lanesAt + index * 8))
+        _ = pwrite(file, &count, 8, off_t(IntentLog.Current.counterPlace(lane: index)))
     }
 }
 
@@ -178,7 +211,7 @@ package final class IntentLane: Sendable {
 package final class IntentWriter {
     package let lane: IntentLane
     private var count = 0
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: IntentLog.slotBytes, alignment: 8)
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: IntentLog.Current.slotBytes, alignment: 8)
 
     init(_ lane: IntentLane) { self.lane = lane }
 
@@ -186,7 +219,7 @@ package final class IntentWriter {
 
     /// True: the intent survives the death of the process, and must be submitted as `.noted`. False: it needs a receipt.
     package func note(_ intent: AuditIntent) -> Bool {
-        var writer = IntentCoding.Writer(buffer)
+        var writer = IntentLog.Current.Writer(buffer)
         guard writer.write(intent, number: count + 1),
             lane.write(UnsafeRawBufferPointer(rebasing: buffer[..<writer.count]), number: count + 1)
         else { return false }

@@ -48,32 +48,6 @@ package protocol ReceiptSink: AnyObject, Sendable {
     func deliver(_ receipts: [AuditReceipt])
 }
 
-/// A row of `requests` as the status page shows it.
-package struct RequestSummary: Sendable, Equatable {
-    package var id: RequestID
-    package var callerUID: UInt32?
-    package var executable: String?
-    package var unit: String?
-    package var tokenName: String?
-    /// nil in a summary row of refusals.
-    package var method: String?
-    package var path: String?
-    package var provider: String?
-    package var model: String?
-    package var isStream: Bool?
-    package var status: Int?
-    /// "open" until settled, then an `EndState`.
-    package var endState: String
-    package var problem: String?
-    package var attempts: Int
-    package var firstByteMicroseconds: Int64?
-    package var totalMicroseconds: Int64?
-    package var bytesIn: Int64?
-    package var bytesOut: Int64?
-    /// 1, or the number of refusals a summary row stands for.
-    package var count: Int64
-}
-
 /// Numbers of the store, as of its last batch.
 package struct StoreStatus: Sendable, Equatable {
     /// Requests whose end was written since the start.

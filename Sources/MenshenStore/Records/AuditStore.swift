@@ -14,18 +14,24 @@ package final class AuditStore: Sendable {
 
     private let queue: SubmissionQueue
     private let intents: IntentLog
+    private let reporter: Reporter
     private let thread: NamedThread
 
     /// Starts the thread, which opens the database. A database that can't be used is no failure here: the store then
     /// records in the journal, says so by `log` and `status`, and tries again. `log` is called on the store's thread.
     /// Throws if there can be no thread.
     package init(settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) throws(SystemError) {
-        let queue = SubmissionQueue(limit: settings.backlogLimit)
+        let queue = SubmissionQueue(Submissions(limit: settings.backlogLimit), StoreStatus())
         self.queue = queue
-        let intents = IntentLog(databasePath: settings.databasePath)
+        let intents = IntentLog(settings)
         self.intents = intents
+        let reporter = Reporter(path: settings.databasePath) { fault in _ = queue.submit { $0.add(fault) } }
+        self.reporter = reporter
         thread = try NamedThread("store") {
-            Self.run(StoreWorker(settings, intents, log: log), queue, settings.gatherTime)
+            let worker = StoreWorker(settings, intents, log: log)
+            Self.run(worker, queue, settings.gatherTime) { question in
+                if worker.keeper.database != nil { reporter.ask(question) } else { question.deliver([]) }
+            }
         }
     }
 
@@ -36,30 +42,39 @@ package final class AuditStore: Sendable {
 
     /// Queues an entry; never blocks. False when the backlog is full or the store is closed: then there is no record
     /// and will be no receipt. Settlements are taken even beyond the backlog's limit.
-    package func submit(_ entry: AuditEntry, to sink: (any ReceiptSink)?) -> Bool { queue.submit(entry, to: sink) }
+    package func submit(_ entry: AuditEntry, to sink: (any ReceiptSink)?) -> Bool {
+        queue.submit { $0.add(entry, sink) } ?? false
+    }
 
     /// Queues several at once. Returns the requests there was no room for, which have no record and get no receipt.
     package func submit(_ entries: [AuditEntry], to sink: any ReceiptSink) -> [RequestID] {
-        queue.submit(entries, to: sink)
+        queue.submit { $0.add(entries, sink) } ?? entries.map(\.id)
     }
 
-    /// Delivers the newest rows, newest first, on the store's thread; none if the database is not in use or the store
-    /// is closed (then on the calling thread).
+    /// Delivers the newest rows, newest first, what was submitted before among them; none if the database is not in use or the
+    /// store is closed. `deliver` is called once, on a thread of the store's, or on the calling one if the store is closed.
     package func recent(limit: Int, deliver: @escaping @Sendable ([RequestSummary]) -> Void) {
         let question = Question(limit: min(max(limit, 0), Self.recentLimit), deliver: deliver)
-        if !queue.ask(question) { deliver([]) }
+        if queue.submit({ $0.add(question) }) == nil { deliver([]) }
     }
 
     /// Makes the thread look at the clock: for tests whose clock is moved by hand.
     package func wake() { queue.wake() }
 
-    package var status: StoreStatus { queue.status }
+    package var status: StoreStatus {
+        queue.look { waiting, status in
+            var status = status
+            status.backlog = waiting.count
+            return status
+        }
+    }
 
-    /// Records everything that is queued, checkpoints, closes the database and waits for the thread's end. May be
-    /// called again, but not from a receipt.
+    /// Records everything that is queued, checkpoints, closes the database, answers what was asked and waits for the threads' end.
+    /// May be called again, but not from a receipt.
     package func close() {
         queue.close()
         thread.join()
+        reporter.close()
     }
 
     private static func record(_ batch: inout [Submission], _ worker: StoreWorker) {
@@ -77,20 +92,27 @@ package final class AuditStore: Sendable {
         return end > now ? end - now : 0
     }
 
-    private static func run(_ worker: StoreWorker, _ queue: SubmissionQueue, _ gatherTime: UInt64) {
+    private static func run(
+        _ worker: StoreWorker, _ queue: SubmissionQueue, _ gatherTime: UInt64, _ ask: (Question) -> Void
+    ) {
         var taken = Taken()
         // Until then what nobody waits for gathers. Real time even where a test moves the worker's clock by hand.
         var gathersUntil = Clock.monotonic()
         while true {
             let isPatientDue = remaining(gathersUntil) == 0
-            switch queue.take(&taken, isPatientDue: isPatientDue, worker.status) {
+            let outcome = queue.take(worker.status) { waiting, isClosed in
+                waiting.exchange(&taken, isPatientDue: isPatientDue || isClosed)
+            }
+            switch outcome {
             case .work:
                 record(&taken.awaited, worker)
                 if !taken.patient.isEmpty {
                     record(&taken.patient, worker)
                     gathersUntil = Clock.monotonic() + gatherTime
                 }
-                for question in taken.questions { worker.answer(question) }
+                for fault in taken.faults { worker.lose(fault) }
+                taken.faults.removeAll()
+                for question in taken.questions { ask(question) }
                 taken.questions.removeAll(keepingCapacity: true)
                 worker.checkpointIfUrgent()
             case .later:
@@ -99,14 +121,14 @@ package final class AuditStore: Sendable {
                 if worker.doChore() { continue }
                 let timeout = worker.timeout()
                 if isPatientDue {
-                    queue.sleep(timeout, napping: false)
+                    queue.sleep(timeout)
                 } else {
                     queue.sleep(min(timeout ?? .max, remaining(gathersUntil)), napping: true)
                 }
             case .closed:
                 worker.close()
                 // Nobody takes from the queue any more; this leaves the last numbers for `status`.
-                _ = queue.take(&taken, isPatientDue: true, worker.status)
+                _ = queue.take(worker.status) { _, _ in false }
                 return
             }
         }

@@ -76,29 +76,4 @@ extension AuditDatabase {
         guard try rows.step(), let id = rows.integer(0) else { return nil }
         return RequestID(rawValue: id)
     }
-
-    /// The newest rows first.
-    func recent(_ limit: Int) throws(SQLiteError) -> [RequestSummary] {
-        let rows = try connection.prepare(
-            """
-            SELECT id, caller_uid, caller_exe, caller_unit, token_name, method, path, provider, model, stream, status,
-            end_state, problem, attempts, ttfb_us, total_us, bytes_in, bytes_out, count
-            FROM requests ORDER BY id DESC LIMIT ?1
-            """, reused: false)
-        try rows.bind(1, Int64(limit))
-        var found: [RequestSummary] = []
-        while try rows.step() {
-            found.append(
-                RequestSummary(
-                    id: RequestID(rawValue: rows.integer(0) ?? 0),
-                    callerUID: rows.integer(1).flatMap { UInt32(exactly: $0) }, executable: rows.text(2),
-                    unit: rows.text(3), tokenName: rows.text(4), method: rows.text(5), path: rows.text(6),
-                    provider: rows.text(7), model: rows.text(8), isStream: rows.integer(9).map { $0 != 0 },
-                    status: rows.integer(10).map { Int($0) }, endState: rows.text(11) ?? "", problem: rows.text(12),
-                    attempts: Int(rows.integer(13) ?? 0), firstByteMicroseconds: rows.integer(14),
-                    totalMicroseconds: rows.integer(15), bytesIn: rows.integer(16), bytesOut: rows.integer(17),
-                    count: rows.integer(18) ?? 1))
-        }
-        return found
-    }
 }

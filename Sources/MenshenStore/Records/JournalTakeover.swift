@@ -169,18 +169,12 @@ extension AuditDatabase {
                 try row.bind(1, record.id.rawValue)
                 let state = try row.step() ? row.text(0) : nil
                 row.reset()
-                switch record {
-                case .ended(let end):
-                    guard state == nil || state == "open" || state == EndState.lost.rawValue else { continue }
-                    try write(end)
-                case .begun(let intent):
-                    guard state == nil else { continue }
-                    try write(intent)
-                    if intent.id.rawValue < began.rawValue { try lose(intent.id) }
-                case .summary(let summary):
-                    guard state == nil else { continue }
-                    try write(summary)
+                switch record.content {
+                case .end: guard state == nil || state == "open" || state == EndState.lost.rawValue else { continue }
+                case .beginning, .summary: guard state == nil else { continue }
                 }
+                try write(record)
+                if case .beginning = record.content, record.id.rawValue < began.rawValue { try lose(record.id) }
                 count += 1
             }
             if let position {

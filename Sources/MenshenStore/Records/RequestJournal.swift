@@ -51,7 +51,11 @@ struct RequestJournal {
             attempted = 0
         }
         attempted += 1
-        if attempted <= perSecond, take(Self.entry(end), socket, now) { return }
+        if attempted <= perSecond,
+            take(JournalFields.entry(end, isAlone: false, behind: Self.head(end)), socket, now)
+        {
+            return
+        }
         withheld += 1
         notJournalled += 1
         isSilent = false
@@ -109,29 +113,22 @@ struct RequestJournal {
 
     /// One entry as the only record of a request's beginning. False if the journal did not take it.
     mutating func record(_ intent: AuditIntent) -> Bool {
-        var entry = JournalEntry()
         let route = Self.words(intent.provider, intent.model)
-        Self.open(
-            &entry, .requestBegun,
-            message: "\(intent.method) \(intent.path) open\(route)")
-        Self.append(intent, provider: intent.provider, model: intent.model, to: &entry)
+        var entry = JournalFields.entry(
+            intent, behind: Self.head(.requestBegun, message: "\(intent.method) \(intent.path) open\(route)"))
         entry.append("MENSHEN_END_STATE", "open")
-        JournalRecord.complete(&entry, isStream: intent.isStream)
         return recordAlone(&entry)
     }
 
     /// One entry as the only record of a request's end.
     mutating func record(_ end: AuditSettlement) -> Bool {
-        var entry = Self.entry(end)
-        JournalRecord.complete(&entry, end)
+        var entry = JournalRecord.entry(end, behind: Self.head(end))
         return recordAlone(&entry)
     }
 
     mutating func record(_ summary: RefusalThrottle.Summary) -> Bool {
-        var entry = JournalEntry()
-        Self.open(
-            &entry, .refusalsSummarised,
-            message: "\(summary.count) more requests without authentication were refused")
+        var entry = Self.head(
+            .refusalsSummarised, message: "\(summary.count) more requests without authentication were refused")
         entry.append("MENSHEN_REQUEST_ID", summary.first.description)
         entry.append("MENSHEN_END_STATE", EndState.refused.rawValue)
         entry.append("MENSHEN_PROBLEM", "refusals_summarised")
@@ -182,68 +179,32 @@ struct RequestJournal {
 
     private mutating func tellWithheld() {
         guard withheld > 0, let socket else { return }
-        var entry = JournalEntry()
         let noun = withheld == 1 ? "request" : "requests"
         let verb = withheld == 1 ? "It is" : "They are"
-        Self.open(
-            &entry, .notJournalled,
-            message: "\(withheld) \(noun) not journalled. \(verb) in the database.")
+        var entry = Self.head(
+            .notJournalled, message: "\(withheld) \(noun) not journalled. \(verb) in the database.")
         entry.append("MENSHEN_COUNT", String(withheld))
         if socket.send(entry) { withheld = 0 } else { isSilent = true }
     }
 
-    private static func open(_ entry: inout JournalEntry, _ kind: EventKind, priority: Int? = nil, message: String) {
+    private static func head(_ kind: EventKind, priority: Int? = nil, message: String) -> JournalEntry {
+        var entry = JournalEntry()
         entry.append("MESSAGE", message)
         entry.append("MESSAGE_ID", kind.messageID)
         entry.append("PRIORITY", String(priority ?? kind.priority))
         entry.append("SYSLOG_IDENTIFIER", "menshen")
+        return entry
     }
 
     private static func words(_ words: String?...) -> String { words.compactMap { $0 }.map { " \($0)" }.joined() }
 
-    private static func entry(_ end: AuditSettlement) -> JournalEntry {
+    private static func head(_ end: AuditSettlement) -> JournalEntry {
         let intent = end.intent
-        let provider = end.answeringProvider
-        let model = end.model ?? intent.model
-        let message =
-            "\(intent.method) \(intent.path)"
-            + words(end.status.map(String.init), end.endState.rawValue, provider, model)
-            + " \(end.totalMicroseconds / 1000) ms"
-        var entry = JournalEntry()
-        open(
-            &entry, end.endState == .refused ? .requestRefused : .request, priority: priority(end.endState),
-            message: message)
-        append(intent, provider: provider, model: model, to: &entry)
-        entry.append("MENSHEN_STATUS", ifKnown: end.status.map(String.init))
-        entry.append("MENSHEN_END_STATE", end.endState.rawValue)
-        entry.append("MENSHEN_PROBLEM", ifKnown: end.problem)
-        entry.append("MENSHEN_ATTEMPTS", String(end.attempts.count))
-        entry.append("MENSHEN_TTFB_US", ifKnown: end.firstByteMicroseconds.map { String($0) })
-        entry.append("MENSHEN_TOTAL_US", String(end.totalMicroseconds))
-        entry.append("MENSHEN_BYTES_IN", String(end.bytesIn))
-        entry.append("MENSHEN_BYTES_OUT", String(end.bytesOut))
-        entry.append("MENSHEN_USAGE_STATE", end.usageState.rawValue)
-        entry.append("MENSHEN_TOKENS_IN", ifKnown: end.answer?.usage?.inputTotal.map { String($0) })
-        entry.append("MENSHEN_TOKENS_OUT", ifKnown: end.answer?.usage?.outputTotal.map { String($0) })
-        entry.append("MENSHEN_CACHE", ifKnown: end.cache?.outcome.rawValue)
-        entry.append("MENSHEN_FINISH_REASON", ifKnown: end.answer?.finishReason)
-        return entry
-    }
-
-    private static func append(_ intent: AuditIntent, provider: String?, model: String?, to entry: inout JournalEntry) {
-        entry.append("MENSHEN_REQUEST_ID", intent.id.description)
-        entry.append("MENSHEN_METHOD", intent.method)
-        entry.append("MENSHEN_PATH", intent.path)
-        entry.append("MENSHEN_DIALECT", intent.dialect.rawValue)
-        entry.append("MENSHEN_OPERATION", intent.operation.rawValue)
-        entry.append("MENSHEN_PROVIDER", ifKnown: provider)
-        entry.append("MENSHEN_MODEL", ifKnown: model)
-        entry.append("MENSHEN_PEER", intent.caller.address)
-        entry.append("MENSHEN_CALLER_UID", ifKnown: intent.caller.uid.map { String($0) })
-        entry.append("MENSHEN_CALLER_PID", ifKnown: intent.caller.pid.map { String($0) })
-        entry.append("MENSHEN_CALLER_EXE", ifKnown: intent.caller.executable)
-        entry.append("MENSHEN_CALLER_UNIT", ifKnown: intent.caller.unit)
-        entry.append("MENSHEN_TOKEN_NAME", ifKnown: intent.tokenName)
+        let result = words(
+            end.status.map(String.init), end.endState.rawValue, end.answeringProvider, end.model ?? intent.model)
+        return head(
+            end.endState == .refused ? .requestRefused : .request, priority: priority(end.endState),
+            message: "\(intent.method) \(intent.path)\(result) \(end.totalMicroseconds / 1000) ms")
     }
 
     private static func priority(_ state: EndState) -> Int {

@@ -4,12 +4,6 @@
 internal import MenshenCore
 package import Systemd
 
-/// Why the database can't be used: what is wrong, and what to do about it.
-package struct StoreFault: Error, Sendable, Equatable {
-    package let reason: String
-    package let advice: String
-}
-
 /// What the store has to say to the operator.
 package enum StoreEvent: Sendable, Equatable {
     case opened(path: String, applied: [String])
@@ -17,6 +11,8 @@ package enum StoreEvent: Sendable, Equatable {
     case lostSettled(path: String, count: Int)
     /// Nothing is lost by that: each answer waits for the database instead.
     case intentLogUnusable(path: String, fault: StoreFault)
+    /// It is of a version that is not known here: a newer menshen's, or none's.
+    case intentLogSetAside(path: String, aside: String)
     case degraded(path: String, fault: StoreFault, hasJournal: Bool)
     case recovered(path: String, replayed: Int, missing: Int64)
     /// The database's file or its log was deleted or replaced; `rewritten` records go into the next one.
@@ -54,6 +50,13 @@ package enum StoreEvent: Sendable, Equatable {
                 "The intent log \(path) can't be used: \(fault.reason). Each answer waits until the database has its record. "
                     + fault.advice,
                 [("MENSHEN_PATH", path), ("MENSHEN_REASON", fault.reason)])
+        case .intentLogSetAside(let path, let aside):
+            return event(
+                .intentLogSetAside,
+                "The intent log \(path) is of a version that this menshen does not know, and is \(aside) now. What it says "
+                    + "of requests that were under way when menshen last died is not in the database. The menshen that wrote "
+                    + "it reads it at its start, if it has its name again by then.",
+                [("MENSHEN_PATH", aside)])
         case .degraded(let path, let fault, let hasJournal):
             let meaning =
                 hasJournal

@@ -27,6 +27,8 @@ package struct StoreSettings: Sendable {
     /// settlements; after a quiet time it is written at once. A request that ends meanwhile is written once, and is `lost`
     /// if the process is killed meanwhile.
     package var gatherTime: UInt64 = 5000
+    /// Versions of the intent log that a start reads.
+    package var intentCodings = IntentCodings.known
     /// Pause between attempts to use a database that failed.
     package var retryInterval: UInt64 = 1_000_000
     package var monotonic: @Sendable () -> UInt64 = { Clock.monotonic() }

@@ -6,14 +6,10 @@ internal import SQLite
 
 /// When checkpoints, the bookmark and the deletion of old rows are due.
 struct Upkeep {
-    /// Pages in the write-ahead log that make a checkpoint worth while in an idle moment: 8 MiB. A page that was
-    /// written many times is copied once, so fewer checkpoints cost less.
-    private static let idlePages: Int32 = 2000
-    /// … and under load: 32 MiB. One takes some milliseconds, during which refusals wait, and intents that no log could take.
-    private static let urgentPages: Int32 = 8000
     private static let hour: UInt64 = 3_600_000_000
 
-    private var checkpointAt = idlePages
+    /// 8 MiB.
+    var checkpoints = CheckpointPlan(idlePages: 2000)
     private var retentionAt: UInt64 = 0
     private var chunk = 500
     private var deleted = 0
@@ -24,25 +20,17 @@ struct Upkeep {
     private var hasToldDoubt = false
     private static let day = 24 * hour
 
-    /// A commit after a complete checkpoint starts the log again from its beginning.
-    mutating func committed(_ pages: Int32) {
-        if pages < Self.idlePages { checkpointAt = Self.idlePages }
-    }
-
-    func isUrgent(_ pages: Int32) -> Bool { pages >= max(Self.urgentPages, checkpointAt) }
-
-    /// A reader may keep the log from starting again; then the next attempt waits for more pages.
     mutating func checkpoint(_ database: AuditDatabase) throws(SQLiteError) {
         try database.advanceBookmark()
         try database.connection.checkpoint()
-        checkpointAt = max(Self.idlePages, database.connection.logPages + Self.idlePages / 2)
+        checkpoints.copied(database.connection.logPages)
     }
 
     /// One bounded piece of work; false if nothing is due.
     mutating func step(
         _ database: AuditDatabase, _ settings: StoreSettings, _ now: UInt64, _ log: @Sendable (StoreEvent) -> Void
     ) throws(SQLiteError) -> Bool {
-        if database.connection.logPages >= checkpointAt {
+        if checkpoints.isDue(database.connection.logPages) {
             try checkpoint(database)
             return true
         }

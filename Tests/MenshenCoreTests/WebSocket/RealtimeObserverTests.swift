@@ -46,7 +46,7 @@ import Testing
         #expect((usage.inputTotal, usage.outputTotal, usage.cacheRead) == (142, 126, 66))
         #expect((usage.inputUncached, usage.reasoning, usage.audioIn, usage.audioOut) == (68 + 5, 4, 13, 91))
         #expect((usage.imageIn, usage.imageOut, usage.cacheWrite5m, usage.seconds) == (0, nil, nil, nil))
-        #expect(usage.otherJSON == #"{"cache_write_tokens":3}"#)
+        #expect(Usage.Extra.json(usage.other) == #"{"cache_write_tokens":3}"#)
         #expect(String(decoding: usage.raw, as: UTF8.self) == "[\(Self.first),\(Self.second)]")
         #expect((observer.responses, observer.hasOpenResponse) == (2, false))
         #expect((observer.model, observer.serviceTier) == ("gpt-5", "default"))
