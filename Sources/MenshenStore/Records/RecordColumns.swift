@@ -25,6 +25,7 @@ package enum RecordColumns: ColumnList {
         try visitAnswer(&list, row)
         try visitOutcome(&list, row)
         try visitUsage(&list, row)
+        try visitSpecialUsage(&list, row)
         try visitCache(&list, row)
         try list.summary(Column("count", "1; in a summary row the number of requests it stands for"))
     }
@@ -191,6 +192,12 @@ package enum RecordColumns: ColumnList {
         try list.integer(
             Column("reasoning", journal: .alone("MENSHEN_REASONING"), in: .usage),
             row.answer?.usage?.reasoning)
+    }
+
+    @inline(__always)
+    private static func visitSpecialUsage<Visitor: ColumnVisitor>(
+        _ list: inout Visitor, _ row: AuditSettlement
+    ) throws(Visitor.Failure) {
         try list.integer(
             Column("audio_in", journal: .alone("MENSHEN_AUDIO_IN"), in: .usage, "parts of the totals"),
             row.answer?.usage?.audioIn)
