@@ -78,7 +78,7 @@ let package = Package(
                 "SQLite", "Crypto", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
-        module("MenshenDemo", ["MenshenCore", "HTTP", "Reactor", "Linux", "Systemd", "SQLite"]),
+        module("MenshenDemo", ["MenshenCore", "HTTP", "Reactor", "Linux", "Systemd", "MenshenStore"]),
         .executableTarget(
             name: "menshen",
             dependencies: [
