@@ -35,7 +35,7 @@ package enum HTTPError: Error, Sendable, Equatable {
         case .badRequestLine: "The request line is not 'METHOD target HTTP/1.1'."
         case .badMethod: "The request method is not one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS."
         case .badTarget: "The request target is not an absolute path of visible ASCII characters."
-        case .badVersion: "The protocol version is not HTTP/1.0 or HTTP/1.1; HTTP/2 is not spoken here."
+        case .badVersion: "The protocol version is not HTTP/1.0 or HTTP/1.1. menshen does not speak HTTP/2 to callers."
         case .targetTooLong:
             "The request target is longer than \(RequestParser.maxTargetBytes) bytes, or has more than \(RequestParser.maxTargetParts) '/' and '&'."
         case .badField: "A header field has a forbidden character in its name or value."
@@ -53,8 +53,8 @@ package enum HTTPError: Error, Sendable, Equatable {
         case .conflictingFraming: "The request has both Content-Length and Transfer-Encoding."
         case .badTransferEncoding:
             "Transfer-Encoding appears twice, does not end with 'chunked' alone, or is in an HTTP/1.0 request."
-        case .unsupportedTransferEncoding: "The only transfer coding understood is 'chunked'."
-        case .badExpectation: "The only expectation understood is '100-continue'."
+        case .unsupportedTransferEncoding: "menshen understands no transfer coding but 'chunked'."
+        case .badExpectation: "menshen understands no expectation but '100-continue'."
         case .badChunk: "The chunked body is malformed."
         case .bodyTooLarge: "The request body is larger than server.max_body_bytes."
         }

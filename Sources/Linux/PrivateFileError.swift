@@ -26,7 +26,7 @@ package enum PrivateFileError: Error, Sendable, Equatable, CustomStringConvertib
             "\(path) has mode 0\(String(mode, radix: 8)), so other users can "
                 + (mode & 0o022 == 0 ? "read" : "change") + " it; run: chmod \(allowGroup ? "640" : "600") \(path)"
         case .tooLarge(let path, let size):
-            "\(path) has \(size) bytes; a key file may have \(PrivateFile.limit)"
+            "\(path) has \(size) bytes; a key file may have \(PrivateFile.limit) at most"
         case .changedWhileReading(let path):
             "\(path) changed while it was read; write a new file and rename it into place"
         case .system(let error):

@@ -34,7 +34,7 @@ package final class Daemon {
             // Before the configuration is read: it may hold a key.
             try ProcessHardening.protectMemory()
         } catch {
-            StandardStream.error.write("menshen: error: the process cannot be kept from being looked into: \(error)\n")
+            StandardStream.error.write("menshen: error: menshen cannot close its memory to other processes: \(error)\n")
             return Self.systemFault
         }
         ProcessMemory.shareHeap()
@@ -167,7 +167,7 @@ package final class Daemon {
     private func checkGate() throws -> PeerGate {
         let gate = PeerGate(ownUID: PeerIdentity.ownUID, overflowUID: PeerIdentity.overflowUID)
         if let fault = gate.fault(peerUID: PeerIdentity.ofSocketPair()?.uid) {
-            throw StartFault("the check of callers on the Unix socket does not work: \(fault)")
+            throw StartFault("menshen cannot tell who calls on the Unix socket: \(fault)")
         }
         return gate
     }

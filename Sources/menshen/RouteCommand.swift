@@ -10,7 +10,7 @@ struct RouteCommand: ParsableCommand {
         abstract: "Say which provider a request would go to, and why. Nothing is sent.",
         discussion: "Goes by the configuration file; 'menshen status' says which providers are left alone right now.")
 
-    @Flag(name: .long, help: "What this command does in any case.")
+    @Flag(name: .long, help: "Accepted, and needless: the command always explains.")
     var explain = false
 
     @Option(name: .long, help: "Model of the request.")

@@ -92,7 +92,7 @@ def refuses(what, words, prepare=None, env={}, user=None):
                          capture_output=True, timeout=PATIENCE, preexec_fn=prepare, **who)
     text = out.stderr.decode()
     equal(out.returncode, 78, f"{what}: it does not start")
-    check(words in text and "the check of callers on the Unix socket does not work" in text, f"{what}: and says why", text)
+    check(words in text and "menshen cannot tell who calls on the Unix socket" in text, f"{what}: and says why", text)
     try:
         with socket.socket(socket.AF_UNIX) as end:
             end.connect(path)
@@ -144,7 +144,7 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
 
 
 def gate():
-    refuses("the kernel does not tell the peer", "does not tell the peer", deny_peercred)
+    refuses("the kernel does not tell the peer", "does not say who connects", deny_peercred)
     if not IS_ROOT:
         return skipped("a gate that lets everybody in", "needs root")
     refuses("menshen runs as the uid that stands for all unknown ones", "use another user", user=65534)

@@ -28,7 +28,7 @@ package struct PeerGate: Sendable {
     /// Why the gate does not work; nil if it does. `peerUID` is what a socket connected to ourselves reports. A gate that
     /// exists but lets everybody in is a defect other programs have shipped.
     package func fault(peerUID: UInt32?) -> String? {
-        guard let peerUID else { return "the kernel does not tell the peer of a Unix socket" }
+        guard let peerUID else { return "the kernel does not say who connects to a Unix socket" }
         if peerUID != ownUID {
             // A sandbox that shows every peer as root, say, would make everybody pass.
             return "the kernel shows menshen's own connection as uid \(peerUID), but menshen runs as uid \(ownUID)"

@@ -96,6 +96,6 @@ package struct WebGate: Sendable {
 
     private static let wrongContentType = Problem(
         .forbiddenContentType, status: 415,
-        "A page's request, or one without a token, needs Content-Type application/json or multipart/form-data over TCP."
+        "Over TCP, a web page's request, or one without a token, needs Content-Type application/json or multipart/form-data."
     )
 }

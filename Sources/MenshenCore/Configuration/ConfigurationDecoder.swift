@@ -37,7 +37,7 @@ package enum ConfigurationDecoder {
                 let isBare = error.message.hasPrefix("value:") || error.message.hasPrefix("boolean:")
                 reading.error(
                     at: error.span, "this is not TOML: \(error.message)",
-                    hint: isBare ? "text stands between double quotes" : nil)
+                    hint: isBare ? "put text between double quotes" : nil)
                 return DecodedConfiguration(configuration: nil, diagnostics: reading.sorted())
             }
             let top = ConfigurationSection(path: "", table: root, span: nil, reading: reading)

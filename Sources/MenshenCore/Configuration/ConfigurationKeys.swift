@@ -170,7 +170,7 @@ extension ConfigurationKey {
             "Add `stream_options.include_usage` to chat streams, so that their usage is known."),
         ConfigurationKey(
             "providers[].strip_added_usage", .boolean, default: "\(Provider.defaults.stripAddedUsage)",
-            "Take the usage chunk that this adds out of the answer again."),
+            "Remove the usage chunk that this adds from the answer."),
     ]
 
     private static let upstream = [

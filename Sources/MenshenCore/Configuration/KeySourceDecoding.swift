@@ -14,7 +14,7 @@ extension ConfigurationDecoder {
         for extra in inOrder.dropFirst() {
             reading.error(
                 at: section.keySpan(extra),
-                "a provider takes its key from one place, and \(inOrder[0]) is given already",
+                "a provider has one source for its key, and \(inOrder[0]) is given already",
                 hint: "remove one of the two")
         }
         // Each is read even if there are several, so that all faults show.

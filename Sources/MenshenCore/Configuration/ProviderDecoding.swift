@@ -173,7 +173,7 @@ private struct ProviderNames {
             } else if !Self.isName(name.text) {
                 section.reading.error(
                     at: name.span,
-                    "providers[].name must be made of a-z, 0-9 and after these \".\", \"_\", \"-\", 64 in all",
+                    "providers[].name must begin with a-z or 0-9, go on with these or \".\", \"_\", \"-\", and have 64 characters at most",
                     hint: "it is part of paths, as in /NAME/v1/chat/completions")
             } else if Self.isReserved(name.text) {
                 section.reading.error(

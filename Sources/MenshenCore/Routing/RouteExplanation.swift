@@ -100,10 +100,10 @@ package struct RouteExplanation {
         _ going: [Provider], _ failover: Configuration.Failover, _ problem: Problem?
     ) -> [String] {
         if let problem { return ["Answered \(problem.status) \(problem.code.rawValue): \(problem.message)"] }
-        if going.count == 1 { return ["There is nobody else to ask if it fails."] }
+        if going.count == 1 { return ["No other provider fits, so none is asked if it fails."] }
         let names = going.map(\.name).joined(separator: ", ")
         return failover.enable
             ? ["If the first fails before its answer begins, the others are asked in this order: \(names)."]
-            : ["If it fails, nobody else is asked (failover.enable = false)."]
+            : ["If it fails, no other provider is asked (failover.enable = false)."]
     }
 }

@@ -19,7 +19,7 @@ package enum KeyText {
             case .scheme: "has \"Bearer\" before the key. Remove it; menshen adds what the provider wants."
             case .json: "holds JSON. Leave only the key itself."
             case .utf16: "is text in UTF-16. Save it as plain ASCII or UTF-8."
-            case .notVisible: "holds a blank, a control character or a character outside ASCII within the key."
+            case .notVisible: "has a space, a control character or a character outside ASCII within the key."
             }
         }
     }

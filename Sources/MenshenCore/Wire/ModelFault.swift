@@ -11,7 +11,7 @@ package enum ModelFault: String, Sendable {
     case noBoundary = "the body is a form without a boundary"
     case oddForm = "the body is a form that servers read differently"
     case unknownKind = "the body is neither JSON nor a form"
-    case unknownCoding = "the body's Content-Encoding is none that menshen reads"
+    case unknownCoding = "menshen does not read the body's Content-Encoding"
     case otherCoding = "the body is not what its Content-Encoding says"
     case cutCoding = "the body ends before its Content-Encoding does"
     case longCoding = "the body is compressed, and too large to be read whole"

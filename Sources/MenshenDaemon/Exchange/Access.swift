@@ -81,7 +81,8 @@ struct Access {
         guard let password = authentication.password else {
             throw Problem(
                 .unauthenticated, status: 401,
-                "The status page has no password. Set [auth] user and password, or use the Unix socket.")
+                "The status page is closed over TCP because it has no password. Set [auth] user and password, or use the Unix socket."
+            )
         }
         guard BasicCredentials.match(head, user: authentication.user, password: password) else {
             throw Problem(.unauthenticated, status: 401, "User and password of [auth] are needed.")

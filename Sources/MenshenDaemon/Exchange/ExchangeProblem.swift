@@ -35,7 +35,7 @@ extension Problem {
         let list = names.map { "'\($0)'" }.joined(separator: ", ")
         let who = names.count == 1 ? "Provider \(list)" : "Each of the providers \(list)"
         return Problem(
-            .providerPaused, status: 429, "\(who) has asked for no requests for another \(seconds) s.",
+            .providerPaused, status: 429, "\(who) asked for a pause, which lasts another \(seconds) s.",
             isRetryable: true, retryAfter: seconds)
     }
 
@@ -85,7 +85,8 @@ extension Problem {
     static func unsignable(_ provider: String) -> Problem {
         Problem(
             .requestTooLarge, status: 413,
-            "Provider '\(provider)' wants its requests signed over the whole body, which may have 32 MiB then.")
+            "The body is larger than 32 MiB, the limit for provider '\(provider)': its requests are signed over the whole body."
+        )
     }
 
     // MARK: Records

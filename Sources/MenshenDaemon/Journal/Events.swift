@@ -98,7 +98,7 @@ package final class Events: Sendable {
         guard isAllowed(.keyStale) else { return }
         write(
             .keyStale,
-            "Provider '\(provider)' is asked with its earlier key, for \(KeyRing.grace / 1_000_000) s at most. \(reason)",
+            "Provider '\(provider)' still gets its previous key, for \(KeyRing.grace / 1_000_000) s at most. \(reason)",
             [("MENSHEN_PROVIDER", provider), ("MENSHEN_REASON", reason)])
     }
 
@@ -112,7 +112,7 @@ package final class Events: Sendable {
     func acceptFailed(_ listener: String, _ error: SystemError) {
         guard isAllowed(.listenFailed) else { return }
         write(
-            .listenFailed, "A connection on \(listener) could not be taken: \(error).",
+            .listenFailed, "A connection on \(listener) could not be accepted: \(error).",
             [("MENSHEN_LISTENER", listener), ("MENSHEN_REASON", error.description)])
     }
 
@@ -133,7 +133,7 @@ package final class Events: Sendable {
         let reason =
             isOfDescriptors
             ? "\(limit) are open, which is all that the limit of open files allows; raise LimitNOFILE= (ulimit -n)."
-            : "server.max_connections = \(limit) are open, or seven eighths of them on TCP."
+            : "\(limit) are open (server.max_connections), or seven eighths of that on TCP."
         write(
             .listenFailed, "A connection was refused: \(reason)",
             [("MENSHEN_LISTENER", "all"), ("MENSHEN_REASON", isOfDescriptors ? "open_files" : "max_connections")])

@@ -22,7 +22,7 @@ package enum SurfaceClient {
         let request = Array(
             "GET /_menshen/status HTTP/1.1\r\nHost: localhost\r\nAccept: \(type)\r\nConnection: close\r\n\r\n".utf8)
         guard case .bytes(request.count) = request.withUnsafeBytes({ SocketIO.write(fd, $0) }) else {
-            throw Fault(description: "menshen at \(path) does not take the question.")
+            throw Fault(description: "menshen at \(path) closed the connection before it was asked.")
         }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -30,14 +30,14 @@ package enum SurfaceClient {
             switch buffer.withUnsafeMutableBytes({ SocketIO.read(fd, into: $0) }) {
             case .bytes(0): break reading
             case .bytes(let count): answer += buffer[..<count]
-            case .wouldBlock: throw Fault(description: "menshen at \(path) said nothing for \(patience) s.")
+            case .wouldBlock: throw Fault(description: "menshen at \(path) did not answer within \(patience) s.")
             case .failed(let code): throw SystemError("recv", code: code, subject: path)
             }
         }
         let blank = Array("\r\n\r\n".utf8)
         guard let end = answer.indices.first(where: { answer[$0...].starts(with: blank) }) else {
             throw Fault(
-                description: "menshen at \(path) closed the connection: another user's menshen serves nobody else.")
+                description: "menshen at \(path) closed the connection without an answer, as another user's does.")
         }
         let body = Array(answer[(end + blank.count)...])
         guard answer.starts(with: "HTTP/1.1 200".utf8) else {

@@ -30,7 +30,7 @@ package enum CacheEvent: Sendable, Equatable {
                 [("MENSHEN_CACHE", path), ("MENSHEN_REASON", reason)])
         case .renewed(let path, let reason):
             event(
-                .cacheRenewed, "The answer cache \(path) was of no use (\(reason)) and has been made anew.",
+                .cacheRenewed, "The answer cache \(path) was unusable (\(reason)) and is replaced by an empty one.",
                 [("MENSHEN_CACHE", path), ("MENSHEN_REASON", reason)])
         }
     }

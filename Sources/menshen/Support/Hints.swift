@@ -10,7 +10,7 @@ enum Hints {
         "logs": "'journalctl --user -u menshen.service' and, for requests, 'journalctl --user -t menshen'",
         "log": "'journalctl --user -u menshen.service' and, for requests, 'journalctl --user -t menshen'",
         "usage":
-            "'menshen status' for the last requests; database.md of the manual says how to ask the records with sqlite3",
+            "'menshen status' for the last requests; database.md of the manual says how to query the records with sqlite3",
         "check": "'menshen config check'", "show": "'menshen config show'", "init": "'menshen config init'",
         "reload": "'systemctl --user reload menshen', or 'kill -HUP' of a menshen in the foreground",
         "start": "'systemctl --user start menshen.socket', or 'menshen serve' in the foreground",
@@ -20,7 +20,7 @@ enum Hints {
             "'menshen config check', which looks at every key's source; api_key_file in the configuration names a file",
         "keys":
             "'menshen config check', which looks at every key's source; api_key_file in the configuration names a file",
-        "token": "[auth] token in the configuration, which 'menshen config init' writes a beginning of",
+        "token": "[auth] token in the configuration; 'menshen config init' writes one to begin with",
         "tokens": "[auth] token and [[auth.tokens]] in the configuration",
     ]
 

@@ -21,13 +21,13 @@ let configurationFaults: [FaultCase] = [
         name: "unquoted key", text: "\(provider)api_key = sk-CANARY",
         expected: [
             "c.toml:3:11: error: this is not TOML: value: could not determine value type",
-            "  hint: text stands between double quotes",
+            "  hint: put text between double quotes",
         ]),
     FaultCase(
         name: "bare word", text: "\(provider)api_key = tCANARY",
         expected: [
             "c.toml:3:12: error: this is not TOML: boolean: expected 'true', saw something else",
-            "  hint: text stands between double quotes",
+            "  hint: put text between double quotes",
         ]),
     FaultCase(
         name: "a key where its file belongs", text: "\(provider)api_key_file = \"sk-CANARY-1234567890\"",
@@ -128,7 +128,7 @@ let configurationFaults: [FaultCase] = [
     FaultCase(
         name: "two key sources", text: "\(provider)api_key_file = \"k\"\napi_key = \"${KEY}\"",
         expected: [
-            "c.toml:4:1: error: a provider takes its key from one place, and api_key_file is given already",
+            "c.toml:4:1: error: a provider has one source for its key, and api_key_file is given already",
             "  hint: remove one of the two",
         ]),
     FaultCase(
@@ -240,7 +240,7 @@ let configurationFaults: [FaultCase] = [
             "\(provider)name = \"a\"\n\(provider)name = \"a\"\n\(provider)name = \"A b\"\n\(provider)name = \"v1beta\"\n\(provider)name = \"_menshen\"\n\(provider)name = \"chat\"",
         expected: [
             "c.toml:6:8: error: providers[].name: another provider has this name, on line 3",
-            "c.toml:9:8: error: providers[].name must be made of a-z, 0-9 and after these \".\", \"_\", \"-\", 64 in all",
+            "c.toml:9:8: error: providers[].name must begin with a-z or 0-9, go on with these or \".\", \"_\", \"-\", and have 64 characters at most",
             "  hint: it is part of paths, as in /NAME/v1/chat/completions",
             "c.toml:12:8: error: providers[].name is a word that callers' paths begin with",
             "  hint: choose another name, such as \"openai-2\"",

@@ -25,7 +25,7 @@ let routingFaults: [FaultCase] = [
             "  hint: write one [[providers]] for each",
             "c.toml:3:12: error: providers[].api_keys holds no key",
             "  hint: write api_keys = [\"${KEY_1}\", \"${KEY_2}\"]",
-            "c.toml:4:1: error: a provider takes its key from one place, and api_keys is given already",
+            "c.toml:4:1: error: a provider has one source for its key, and api_keys is given already",
             "  hint: remove one of the two",
         ]),
 ]

@@ -77,7 +77,7 @@ struct UnreadableModelTests {
             "read differently"
         ),
         ("what", "Content-Encoding: gzip", 415, "not what its Content-Encoding says"),
-        ("what", "Content-Encoding: compress", 415, "none that menshen reads"),
+        ("what", "Content-Encoding: compress", 415, "does not read the body's Content-Encoding"),
     ])
     func `one that cannot be read goes nowhere where a rule depends on it`(
         body: String, field: String, status: Int, reason: String
