@@ -63,27 +63,58 @@ enum CredentialNames {
         return String(decoding: bytes.map(NameTable.folded), as: UTF8.self)
     }
 
-    /// Whether a field's value ends with what the caller has shown as its credential in another, without a scheme. Shorter ones
-    /// would be found by chance.
-    static func repeatsCredential(_ field: RequestHead.Field, of head: RequestHead) -> Bool {
+    /// Whether a field's value ends with what the caller has shown as its credential elsewhere, without a scheme. Shorter ones
+    /// would be found by chance. `inQuery`: where the query holds one.
+    static func repeatsCredential(
+        _ field: RequestHead.Field, of head: RequestHead, inQuery: Range<Int>?
+    ) -> Bool {
         if field.value.count < shortest { return false }
         for other in head.fields {
-            switch other.known {
-            case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
-                let value = head.bytes[other.value]
-                let shown = value.suffix(from: value.lastIndex(of: 0x20).map { $0 + 1 } ?? value.startIndex)
-                if shown.count >= shortest, shown.count <= field.value.count,
-                    head.bytes[field.value].suffix(shown.count).elementsEqual(shown)
-                {
-                    return true
-                }
-            default: break
-            }
+            guard let shown = shown(by: other, of: head) else { continue }
+            if ends(field, with: shown, of: head) { return true }
         }
-        return false
+        return inQuery.map { ends(field, with: $0, of: head) } ?? false
     }
 
-    private static let shortest = 8
+    private static func ends(_ field: RequestHead.Field, with shown: Range<Int>, of head: RequestHead) -> Bool {
+        shown.count <= field.value.count
+            && head.bytes[field.value].suffix(shown.count).elementsEqual(head.bytes[shown])
+    }
+
+    /// Where the head holds what a caller has shown as its credential, in a field or, as it is written there, in the query.
+    static func shown(in head: RequestHead) -> [Range<Int>] {
+        let inFields = head.fields.compactMap { shown(by: $0, of: head) }
+        return shownInQuery(of: head).map { inFields + [$0] } ?? inFields
+    }
+
+    private static func shown(by field: RequestHead.Field, of head: RequestHead) -> Range<Int>? {
+        switch field.known {
+        case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
+            let value = head.bytes[field.value]
+            let start = value.lastIndex(of: 0x20).map { $0 + 1 } ?? value.startIndex
+            return value.endIndex - start >= shortest ? start..<value.endIndex : nil
+        default: return nil
+        }
+    }
+
+    /// The last one counts, as in `RequestTarget`.
+    static func shownInQuery(of head: RequestHead) -> Range<Int>? {
+        guard let query = head.query else { return nil }
+        for pair in head.bytes[query].split(separator: UInt8(ascii: "&")).reversed() {
+            let name = pair.prefix { $0 != UInt8(ascii: "=") }
+            let value = pair.dropFirst(name.count + 1)
+            guard value.count >= shortest, inQuery(String(decoding: name, as: UTF8.self)) != nil else { continue }
+            return value.startIndex..<value.endIndex
+        }
+        return nil
+    }
+
+    /// Whether a value of the query, decoded, is one of these, alone or behind a scheme.
+    static func isShown(_ value: String, among shown: [String]) -> Bool {
+        shown.contains { value == $0 || value.hasSuffix(" " + $0) }
+    }
+
+    static let shortest = 8
 }
 
 /// Names found by their bytes, whatever their case, with underscores as dashes.

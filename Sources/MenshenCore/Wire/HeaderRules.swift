@@ -8,11 +8,13 @@ package import HTTP
 package struct HeaderRules {
     private let connectionOptions: [String]
     private let replaced: Set<String>
+    private let shownInQuery: Range<Int>?
 
     /// `replaced`: the lower-case names that the provider's configuration sets itself.
     package init(for head: RequestHead, replaced: Set<String> = []) {
         connectionOptions = Self.connectionOptions(of: head)
         self.replaced = replaced
+        shownInQuery = CredentialNames.shownInQuery(of: head)
     }
 
     /// Whether a field of that head goes upstream.
@@ -20,11 +22,7 @@ package struct HeaderRules {
         if let known = field.known {
             if Self.isDropped(known) { return false }
             // The address of a request whose key stood in its query.
-            if known == .referer,
-                head.contains(Self.queryKey, in: field.value) || head.contains(Self.token, in: field.value)
-            {
-                return false
-            }
+            if known == .referer, holdsCredential(field, of: head) { return false }
             if connectionOptions.isEmpty, replaced.isEmpty { return true }
         } else if isDropped(unknown: field, of: head) {
             return false
@@ -32,6 +30,11 @@ package struct HeaderRules {
         if connectionOptions.isEmpty, replaced.isEmpty { return true }
         let name = String(decoding: head.bytes[field.name].map(\.lowercased), as: UTF8.self)
         return !connectionOptions.contains(name) && !replaced.contains(name)
+    }
+
+    private func holdsCredential(_ referer: RequestHead.Field, of head: RequestHead) -> Bool {
+        head.contains(Self.queryKey, in: referer.value) || head.contains(Self.token, in: referer.value)
+            || CredentialNames.shown(in: head).contains { head.contains(head.bytes[$0].map(\.lowercased), in: referer.value) }
     }
 
     private static let queryKey = Array("key=".utf8)
@@ -55,7 +58,7 @@ package struct HeaderRules {
         if Self.overrides.has(head.bytes.span, in: field.name) { return true }
         if CredentialNames.isCredential(unknown: field, of: head) { return true }
         // Under a name that nobody has heard of, the caller's credential is still one.
-        return CredentialNames.repeatsCredential(field, of: head)
+        return CredentialNames.repeatsCredential(field, of: head, inQuery: shownInQuery)
     }
 
     package static func isDropped(_ name: FieldName) -> Bool {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+package import HTTP
+
 /// What a caller's target asks for: which provider, if it names one, and the path and query that go upstream.
 package struct RequestTarget: Sendable, Equatable {
     /// From a first segment that is a provider's name.
@@ -15,9 +17,16 @@ package struct RequestTarget: Sendable, Equatable {
     /// Its name, with small letters and dashes.
     package let queryKeyName: String?
 
+    package init?(of head: RequestHead, providerNames: Set<String>) {
+        self.init(
+            path: head.text(head.path), query: head.query.map(head.text), providerNames: providerNames,
+            shown: head.query == nil ? [] : CredentialNames.shown(in: head).map(head.text))
+    }
+
+    /// `shown`: what the caller has shown as its credential elsewhere; under a name that nobody has heard of it is still one.
     /// nil if the path holds a dot segment, plain or encoded: it would go out as it is and the provider would
     /// resolve it, past whatever was decided from the path.
-    package init?(path given: String, query: String?, providerNames: Set<String>) {
+    package init?(path given: String, query: String?, providerNames: Set<String>, shown: [String] = []) {
         guard given.isEmpty || given.hasPrefix("/") else { return nil }
         let raw = Self.withoutDoubledSlashes(given, providerNames)
         var path = raw
@@ -43,11 +52,23 @@ package struct RequestTarget: Sendable, Equatable {
                 kept.append(pair)
             }
         }
+        let credentials = shown + (key.map { $0.utf8.count >= CredentialNames.shortest ? [$0] : [] } ?? [])
+        if !credentials.isEmpty {
+            kept.removeAll { pair in
+                let name = pair.prefix { $0 != "=" }
+                if Self.meanings.contains(String(name)) { return false }
+                return CredentialNames.isShown(
+                    PercentEncoding.decode(pair.dropFirst(name.count + 1)), among: credentials)
+            }
+        }
         queryKey = key
         queryKeyName = keyName
         let rest = kept.joined(separator: "&")
         self.query = rest.isEmpty ? nil : rest
     }
+
+    /// Parameters that APIs know, whatever their value.
+    private static let meanings: Set = ["model", "deployment", "alt", "api-version", "beta"]
 
     /// The path as providers understand it, which read its escapes first: what is decided of a path is decided of this. In
     /// Bedrock's they may stand for slashes within an id.

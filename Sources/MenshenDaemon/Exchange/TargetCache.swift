@@ -80,10 +80,7 @@ struct TargetCache {
             let dialect = routes.spoken(Dialect(sentBy: head))
             if let target = hit.targets.first(where: { $0.dialect == dialect }) { return target }
         }
-        guard
-            let target = RequestTarget(
-                path: head.text(head.path), query: head.query.map(head.text), providerNames: routes.names)
-        else { return nil }
+        guard let target = RequestTarget(of: head, providerNames: routes.names) else { return nil }
         let decided = Dialect.decided(by: target.plainPath)
         let resolved = ResolvedTarget(
             target, decided ?? routes.spoken(Dialect(sentBy: head, credentialInQuery: target.queryKeyName)))

@@ -33,6 +33,23 @@ struct CredentialTests {
         }
     }
 
+    @Test(arguments: ["Authorization: Bearer Caller-secret", "x-api-key: Caller-secret", nil])
+    func `a credential that was shown goes nowhere under another name either`(_ shown: String?) throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            let own = shown == nil ? "key=Caller-secret&" : ""
+            _ = try stage.ask(
+                "POST", "/v1/x?\(own)gate=Caller%2Dsecret&pass=Bearer%20Caller-secret&a=1&q=Caller-secrets&model=m",
+                [shown, "X-Gate: Caller-secret", "Referer: http://localhost/?gate=Caller-secret"].compactMap { $0 },
+                body: "{}")
+            let request = try #require(stage.upstream.requests.first)
+            #expect(request.target == "/v1/x?a=1&q=Caller-secrets&model=m")
+            #expect(request["X-Gate"] == nil)
+            #expect(request["Referer"] == nil)
+        }
+    }
+
     @Test(arguments: [
         ("openai", "/v1", "/v1/models", "Authorization", "Bearer \(Stage.key)"),
         ("anthropic", "", "/v1/messages", "x-api-key", Stage.key),
