@@ -4,6 +4,7 @@
 internal import Linux
 internal import MenshenCore
 internal import MenshenStore
+internal import Systemd
 
 /// The page at `/` and its JSON twin.
 enum StatusPage {
@@ -82,7 +83,7 @@ enum StatusPage {
         if let fault = status.fault { texts.append(fault) }
         if let fault = status.tcpFault { texts.append("Every request over TCP is refused: \(fault).") }
         if let reason = status.store.degraded {
-            texts.append("The audit database is not in use: \(reason). \(StatusReport.whereRecordsGo(status.store))")
+            texts.append("The audit database is not in use: \(reason). \(StatusReport.whereRecordsGo(status))")
         }
         return texts.map { #"<p class="warn">\#(escape($0))</p>"# }.joined(separator: "\n")
     }
@@ -199,6 +200,7 @@ enum StatusPage {
             text("fault", status.fault), text("tcp_fault", status.tcpFault),
             number("uptime_seconds", status.uptimeSeconds), number("connections", status.connections),
             text("configuration", status.board.configuration), text("database", status.board.database),
+            text("journal", status.journal.rawValue),
             text("database_fault", status.store.degraded), number("records_written", status.store.recordsWritten),
             number("not_journalled", status.store.notJournalled), number("audit_backlog", status.store.backlog),
             "\"listeners\":\(list(status.board.listeners))",

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenStore
+internal import Systemd
 
 /// What `menshen status` prints: the same content as the page and its JSON twin.
 enum StatusReport {
@@ -11,13 +12,14 @@ enum StatusReport {
                 + (status.isDraining ? "stopping" : status.fault == nil ? "serving" : "no usable configuration"),
             "configuration  \(status.board.configuration)",
             "records        \(status.board.database) (\(status.store.recordsWritten) written since the start)",
+            "journal        \(words(status.journal))",
             "listeners      \(status.board.listeners.joined(separator: ", "))",
             "connections    \(status.connections)",
         ]
         if let fault = status.fault { lines.append("FAULT          \(fault)") }
         if let fault = status.tcpFault { lines.append("TCP            every request is refused: \(fault)") }
         if let reason = status.store.degraded {
-            lines.append("DATABASE       not in use: \(reason). \(whereRecordsGo(status.store))")
+            lines.append("DATABASE       not in use: \(reason). \(whereRecordsGo(status))")
         }
         if let cache = status.cache { lines.append("cache          \(words(cache))") }
         lines.append("")
@@ -32,9 +34,21 @@ enum StatusReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    static func whereRecordsGo(_ store: StoreStatus) -> String {
-        store.hasNoDevice
-            ? "The journal takes no records either, so requests are refused." : "Records go to the journal."
+    static func whereRecordsGo(_ status: StatusSnapshot) -> String {
+        if status.store.hasNoDevice || status.journal == .absent {
+            return "The journal takes no records either, so requests are refused."
+        }
+        return status.journal == .persistent
+            ? "Records go to the journal." : "Records go to the journal, which is \(words(status.journal))."
+    }
+
+    static func words(_ journal: JournalKeeping) -> String {
+        switch journal {
+        case .persistent: "persistent"
+        case .volatile: "volatile: what only the journal has is lost when the machine stops"
+        case .nowhere: "without files of its own (Storage=none?): what only the journal has cannot be read back"
+        case .absent: "none: while the database cannot be written, requests are refused"
+        }
     }
 
     private static func printable(_ text: String) -> String {

@@ -4,6 +4,7 @@
 internal import Linux
 internal import MenshenCore
 internal import MenshenStore
+internal import Systemd
 
 /// What the process is, as told once at start.
 package struct StatusBoard: Sendable {
@@ -36,6 +37,7 @@ struct StatusSnapshot {
     let tcpFault: String?
     let connections: Int
     let store: StoreStatus
+    let journal: JournalKeeping
     /// nil: none is configured.
     let cache: CacheStatistics?
     let providers: [Row]
@@ -49,7 +51,7 @@ extension Worker {
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
             wallMicroseconds: Clock.wall(), isDraining: isDraining, fault: snapshot.fault,
             tcpFault: snapshot.tcpFault, connections: context.activity.connections,
-            store: context.store.status, cache: snapshot.cache?.statistics,
+            store: context.store.status, journal: context.store.journalKeeping, cache: snapshot.cache?.statistics,
             providers: zip(snapshot.routes.providers, survey.providers).map {
                 StatusSnapshot.Row(
                     name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,

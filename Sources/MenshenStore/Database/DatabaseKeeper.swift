@@ -58,6 +58,11 @@ package final class DatabaseKeeper<Owner: DatabaseOwner> {
         if case .away(let time) = state { time } else { nil }
     }
 
+    /// When its file is looked for; nil while it is not open.
+    package var lookAt: UInt64? {
+        if case .open(_, let time) = state { time } else { nil }
+    }
+
     /// Whether it may be used now; opens it if it is time for that.
     package func isUsable(_ now: UInt64, for owner: Owner) -> Bool {
         switch state {

@@ -3,6 +3,7 @@
 
 package import Linux
 package import MenshenCore
+package import Systemd
 
 /// The audit trail. Any thread submits; the thread "store" writes batch by batch: whatever is queued when it is free
 /// goes into one transaction. No other thread waits for the disk, but for the page cache when it notes an intent.
@@ -16,6 +17,7 @@ package final class AuditStore: Sendable {
     private let intents: IntentLog
     private let reporter: Reporter
     private let thread: NamedThread
+    private let journal: JournalSocket?
 
     /// Starts the thread, which opens the database. A database that can't be used is no failure here: the store then
     /// records in the journal, says so by `log` and `status`, and tries again. `log` is called on the store's thread.
@@ -27,6 +29,7 @@ package final class AuditStore: Sendable {
         self.intents = intents
         let reporter = Reporter(path: settings.databasePath) { fault in _ = queue.submit { $0.add(fault) } }
         self.reporter = reporter
+        journal = settings.journal
         thread = try NamedThread("store") {
             let worker = StoreWorker(settings, intents, log: log)
             Self.run(worker, queue, settings.gatherTime) { question in
@@ -68,6 +71,8 @@ package final class AuditStore: Sendable {
             return status
         }
     }
+    /// Where records are kept that only the journal takes.
+    package var journalKeeping: JournalKeeping { journal.map { JournalKeeping.look(socket: $0.path) } ?? .absent }
 
     /// Records everything that is queued, checkpoints, closes the database, answers what was asked and waits for the threads' end.
     /// May be called again, but not from a receipt.

@@ -11,12 +11,21 @@ struct RecentRecords {
 
     private var ends: [AuditSettlement] = []
 
+    var isEmpty: Bool { ends.isEmpty }
+
+    /// Without bodies, which may be large; what is written once more has none.
     mutating func note(_ end: AuditSettlement) {
-        if ends.count < Self.limit { ends.append(end) }
+        guard ends.count < Self.limit else { return }
+        ends.append(end)
+        ends[ends.count - 1].requestBody = nil
+        ends[ends.count - 1].responseBody = nil
     }
 
     /// The file is in its place, and so is what was written to it.
     mutating func areSafe() { ends.removeAll(keepingCapacity: true) }
+
+    /// Nothing is written for now.
+    mutating func giveBack() { ends = [] }
 
     mutating func take() -> [AuditSettlement] {
         defer { ends = [] }

@@ -41,6 +41,7 @@ struct RequestJournal {
     }
 
     var exists: Bool { socket != nil }
+    var keeping: JournalKeeping { socket.map { JournalKeeping.look(socket: $0.path) } ?? .absent }
 
     /// One entry for a request that is in the database. What the limit or the journal refuses is counted.
     mutating func note(_ end: AuditSettlement, now: UInt64) {

@@ -13,7 +13,7 @@ package enum StoreEvent: Sendable, Equatable {
     case intentLogUnusable(path: String, fault: StoreFault)
     /// It is of a version that is not known here: a newer menshen's, or none's.
     case intentLogSetAside(path: String, aside: String)
-    case degraded(path: String, fault: StoreFault, hasJournal: Bool)
+    case degraded(path: String, fault: StoreFault, journal: JournalKeeping)
     case recovered(path: String, replayed: Int, missing: Int64)
     /// The database's file or its log was deleted or replaced; `rewritten` records go into the next one.
     case filesTaken(path: String, rewritten: Int)
@@ -57,11 +57,15 @@ package enum StoreEvent: Sendable, Equatable {
                     + "of requests that were under way when menshen last died is not in the database. The menshen that wrote "
                     + "it reads it at its start, if it has its name again by then.",
                 [("MENSHEN_PATH", aside)])
-        case .degraded(let path, let fault, let hasJournal):
+        case .degraded(let path, let fault, let journal):
             let meaning =
-                hasJournal
-                ? "Requests go on; their records go to the journal (MENSHEN_AUDIT_DEVICE=journal)."
-                : "There is no journal to record to, so requests are refused with 503."
+                switch journal {
+                case .persistent: "Requests go on; their records go to the journal (MENSHEN_AUDIT_DEVICE=journal)."
+                case .volatile, .nowhere:
+                    "Requests go on; their records go to the journal (MENSHEN_AUDIT_DEVICE=journal), which "
+                        + (journal == .volatile ? "keeps them in memory only." : "keeps no files itself.")
+                case .absent: "There is no journal to record to, so requests are refused with 503."
+                }
             return event(
                 .auditDegraded, "The audit database \(path) can't be used: \(fault.reason). \(meaning) \(fault.advice)",
                 [("MENSHEN_DATABASE", path), ("MENSHEN_REASON", fault.reason)])

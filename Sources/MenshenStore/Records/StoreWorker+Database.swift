@@ -41,7 +41,7 @@ extension StoreWorker: DatabaseOwner {
         intents.suspend()
         takeover.stop()
         status.degraded = fault.reason
-        if isNews { log(.degraded(path: settings.databasePath, fault: fault, hasJournal: journal.exists)) }
+        if isNews { log(.degraded(path: settings.databasePath, fault: fault, journal: journal.keeping)) }
     }
 
     func lose(_ error: SQLiteError, _ now: UInt64) {

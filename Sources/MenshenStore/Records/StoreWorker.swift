@@ -173,6 +173,9 @@ package final class StoreWorker {
     package func doChore() -> Bool {
         let now = settings.monotonic()
         journal.finish(now: now)
+        if let lookAt = keeper.lookAt, !recent.isEmpty, now >= lookAt, keeper.isUsable(now, for: self) {
+            recent.giveBack()
+        }
         let isSummaryDue = refusals.deadline.map { now >= $0 } ?? false
         if isSummaryDue || unwritten.hasRequests && now >= keeper.retryAt ?? 0 { processNothing() }
         guard let database = keeper.database else { return false }
@@ -207,6 +210,7 @@ package final class StoreWorker {
         let next = [
             journal.deadline, refusals.deadline, unwritten.hasRequests ? keeper.retryAt : nil,
             keeper.database.flatMap { _ in upkeep.deadline(settings) }, takeover.deadline,
+            recent.isEmpty ? nil : keeper.lookAt,
         ]
         let now = settings.monotonic()
         return next.compactMap { $0 }.min().map { $0 > now ? $0 - now : 0 }

@@ -65,6 +65,18 @@ import Testing
         #expect(!events.all.contains { event in if case .lostSettled = event { true } else { false } })
     }
 
+    @Test mutating func `nobody is told that records go to a journal that is not there`() throws {
+        settings.journal = try JournalSocket(path: scratch("nothing"))
+        let worker = worker()
+        let other = try Connection.reading(settings.databasePath)
+        try other.execute("BEGIN IMMEDIATE")
+        worker.record([.intent(intent(id(1)))], sink)
+        #expect(sink.devices == [AuditDevice.none])
+        let told = events.all.first { event in if case .degraded = event { true } else { false } }
+        let message = told?.logEvent.message ?? ""
+        #expect(message.contains("refused with 503") && !message.contains("go to the journal"), "\(message)")
+    }
+
     @Test mutating func `a full disk sends records to the journal, unthrottled`() throws {
         settings.maximumPages = 24
         let worker = worker()

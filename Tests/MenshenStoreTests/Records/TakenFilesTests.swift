@@ -63,6 +63,21 @@ import Testing
             try reader.count("requests WHERE id = \(id(1).rawValue)") == 0, "that one was in the file that was deleted")
     }
 
+    @Test func `files that are taken after the last record are noticed too, and then nothing of it is kept`() throws {
+        let settings = settings()
+        let worker = worker(settings)
+        worker.record([end(1)])
+        for suffix in ["", "-wal", "-shm"] { unlink(settings.databasePath + suffix) }
+        #expect(worker.timeout().map { $0 <= 1_000_000 } == true)
+        clock.advance(seconds: 2)
+        worker.rest()
+        #expect(isTold)
+        #expect(try Connection.reading(settings.databasePath).count("requests") == 1)
+        clock.advance(seconds: 2)
+        worker.rest()
+        #expect(worker.timeout().map { $0 > 1_000_000 } != false, "an idle store is not woken every second")
+    }
+
     @Test func `a clock that is far ahead of the newest record deletes nothing until it has gone on for a day`() throws
     {
         var settings = settings()

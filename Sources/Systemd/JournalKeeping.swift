@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Glibc
+internal import Linux
+
+/// Where journald keeps what it takes, as far as every user can see that.
+package enum JournalKeeping: String, Sendable, Equatable {
+    case persistent
+    /// In memory: gone when the machine stops.
+    case volatile
+    /// journald passes entries on, or drops them.
+    case nowhere
+    /// Nobody listens for entries.
+    case absent
+
+    /// journald removes its directory in memory when it begins to write to the disk. What is in it is closed to most users;
+    /// that it is there is not. `root`: for tests.
+    package static func look(socket: String = JournalSocket.standardPath, below root: String = "") -> JournalKeeping {
+        guard access(socket, F_OK) == 0 else { return .absent }
+        guard let id = machineID(root) else { return .nowhere }
+        if access("\(root)/run/log/journal/\(id)", F_OK) == 0 { return .volatile }
+        return access("\(root)/var/log/journal/\(id)", F_OK) == 0 ? .persistent : .nowhere
+    }
+
+    private static func machineID(_ root: String) -> String? {
+        guard let bytes = try? FileReading.bytes("\(root)/etc/machine-id", limit: 64) else { return nil }
+        let id = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return id.isEmpty ? nil : id
+    }
+}
