@@ -80,11 +80,14 @@ package struct EventSplitter: Sendable {
         isSplit = answer.isStream && answer.isEventStream
     }
 
+    /// Of a body that is no event stream: so much goes at a time, so that a caller that does not read holds no copy of all.
+    private static let part = 64 << 10
+
     /// The next piece of the body; nil at its end.
     package mutating func next() -> Range<Int>? {
         let start = position
         guard start < body.count else { return nil }
-        position = isSplit ? endOfEvent() : body.count
+        position = isSplit ? endOfEvent() : min(body.count, start + Self.part)
         return start..<position
     }
 

@@ -182,13 +182,17 @@ final class Exchange {
     func recalled(_ lookup: CacheLookup) {
         if phase.isOver { return }
         switch lookup {
-        case .hit(let answer):
+        case .hit(let answer) where intake.keep(answer, in: &worker.bodies, of: access.principal.payer):
             let replay = Replay(answer, self)
             enter(.replaying)
             recall.hit(replay)
             recordIntent(nil)
             intake.dropBody()
             replay.start()
+        // The provider can be made to wait for its caller, which leaves too many stored answers unread.
+        case .hit:
+            recall.bypass()
+            orFail { () throws(Problem) in try plan() }
         case .miss:
             if let key = recall.key, runtime.snapshot.configuration.cache.coalesce, worker.joinFlight(self, to: key) {
                 return

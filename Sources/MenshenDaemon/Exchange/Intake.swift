@@ -113,6 +113,17 @@ struct Intake {
         body.append(contentsOf: bytes)
     }
 
+    /// Room for a stored answer until its caller has read it.
+    mutating func keep(
+        _ answer: CachedAnswer, in budget: inout BodyBudget, of payer: @autoclosure () -> String
+    ) -> Bool {
+        let count = answer.body.count
+        if count <= BodyBudget.small { return true }
+        guard budget.take(count, for: payer()) else { return false }
+        charged += count
+        return true
+    }
+
     mutating func complete() { isComplete = true }
 
     /// The body to send. `isKept`: another attempt may need it.

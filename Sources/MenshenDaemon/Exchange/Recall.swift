@@ -72,6 +72,12 @@ struct Recall {
         self.replay = replay
     }
 
+    /// What is stored is not given, and what comes is not stored.
+    mutating func bypass() {
+        key = nil
+        record = CacheRecord(.bypass)
+    }
+
     func describe(_ settlement: inout AuditSettlement) {
         settlement.cache = record
         replay?.describe(&settlement)

@@ -48,6 +48,26 @@ struct ResponseCacheTests {
         try stage.ask("POST", Self.chat, ["Content-Type: application/json"] + fields, body: body)
     }
 
+    @Test func `stored answers that a caller leaves unread fill its share and no more`() throws {
+        let text = String(repeating: "a", count: 3_000_000)
+        try Stage.run(Self.setting("[server]\nmax_buffered_bodies = \"12MiB\"")) { call in
+            try call.reply(
+                200, ["Content-Type: application/json"],
+                body: #"{"model":"m-1","n":"\#(text)","choices":[{"finish_reason":"stop"}],\#(Self.usage)}"#)
+        } _: { stage throws in
+            #expect(try ask(stage, Self.body())["X-Cache"] == "MISS")
+            let callers = try (0..<3).map { _ in try stage.caller() }
+            var found: [String?] = []
+            for caller in callers {
+                try caller.request("POST", Self.chat, ["Content-Type: application/json"], body: Self.body())
+                found.append(try caller.head()["X-Cache"])
+            }
+            #expect(found == ["HIT", "HIT", "BYPASS"])
+            for caller in callers { _ = try caller.wire.read(exactly: text.utf8.count) }
+            #expect(try ask(stage, Self.body())["X-Cache"] == "HIT")
+        }
+    }
+
     @Test func `the same request gets the same answer without a provider, and a record that says so`() throws {
         try Stage.run(Self.setting(), upstream: Self.counting()) { stage throws in
             let first = try ask(stage, Self.body())
