@@ -53,6 +53,24 @@ class Stream:
 
         return asyncio.run_coroutine_threadsafe(work(), self.link.server.loop)
 
+    def announce(self, fields, times):
+        """Sends that 1xx head again and again until the other side ends the stream; how often, when that is done."""
+        async def work():
+            for number in range(times):
+                await self.link.writable.wait()
+                if self.gone.is_set():
+                    return number
+                try:
+                    await self.link.act(lambda h2: h2.send_headers(self.number, fields))
+                except ProtocolError:
+                    return number
+                if number % 16 == 0:
+                    # What the other side says is heard.
+                    await asyncio.sleep(0)
+            return times
+
+        return asyncio.run_coroutine_threadsafe(work(), self.link.server.loop)
+
     def end(self):
         self.do(self.link.act(lambda h2: h2.end_stream(self.number)))
 
