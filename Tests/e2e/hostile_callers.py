@@ -16,7 +16,7 @@ daemon = Daemon(place(), f"""\
 [auth]
 token = "{TOKEN}"
 [server]
-max_connections = 400
+max_connections = 512
 max_buffered_bodies = "64MiB"
 [[providers]]
 base_url = "{upstream.url}/v1"
@@ -91,7 +91,7 @@ def silent_connections(count=600):
         end.close()
 
 
-def unfinished_bodies(count=200, size=2 * MIB):
+def unfinished_bodies(count=500, size=2 * MIB):
     before = daemon.memory()
     ends, refused = [], 0
     for _ in range(count):
