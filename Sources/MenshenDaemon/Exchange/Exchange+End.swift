@@ -88,7 +88,9 @@ extension Exchange {
 
     /// A head is about to be written.
     func prepareAnswer() {
-        if intake.body.isEmpty, recall.replay == nil { intake.giveBack(to: &worker.bodies, of: access.principal.payer) }
+        if intake.body.isEmpty, recall.replay == nil {
+            intake.giveBack(to: &worker.bodies, of: access.principal.payer)
+        }
         // What is left of the request body would be taken for the next request.
         if !intake.isComplete || worker.isDraining { writer.closeAfter() }
         worker.prepare(&connection.output)
