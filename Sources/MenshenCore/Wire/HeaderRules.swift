@@ -33,8 +33,10 @@ package struct HeaderRules {
     }
 
     private func holdsCredential(_ referer: RequestHead.Field, of head: RequestHead) -> Bool {
-        head.contains(Self.queryKey, in: referer.value) || head.contains(Self.token, in: referer.value)
-            || CredentialNames.shown(in: head).contains { head.contains(head.bytes[$0].map(\.lowercased), in: referer.value) }
+        if head.contains(Self.queryKey, in: referer.value) || head.contains(Self.token, in: referer.value) { return true }
+        return CredentialNames.shown(in: head).contains {
+            head.contains(head.bytes[$0].map(\.lowercased), in: referer.value)
+        }
     }
 
     private static let queryKey = Array("key=".utf8)
