@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// One setting: the single place that names it. The decoder's checks, the example, the README's table and the
-/// suggestions for misspelt names are all made from these.
+/// What a setting is called, must be, and does. The decoder's checks, the example, the README's table and the
+/// suggestions for misspelt names are all made from these; `ConfigurationSetting` adds how it is read and shown.
 package struct ConfigurationKey: Sendable {
     package enum Form: Sendable, Equatable {
         case text, texts, textOrTexts, boolean, textTable
@@ -42,8 +42,11 @@ package struct ConfigurationKey: Sendable {
     }
 
     /// The table it stands in, "" at the top.
-    package var section: String { path.lastIndex(of: ".").map { String(path[..<$0]) } ?? "" }
-    package var name: String { path.lastIndex(of: ".").map { String(path[path.index(after: $0)...]) } ?? path }
+    package var section: String { Self.parent(of: path) }
+    package var name: String { Self.name(of: path) }
+
+    /// In the order of the example and of the reference.
+    package static let all = ConfigurationPart.all.flatMap(\.keys)
 
     package static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })
 
@@ -70,8 +73,12 @@ package struct ConfigurationKey: Sendable {
         section.hasSuffix("[]") ? "[[\(section.dropLast(2))]]" : "[\(section)]"
     }
 
-    private static func parent(of section: String) -> String {
-        section.lastIndex(of: ".").map { String(section[..<$0]) } ?? ""
+    private static func parent(of path: String) -> String {
+        path.lastIndex(of: ".").map { String(path[..<$0]) } ?? ""
+    }
+
+    static func name(of path: String) -> String {
+        path.lastIndex(of: ".").map { String(path[path.index(after: $0)...]) } ?? path
     }
 }
 

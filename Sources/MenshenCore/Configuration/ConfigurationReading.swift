@@ -56,4 +56,11 @@ struct ExpandedText {
 
     /// `$NAME` without braces: ai-menshen would have filled it in, menshen takes it as it stands.
     var looksLikeVariable: Bool { !isExpanded && text.hasPrefix("$") && Interpolation.isName(text.utf8.dropFirst()) }
+
+    func warnOfDollar(_ key: String, _ reading: ConfigurationReading) {
+        guard looksLikeVariable else { return }
+        reading.warning(
+            at: span, "\(key) begins with \"$\" and is taken as it stands",
+            hint: "write ${NAME}, with braces, to fill in a variable")
+    }
 }

@@ -21,6 +21,12 @@ struct ConfigurationSection {
         return ConfigurationSection(path: child, table: inner, span: entry.keySpan, reading: reading)
     }
 
+    /// This one, or a table in it, by its path from the top.
+    func table(_ path: String) -> ConfigurationSection {
+        let below = path.dropFirst(self.path.isEmpty ? 0 : self.path.count + 1)
+        return below.split(separator: ".").reduce(self) { $0.section(String($1)) }
+    }
+
     /// The elements of an array of tables; a single table counts as an array of one.
     func sections(_ name: String) -> [ConfigurationSection] {
         let child = (path.isEmpty ? name : path + "." + name) + "[]"

@@ -3,11 +3,71 @@
 
 internal import TOML
 
-extension ConfigurationDecoder {
+extension Provider {
+    /// All for `key`.
+    static let keySettings: [ConfigurationSetting<Self>] = [
+        .custom(
+            "providers[].api_key", .text, sample: "\"${OPENAI_API_KEY}\"", "The key, from an environment variable."
+        ) {
+            if case .inline = $0.key { TOMLText.hidden } else { nil }
+        },
+        .custom(
+            "providers[].api_keys", .texts, sample: #"["${OPENAI_KEY_1}", "${OPENAI_KEY_2}"]"#,
+            "Several keys; when the provider limits one (429), the next is used."
+        ) {
+            guard case .pool(let keys) = $0.key else { return nil }
+            return TOMLText.list(keys.map { _ in "***" })
+        },
+        .custom(
+            "providers[].api_key_file", .text, sample: "\"~/.config/menshen/anthropic.key\"",
+            "File that holds the key: your own, mode 0600; read again when it changes."
+        ) {
+            if case .file(let path) = $0.key { TOMLText.quoted(path) } else { nil }
+        },
+        .custom(
+            "providers[].api_key_credential", .text, sample: "\"gemini.key\"",
+            "Name of a systemd credential that holds the key."
+        ) {
+            if case .credential(let name) = $0.key { TOMLText.quoted(name) } else { nil }
+        },
+        .custom(
+            "providers[].api_key_command", .texts, sample: #"["pass", "show", "azure"]"#,
+            "Program and arguments that print the key."
+        ) {
+            guard case .command(let argv, _, _) = $0.key else { return nil }
+            return TOMLText.list(argv.enumerated().map { $0.offset == 0 ? $0.element : "***" })
+        },
+        .custom(
+            "providers[].api_key_command_timeout", .duration(orOff: false),
+            default: TOMLText.duration(KeySource.defaultCommandTimeout), "Time the program has."
+        ) {
+            if case .command(_, let timeout, _) = $0.key { TOMLText.duration(timeout) } else { nil }
+        },
+        .custom(
+            "providers[].api_key_command_ttl", .duration(orOff: false),
+            default: TOMLText.duration(KeySource.defaultCommandLifetime),
+            "How long a printed key is used before the program runs again."
+        ) {
+            if case .command(_, _, let lifetime) = $0.key { TOMLText.duration(lifetime) } else { nil }
+        },
+    ]
+}
+
+extension KeySource {
+    /// A password manager may have to decrypt, or ask a server over a network; a caller does not wait longer.
+    package static let defaultCommandTimeout: Duration = .seconds(10)
+    /// Cloud providers' short-lived tokens last an hour; a revoked key should stop working sooner than that.
+    package static let defaultCommandLifetime: Duration = .seconds(900)
+
+    var isGiven: Bool { if case .none = self { false } else { true } }
+
+    /// The keys that name a place; a provider takes its key from one of them.
+    static let places = ["api_key", "api_keys", "api_key_file", "api_key_credential", "api_key_command"]
+
     /// `.none` where no key is given, and where what is given was refused.
-    static func keySource(_ section: ConfigurationSection) -> KeySource {
+    static func read(_ section: ConfigurationSection) -> KeySource {
         let reading = section.reading
-        let given = ["api_key", "api_keys", "api_key_file", "api_key_credential", "api_key_command"].filter(section.has)
+        let given = places.filter(section.has)
         let inOrder = given.sorted {
             section.keySpan($0) ?? .init(line: 0, column: 0) < section.keySpan($1) ?? .init(line: 0, column: 0)
         }
@@ -26,7 +86,7 @@ extension ConfigurationDecoder {
         }
         let credential = section.text("api_key_credential").flatMap {
             isKeyItself($0, "providers[].api_key_credential", reading)
-                ? nil : credentialName($0, "providers[].api_key_credential", reading)
+                ? nil : FilePath.credentialName($0, "providers[].api_key_credential", reading)
         }
         let command = command(section)
         if let inline { return .inline(inline) }
@@ -74,25 +134,13 @@ extension ConfigurationDecoder {
             return nil
         }
         if key.looksLikeVariable {
-            warnOfDollar(key, "providers[].\(name)", reading)
+            key.warnOfDollar("providers[].\(name)", reading)
         } else if !key.isExpanded {
             reading.warning(
                 at: key.span, "providers[].\(name) stands in the configuration in plain text",
                 hint: "put it into a file of its own (mode 0600) and name that with api_key_file, or write ${NAME}")
         }
         return Secret(key.text)
-    }
-
-    static func credentialName(_ name: ExpandedText, _ key: String, _ reading: ConfigurationReading) -> String? {
-        // systemd.exec(5): a name must be usable as a file name.
-        let isName =
-            name.isVisibleASCII && !name.text.isEmpty && !name.text.contains("/") && !name.text.contains(":")
-            && name.text.utf8.count <= 255 && name.text != "." && name.text != ".."
-        if isName { return name.text }
-        reading.error(
-            at: name.span, "\(key) is not the name of a systemd credential",
-            hint: "write the name that LoadCredential= gives it, not a path")
-        return nil
     }
 
     private static func command(_ section: ConfigurationSection) -> KeySource? {
@@ -125,50 +173,5 @@ extension ConfigurationDecoder {
             argv[0] = path
         }
         return .command(argv: argv, timeout: timeout, lifetime: lifetime)
-    }
-}
-
-/// `headers` of a provider: what may be added to every request.
-enum RequestHeaderRule {
-    /// RFC 9110 §7.6.1 and §7.8, and what menshen itself writes for each request.
-    private static let refused: Set<String> = [
-        "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
-        "transfer-encoding", "upgrade", "host", "content-length", "expect",
-    ]
-
-    static func headers(_ section: ConfigurationSection) -> [Provider.Header] {
-        let reading = section.reading
-        var headers: [Provider.Header] = []
-        var seen: Set<String> = []
-        for (name, span, value) in section.textTable("headers") ?? [] {
-            if name.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
-                reading.error(at: span, "providers[].headers: this is not the name of a header")
-            } else if refused.contains(name.lowercased()) {
-                reading.error(
-                    at: span, "providers[].headers: menshen writes the header \(name.lowercased()) itself",
-                    hint: "remove it")
-            } else if !seen.insert(name.lowercased()).inserted {
-                reading.error(at: span, "providers[].headers: \(name.lowercased()) is given twice")
-            }
-            // RFC 9110 §5.5; a tab is the one control character allowed.
-            guard value.text.utf8.allSatisfy({ $0 == 9 || ($0 >= 0x20 && $0 != 0x7F) }) else {
-                reading.error(
-                    at: value.span, "providers[].headers: the value holds a line break or another control character")
-                continue
-            }
-            headers.append(
-                Provider.Header(
-                    name: name, value: Secret(value.text),
-                    isSecret: value.isExpanded || CredentialNames.isCredential(name)))
-        }
-        return headers
-    }
-
-    /// RFC 9110 §5.6.2.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 48...57, 65...90, 97...122: true
-        default: Array("!#$%&'*+-.^_`|~".utf8).contains(byte)
-        }
     }
 }

@@ -3,8 +3,121 @@
 
 internal import TOML
 
-extension ConfigurationDecoder {
-    static func providers(_ top: ConfigurationSection) -> [Provider] {
+extension Provider: ConfigurationRoot {
+    static let defaults: Provider = {
+        guard let address = BaseURL("http://localhost") else { preconditionFailure("a plain base URL is refused") }
+        return Provider(name: "openai", kind: .openai, baseURL: address, key: .none)
+    }()
+
+    static let settings =
+        identitySettings + keySettings + signingSettings + requestSettings + limitSettings + transportSettings
+
+    private static let identitySettings: [ConfigurationSetting<Self>] = [
+        .custom(
+            "providers[].base_url", .text, sample: "\"https://api.openai.com/v1\"",
+            "Address of the provider, or \"unix:///run/llm.sock:/v1\"; required."
+        ) {
+            TOMLText.quoted($0.baseURL.description)
+        }.shown(after: "kind"),
+        .custom(
+            "providers[].name", .text, sample: "\"openai\"",
+            "What records and `/NAME/…` paths call the provider; its kind unless given, then kind-2, kind-3, …"
+        ) {
+            TOMLText.quoted($0.name)
+        },
+        .custom(
+            "providers[].kind", .text, sample: "\"openai\"",
+            "\"openai\", \"anthropic\", \"gemini\", \"azure\" or \"bedrock\": how it wants its key; guessed from `base_url`."
+        ) {
+            TOMLText.quoted($0.kind.rawValue)
+        },
+    ]
+
+    /// What its requests are, and which ones it gets.
+    private static let requestSettings: [ConfigurationSetting<Self>] = [
+        .custom(
+            "providers[].headers", .textTable, sample: #"{ "x-team" = "research" }"#,
+            "Headers added to each request, in place of a caller's of the same name."
+        ) {
+            $0.headers = RequestHeaderRule.headers($1)
+        } shown: {
+            $0.headers.isEmpty ? nil : TOMLText.table($0.headers.map { ($0.name, TOMLText.hidden) })
+        },
+        .custom(
+            "providers[].models", .texts, sample: #"["gpt-*", "o3"]"#,
+            "Models it gets requests for, `*` for any characters; all models unless given.", read: readModels
+        ) {
+            $0.models.isEmpty ? nil : TOMLText.list($0.models.map(\.description))
+        },
+        .custom(
+            "providers[].model", .text, sample: "\"gpt-4.1\"", "Model to ask for in place of the caller's."
+        ) {
+            if let model = $1.text("model"), !model.text.isEmpty { $0.model = model.text }
+        } shown: {
+            $0.model.map(TOMLText.quoted)
+        },
+        .custom(
+            "providers[].aliases", .textTable, sample: #"{ fast = "gpt-4.1-mini" }"#,
+            "Names that callers may give as the model, and what each stands for at this provider.", read: readAliases
+        ) { provider in
+            let aliases = provider.aliases.sorted { $0.key < $1.key }.map { ($0.key, TOMLText.quoted($0.value)) }
+            return aliases.isEmpty ? nil : TOMLText.table(aliases)
+        },
+    ]
+
+    private static let limitSettings: [ConfigurationSetting<Self>] = [
+        .integer(
+            "providers[].weight", 0...1_000_000, \.weight,
+            "Share of the requests among the providers that fit; 0 takes the provider out."
+        ).shown(after: "queue_timeout"),
+        .custom(
+            "providers[].max_concurrent", .integer(1...65_536), sample: "4",
+            "Requests it gets at a time; without it any number."
+        ) {
+            $0.maxConcurrent = $1.integer("max_concurrent")
+        } shown: {
+            $0.maxConcurrent.map { "\($0)" }
+        },
+        .integer(
+            "providers[].max_queued", 0...65_536, \.maxQueued,
+            "Requests that may wait for one of those places; more are answered 429."
+        ).shown { $0.maxConcurrent != nil },
+        .duration("providers[].queue_timeout", \.queueTimeout, "How long a request waits for a place.")
+            .shown { $0.maxConcurrent != nil },
+    ]
+
+    private static let transportSettings: [ConfigurationSetting<Self>] = [
+        .custom(
+            "providers[].proxy", .text, sample: "\"socks5h://127.0.0.1:1080\"",
+            "Proxy to reach the provider through; the environment's proxy variables never apply.", read: readProxy
+        ) {
+            $0.proxy.map { _ in TOMLText.hidden }
+        },
+        .path(
+            "providers[].ca_file", \.caFile, sample: "\"/etc/ssl/certs/ca-certificates.crt\"",
+            "PEM file to verify the provider with, in place of the system's."),
+        .boolean("providers[].http2", \.http2, "Use HTTP/2 where the provider offers it."),
+        .boolean(
+            "providers[].include_usage", \.includeUsage,
+            "Add `stream_options.include_usage` to chat streams, so that their usage is known."),
+        .boolean(
+            "providers[].strip_added_usage", \.stripAddedUsage,
+            "Remove the usage chunk that this adds from the answer."),
+    ]
+}
+
+// MARK: Reading
+
+extension Provider {
+    static let part = ConfigurationPart(keys: keys) { configuration, top in
+        configuration.providers = providers(top)
+    } check: {
+        checkLimits($0, $1)
+    } write: { configuration, text in
+        for provider in configuration.providers { text.write(provider) }
+    }
+
+    private static func providers(_ top: ConfigurationSection) -> [Provider] {
         let sections = top.sections("providers")
         if sections.isEmpty {
             let isOther = top.table["providers"].map { if case .array(let items) = $0 { !items.isEmpty } else { true } }
@@ -19,7 +132,7 @@ extension ConfigurationDecoder {
         var taken = names.explicit
         var providers: [Provider] = []
         for (index, section) in sections.enumerated() {
-            guard var provider = provider(section) else { continue }
+            guard var provider = read(section) else { continue }
             provider.name = names.name(index, provider.kind, &taken)
             providers.append(provider)
         }
@@ -33,57 +146,41 @@ extension ConfigurationDecoder {
         return providers
     }
 
-    /// nil if there is no usable address.
-    private static func provider(_ section: ConfigurationSection) -> Provider? {
-        let reading = section.reading
+    /// nil if there is no usable address; the other keys are read even so, that their faults show too.
+    private static func read(_ section: ConfigurationSection) -> Provider? {
         let address = baseURL(section)
         let kind = kind(section) ?? address.map(guessedKind) ?? .openai
-        let key = keySource(section)
-        var provider = address.map { Provider(name: "", kind: kind, baseURL: $0, key: key) }
-        let signing = signing(section, kind, address)
-        let headers = RequestHeaderRule.headers(section)
-        let weight = section.integer("weight")
-        let proxy = proxy(section)
-        let caFile = section.text("ca_file").flatMap { FilePath.resolve($0, "providers[].ca_file", reading) }
-        let http2 = section.boolean("http2")
-        let includeUsage = section.boolean("include_usage")
-        let stripAddedUsage = section.boolean("strip_added_usage")
-        let models = section.texts("models")
-        if let models, models.isEmpty {
-            reading.error(
-                at: section.valueSpan("models"), "providers[].models is empty, so the provider would get no request",
-                hint: "remove it if the provider has every model, or write models = [\"gpt-*\"]")
-        }
-        let model = section.text("model")
-        let aliases = section.textTable("aliases") ?? []
-        for alias in aliases where alias.value.text.isEmpty || alias.name.isEmpty {
-            reading.error(
-                at: alias.value.span, "providers[].aliases: a name and a model are needed",
-                hint: "write aliases = { fast = \"gpt-4.1-mini\" }")
-        }
-        let maxConcurrent = section.integer("max_concurrent")
-        let maxQueued = section.integer("max_queued")
-        let queueTimeout = section.duration("queue_timeout")
-        provider?.signing = signing
-        provider?.models = (models ?? []).map { ModelPattern($0.text) }
-        if let model, !model.text.isEmpty { provider?.model = model.text }
-        provider?.aliases = Dictionary(aliases.map { ($0.name, $0.value.text) }) { $1 }
-        provider?.maxConcurrent = maxConcurrent
-        if let maxQueued { provider?.maxQueued = maxQueued }
-        if let queueTimeout { provider?.queueTimeout = queueTimeout }
-        provider?.headers = headers
-        provider?.proxy = proxy
-        provider?.caFile = caFile
-        if let weight { provider?.weight = weight }
-        if let http2 { provider?.http2 = http2 }
-        if let includeUsage { provider?.includeUsage = includeUsage }
-        if let stripAddedUsage { provider?.stripAddedUsage = stripAddedUsage }
-        if let address, !address.isTLS, !isLocal(address), isKey(key) {
-            reading.warning(
+        var provider = Provider(
+            name: "", kind: kind, baseURL: address ?? defaults.baseURL, key: KeySource.read(section))
+        provider.signing = SigV4.read(section, kind, address)
+        provider.read(section)
+        guard let address else { return nil }
+        if !address.isTLS, !isLocal(address), provider.key.isGiven {
+            section.reading.warning(
                 at: section.valueSpan("base_url"), "providers[].base_url is plain http, so the key travels unencrypted",
                 hint: "use https://")
         }
         return provider
+    }
+
+    @Sendable private static func readModels(_ provider: inout Self, _ section: ConfigurationSection) {
+        guard let models = section.texts("models") else { return }
+        provider.models = models.map { ModelPattern($0.text) }
+        if models.isEmpty {
+            section.reading.error(
+                at: section.valueSpan("models"), "providers[].models is empty, so the provider would get no request",
+                hint: "remove it if the provider has every model, or write models = [\"gpt-*\"]")
+        }
+    }
+
+    @Sendable private static func readAliases(_ provider: inout Self, _ section: ConfigurationSection) {
+        let aliases = section.textTable("aliases") ?? []
+        for alias in aliases where alias.value.text.isEmpty || alias.name.isEmpty {
+            section.reading.error(
+                at: alias.value.span, "providers[].aliases: a name and a model are needed",
+                hint: "write aliases = { fast = \"gpt-4.1-mini\" }")
+        }
+        provider.aliases = Dictionary(aliases.map { ($0.name, $0.value.text) }) { $1 }
     }
 
     private static func baseURL(_ section: ConfigurationSection) -> BaseURL? {
@@ -128,91 +225,29 @@ extension ConfigurationDecoder {
             || host.hasPrefix("127.")
     }
 
-    private static func isKey(_ source: KeySource) -> Bool {
-        if case .none = source { false } else { true }
-    }
-
     /// The value may hold a password, so nothing of it is ever shown.
-    private static func proxy(_ section: ConfigurationSection) -> Secret? {
-        guard let text = section.text("proxy"), !text.text.isEmpty else { return nil }
+    @Sendable private static func readProxy(_ provider: inout Self, _ section: ConfigurationSection) {
+        guard let text = section.text("proxy"), !text.text.isEmpty else { return }
         let schemes = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
         let isKnown = schemes.contains { text.text.hasPrefix($0 + "://") && text.text.utf8.count > $0.utf8.count + 3 }
         guard isKnown, text.isVisibleASCII else {
             section.reading.error(
                 at: text.span, "providers[].proxy is not a proxy's address",
                 hint: "write scheme://host:port with one of the schemes " + schemes.joined(separator: ", "))
-            return nil
+            return
         }
-        return Secret(text.text)
-    }
-}
-
-/// Who is called what: names given in the text first, then kinds with a number.
-private struct ProviderNames {
-    private let given: [String?]
-    var explicit: Set<String> { Set(given.compactMap { $0 }) }
-
-    /// First segments of paths that callers use without naming a provider. "openai" is not among them: Azure's
-    /// `/openai/deployments/…` is told apart by its second segment.
-    private static let reserved: Set<String> = [
-        "_menshen", "chat", "completions", "embeddings", "models", "responses", "messages", "images", "audio", "files",
-        "batches", "moderations", "uploads", "realtime", "threads", "assistants", "vector_stores", "fine_tuning",
-    ]
-
-    init(_ sections: [ConfigurationSection]) {
-        var given: [String?] = []
-        var places: [String: SourceSpan] = [:]
-        for section in sections {
-            guard let name = section.text("name") else {
-                given.append(nil)
-                continue
-            }
-            if let earlier = places[name.text] {
-                section.reading.error(
-                    at: name.span, "providers[].name: another provider has this name, on line \(earlier.line)")
-            } else if !Self.isName(name.text) {
-                section.reading.error(
-                    at: name.span,
-                    "providers[].name must begin with a-z or 0-9, go on with these or \".\", \"_\", \"-\", and have 64 characters at most",
-                    hint: "it is part of paths, as in /NAME/v1/chat/completions")
-            } else if Self.isReserved(name.text) {
-                section.reading.error(
-                    at: name.span, "providers[].name is a word that callers' paths begin with",
-                    hint: "choose another name, such as \"openai-2\"")
-            }
-            places[name.text] = name.span
-            given.append(name.text)
-        }
-        self.given = given
+        provider.proxy = Secret(text.text)
     }
 
-    func name(_ index: Int, _ kind: Provider.Kind, _ taken: inout Set<String>) -> String {
-        if let name = given[index] { return name }
-        var name = kind.rawValue
-        var number = 2
-        while taken.contains(name) {
-            name = "\(kind.rawValue)-\(number)"
-            number += 1
+    /// Workers share nothing, so each has its part of a provider's places.
+    private static func checkLimits(_ configuration: Configuration, _ top: ConfigurationSection) {
+        let workers = configuration.server.workers
+        for section in top.sections("providers") {
+            guard let limit = section.integer("max_concurrent"), limit < workers else { continue }
+            top.reading.error(
+                at: section.valueSpan("max_concurrent"),
+                "providers[].max_concurrent is less than server.workers, which share it",
+                hint: "give it at least \(workers), or fewer workers")
         }
-        taken.insert(name)
-        return name
-    }
-
-    private static func isName(_ text: String) -> Bool {
-        func isAlphanumeric(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...122).contains(byte) }
-        guard let first = text.utf8.first, isAlphanumeric(first), text.utf8.count <= 64 else {
-            return text == "_menshen"
-        }
-        return text.utf8.allSatisfy {
-            isAlphanumeric($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
-        }
-    }
-
-    /// Also every API version: v1, v1beta, v2, …
-    private static func isReserved(_ name: String) -> Bool {
-        if reserved.contains(name) { return true }
-        let rest = name.utf8.dropFirst()
-        return name.hasPrefix("v") && (48...57).contains(rest.first ?? 0)
-            && rest.allSatisfy { (48...57).contains($0) || (97...122).contains($0) }
     }
 }

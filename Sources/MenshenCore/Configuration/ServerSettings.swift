@@ -1,103 +1,90 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import TOML
-
-/// The sections that only hold numbers, switches and paths.
-extension ConfigurationDecoder {
-    static func server(_ section: ConfigurationSection) -> Configuration.Server {
-        var server = Configuration.Server()
-        set(&server.workers, section.integer("workers"))
-        set(&server.unsafeListen, section.boolean("unsafe_listen"))
-        set(&server.maxHeaderBytes, section.size("max_header_bytes"))
-        set(&server.maxBodyBytes, section.size("max_body_bytes"))
-        set(&server.maxBufferedBodies, section.size("max_buffered_bodies"))
-        set(&server.maxConnections, section.integer("max_connections"))
-        set(&server.headerTimeout, section.duration("header_timeout"))
-        set(&server.bodyTimeout, section.duration("body_timeout"))
-        set(&server.idleTimeout, section.duration("idle_timeout"))
-        set(&server.drainTimeout, section.duration("drain_timeout"))
-        if let idle = section.duration("idle_exit") { server.idleExit = idle > .zero ? idle : nil }
-        for host in section.texts("allowed_hosts") ?? [] {
-            if isHost(host.text) {
-                server.allowedHosts.append(host.text.lowercased())
-            } else {
-                section.reading.error(
-                    at: host.span, "server.allowed_hosts: this is not a host name",
-                    hint: "write \"llm.example\" or \"llm.example:8080\", as the Host header has it")
-            }
-        }
-        for origin in section.texts("allowed_origins") ?? [] {
-            if isOrigin(origin.text) {
-                server.allowedOrigins.append(origin.text.lowercased())
-            } else {
-                section.reading.error(
-                    at: origin.span, "server.allowed_origins: this is not an origin",
-                    hint: "write scheme://host or scheme://host:port without a path, as \"http://localhost:5173\"")
-            }
-        }
-        return server
+extension Configuration {
+    /// `[server]`: listening, limits and life time.
+    package struct Server: Sendable, Equatable {
+        /// One reactor saturates a core only above about 20,000 requests a second; more is for large shared hosts.
+        package var workers = 1
+        /// Hosts, besides the addresses listened on, that a TCP caller's Host header may name.
+        package var allowedHosts: [String] = []
+        /// Origins ("http://localhost:5173") whose pages may call; none by default, a web page must not spend the key.
+        package var allowedOrigins: [String] = []
+        /// Allow `listen` on an address that other machines can reach.
+        package var unsafeListen = false
+        /// Request line and header fields together. nginx allows 8 KiB a line; SDK headers stay under 4 KiB.
+        package var maxHeaderBytes = 32 << 10
+        /// OpenAI's SDK uploads in parts of 64 MiB, each in a form; prompts stay under 32 MB.
+        package var maxBodyBytes = 96 << 20
+        /// Request bodies that wait until they are whole, in memory. A caller may have half of it.
+        package var maxBufferedBodies = 256 << 20
+        /// Open connections of one process. Each costs one descriptor, and one more for its upstream.
+        package var maxConnections = 8192
+        /// From the first byte of a request head to its last (slow-loris).
+        package var headerTimeout: Duration = .seconds(10)
+        /// From a body's head to its end, without the time in which it is not read. At 64 MiB, 2 Mbit/s.
+        package var bodyTimeout: Duration = .seconds(300)
+        /// A keep-alive connection without a request. Longer than the 60 s of most client pools, so they close first.
+        package var idleTimeout: Duration = .seconds(75)
+        /// Exit after this long without a connection; nil means never. Applies under socket activation only.
+        package var idleExit: Duration? = .seconds(600)
+        /// How long SIGTERM waits for answers under way. The unit's TimeoutStopSec is 15 s more.
+        package var drainTimeout: Duration = .seconds(30)
     }
+}
 
-    static func upstream(_ section: ConfigurationSection, older: ConfigurationSection) -> Configuration.Upstream {
-        var upstream = Configuration.Upstream()
-        set(&upstream.connectTimeout, section.duration("connect_timeout"))
-        set(&upstream.gapTimeout, section.duration("gap_timeout"))
-        if let total = section.duration("total_timeout") { upstream.totalTimeout = total > .zero ? total : nil }
-        alias(
-            "timeout", in: older, of: "upstream.first_byte_timeout",
-            isSet: section.has("first_byte_timeout") || section.has("timeout"))
-        alias("timeout", in: section, of: "first_byte_timeout", isSet: section.has("first_byte_timeout"))
-        for timeout in [older.duration("timeout"), section.duration("timeout")] {
-            // 0 is Go's way to say "no limit"; an answer that never begins has to end some time.
-            set(&upstream.firstByteTimeout, timeout.flatMap { $0 > .zero ? $0 : nil })
-        }
-        set(&upstream.firstByteTimeout, section.duration("first_byte_timeout"))
-        alias(
-            "max_idle_conns_per_host", in: section, of: "max_idle_connections",
-            isSet: section.has("max_idle_connections"))
-        set(&upstream.maxIdleConnections, section.integer("max_idle_conns_per_host"))
-        set(&upstream.maxIdleConnections, section.integer("max_idle_connections"))
-        return upstream
-    }
+extension Configuration.Server: ConfigurationRoot {
+    static let defaults = Self()
 
-    static func failover(_ section: ConfigurationSection) -> Configuration.Failover {
-        var failover = Configuration.Failover()
-        set(&failover.enable, section.boolean("enable"))
-        set(&failover.deadline, section.duration("deadline"))
-        set(&failover.hold, section.duration("hold"))
-        set(&failover.maxBodyBytes, section.size("max_body_bytes"))
-        set(&failover.obeyRetryAfter, section.boolean("obey_retry_after"))
-        set(&failover.breakerFailures, section.integer("breaker_failures"))
-        set(&failover.breakerPause, section.duration("breaker_pause"))
-        return failover
-    }
-
-    /// Warns of an older name whose newer one is given too.
-    private static func alias(_ name: String, in section: ConfigurationSection, of newer: String, isSet: Bool) {
-        guard isSet, let span = section.keySpan(name) else { return }
-        section.reading.warning(
-            at: span, "\(section.path).\(name) is ignored: a newer name of it is given too",
-            hint: "remove it; \(newer) applies")
-    }
-
-    static func storage(_ section: ConfigurationSection) -> Configuration.Storage {
-        var storage = Configuration.Storage()
-        if let days = section.integer("retention_days") { storage.retentionDays = days > 0 ? days : nil }
-        let sqlite = section.section("sqlite")
-        if let path = sqlite.text("path") {
-            storage.path = FilePath.resolve(path, "storage.sqlite.path", section.reading)
-        }
-        return storage
-    }
-
-    static func logging(_ section: ConfigurationSection) -> Configuration.Logging {
-        var logging = Configuration.Logging()
-        set(&logging.logRequestBody, section.boolean("log_request_body"))
-        set(&logging.logResponseBody, section.boolean("log_response_body"))
-        set(&logging.maxBodyBytes, section.size("max_body_bytes"))
-        return logging
-    }
+    static let settings: [ConfigurationSetting<Self>] = [
+        .integer(
+            "server.workers", 1...64, \.workers,
+            "Event loops; one saturates a core only above about 20,000 requests a second."),
+        .custom(
+            "server.allowed_hosts", .texts, default: TOMLText.list(defaults.allowedHosts),
+            "Further names that a TCP caller's Host header may have."
+        ) {
+            $0.allowedHosts = $1.names(
+                "allowed_hosts", isHost, "a host name",
+                hint: "write \"llm.example\" or \"llm.example:8080\", as the Host header has it")
+        } shown: {
+            TOMLText.list($0.allowedHosts)
+        },
+        .custom(
+            "server.allowed_origins", .texts, default: TOMLText.list(defaults.allowedOrigins),
+            "Origins such as \"http://localhost:5173\" whose web pages may call."
+        ) {
+            $0.allowedOrigins = $1.names(
+                "allowed_origins", isOrigin, "an origin",
+                hint: "write scheme://host or scheme://host:port without a path, as \"http://localhost:5173\"")
+        } shown: {
+            TOMLText.list($0.allowedOrigins)
+        },
+        .boolean(
+            "server.unsafe_listen", \.unsafeListen, "Allow `listen` on an address that other machines can reach."),
+        .size(
+            "server.max_header_bytes", 1 << 10...1 << 20, \.maxHeaderBytes,
+            "Limit of a request's line and header fields together."),
+        .size("server.max_body_bytes", 1...16 << 30, \.maxBodyBytes, "Limit of a request's body."),
+        .size(
+            "server.max_buffered_bodies", 1 << 20...1 << 40, \.maxBufferedBodies,
+            "Memory of all request bodies that wait until they are whole; one caller gets half of it."),
+        .integer(
+            "server.max_connections", 1...1_000_000, \.maxConnections,
+            "Connections of callers open at the same time."),
+        .duration("server.header_timeout", \.headerTimeout, "Time a caller has to send a whole request head."),
+        .duration(
+            "server.body_timeout", \.bodyTimeout,
+            "Time a caller has to send a whole request body; pauses that menshen makes do not count."),
+        .duration(
+            "server.idle_timeout", \.idleTimeout, "Time a kept-alive connection may stay without a request."),
+        .durationOrOff(
+            "server.idle_exit", \.idleExit,
+            "Exit after this long without a connection, under socket activation only."),
+        .duration(
+            "server.drain_timeout", \.drainTimeout,
+            "Time that answers under way have to finish when menshen is stopped."),
+    ]
 
     /// A name, an IPv4 address or a bracketed IPv6 address, with or without a port.
     private static func isHost(_ text: String) -> Bool {
@@ -120,25 +107,15 @@ extension ConfigurationDecoder {
     }
 }
 
-/// Paths in the text: `~/` is the home directory, relative ones start from the configuration file's directory.
-enum FilePath {
-    static func resolve(_ path: ExpandedText, _ key: String, _ reading: ConfigurationReading) -> String? {
-        let text = path.text
-        guard !text.isEmpty, !text.utf8.contains(0) else {
-            reading.error(at: path.span, text.isEmpty ? "\(key) is empty" : "\(key) holds a NUL character")
+extension ConfigurationSection {
+    /// Names in lower case; reports those that are none.
+    fileprivate func names(
+        _ name: String, _ isOne: (String) -> Bool, _ noun: String, hint: String
+    ) -> [String] {
+        (texts(name) ?? []).compactMap { text in
+            if isOne(text.text) { return text.text.lowercased() }
+            reading.error(at: text.span, "\(path).\(name): this is not \(noun)", hint: hint)
             return nil
         }
-        if text.hasPrefix("/") { return text }
-        if text.hasPrefix("~/") {
-            guard let home = reading.environment("HOME"), home.hasPrefix("/") else {
-                reading.error(
-                    at: path.span, "\(key) begins with \"~/\", but the environment variable HOME is not set",
-                    hint: "write an absolute path")
-                return nil
-            }
-            return (home.hasSuffix("/") ? String(home.dropLast()) : home) + text.dropFirst()
-        }
-        guard let slash = reading.file.utf8.lastIndex(of: UInt8(ascii: "/")) else { return text }
-        return reading.file[...slash] + text
     }
 }

@@ -3,9 +3,33 @@
 
 internal import TOML
 
-extension ConfigurationDecoder {
+extension Provider {
+    /// All for `signing`.
+    static let signingSettings: [ConfigurationSetting<Self>] = [
+        .custom(
+            "providers[].aws_access_key_id", .text, sample: "\"AKIAIOSFODNN7EXAMPLE\"",
+            "Sign requests to Bedrock with this access key; the key is its secret access key then."
+        ) {
+            ($0.signing?.accessKeyID).map(TOMLText.quoted)
+        },
+        .custom(
+            "providers[].aws_session_token", .text, sample: "\"${AWS_SESSION_TOKEN:-}\"",
+            "Session token of temporary AWS credentials."
+        ) {
+            ($0.signing?.sessionToken).map { _ in TOMLText.hidden }
+        },
+        .custom(
+            "providers[].region", .text, sample: "\"us-east-1\"",
+            "AWS region to sign for, where `base_url` does not name it."
+        ) {
+            ($0.signing?.region).map(TOMLText.quoted)
+        },
+    ]
+}
+
+extension SigV4 {
     /// nil without `aws_access_key_id`, and if something about it is wrong.
-    static func signing(_ section: ConfigurationSection, _ kind: Provider.Kind, _ address: BaseURL?) -> SigV4? {
+    static func read(_ section: ConfigurationSection, _ kind: Provider.Kind, _ address: BaseURL?) -> SigV4? {
         let reading = section.reading
         let identifier = section.text("aws_access_key_id")
         let token = section.text("aws_session_token").flatMap { sessionToken($0, reading) }
@@ -26,8 +50,7 @@ extension ConfigurationDecoder {
                 at: span, "providers[].api_keys cannot sign: each secret access key has an id of its own",
                 hint: "write one [[providers]] for each")
         }
-        let sources = ["api_key", "api_keys", "api_key_file", "api_key_credential", "api_key_command"]
-        if !sources.contains(where: section.has) {
+        if !KeySource.places.contains(where: section.has) {
             reading.error(
                 at: section.keySpan("aws_access_key_id"),
                 "providers[].aws_access_key_id needs the secret access key that belongs to it",

@@ -3,6 +3,9 @@
 
 /// Writes values as TOML.
 enum TOMLText {
+    /// In place of a secret.
+    static let hidden = quoted("***")
+
     /// A basic string; whatever the text holds, it reads back as itself.
     static func quoted(_ text: String) -> String {
         var output = "\""
@@ -26,6 +29,11 @@ enum TOMLText {
     }
 
     static func list(_ texts: [String]) -> String { "[" + texts.map(quoted).joined(separator: ", ") + "]" }
+
+    /// An inline table.
+    static func table(_ entries: [(name: String, value: String)]) -> String {
+        "{ " + entries.map { "\(quoted($0.name)) = \($0.value)" }.joined(separator: ", ") + " }"
+    }
 
     static func duration(_ duration: Duration?) -> String { quoted(duration.map(DurationText.written) ?? "off") }
 
