@@ -71,7 +71,7 @@ package final class Daemon {
             // Somebody is there to read it.
             return .failed(exitCode: Self.configurationFault)
         } else {
-            events.configurationBroken(loaded.firstFault, configurationPath)
+            events.tell(.configurationBroken(loaded.firstFault, configurationPath))
             snapshot = Snapshot(fault: loaded.firstFault)
         }
         do {
@@ -102,7 +102,7 @@ package final class Daemon {
         let addresses = options.replacesListen ? options.listen : configuration.listen + options.listen
         let listening: Listening
         do {
-            listening = try Listening(activation, options, addresses) { events.listenFailed($0, $1.description) }
+            listening = try Listening(activation, options, addresses) { events.tell(.listenFailed($0, $1.description)) }
         } catch let error as ListenError {
             throw StartFault("cannot listen: \(error)")
         }
@@ -118,7 +118,7 @@ package final class Daemon {
             if activation.sockets.isEmpty { throw fault }
             // An exit would take the inherited sockets down with it, and the Unix socket is in order.
             tcpFault = [fault.message, fault.hint].compactMap { $0 }.joined(separator: "; ")
-            events.tcpRefused(tcpFault ?? "")
+            events.tell(.tcpRefused(tcpFault ?? ""))
         }
         let gate = try checkGate()
         let databasePath = try configuration.storage.path ?? StandardPaths.database()
@@ -127,7 +127,7 @@ package final class Daemon {
             databasePath: databasePath, retentionDays: configuration.storage.retentionDays, journal: journal)
         // Another socket is not that of the journal that can be read.
         if options.journalPath == nil, ServiceManager.isSystemd { settings.journalSource = .system }
-        let store = try AuditStore(settings: settings) { events.store($0) }
+        let store = try AuditStore(settings: settings) { events.tell($0.event) }
         let board = StatusBoard(
             version: Version.text, pid: ProcessIdentity.pid, configuration: configurationPath, database: databasePath,
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
@@ -158,7 +158,7 @@ package final class Daemon {
             if let remark = remarks.first(where: { $0.severity == .error }) {
                 return StartFault("\(address): \(remark.message)", hint: remark.hint)
             }
-            if !authentication.enable { events.authenticationDisabled(address.description) }
+            if !authentication.enable { events.tell(.authenticationDisabled(address.description)) }
         }
         return nil
     }
@@ -178,9 +178,10 @@ package final class Daemon {
             events.say("Starting menshen on \(first)")
             events.say("Dashboard available at http://localhost:\(first.port)/")
         }
-        events.started(
-            version: board.version, configuration: board.configuration, listeners: board.listeners,
-            database: board.database)
+        events.tell(
+            .started(
+                version: board.version, configuration: board.configuration, listeners: board.listeners,
+                database: board.database))
     }
 }
 

@@ -59,11 +59,5 @@ enum SizeLaw: String {
         Exception(
             name: "MenshenStore.StoreWorker", law: .properties,
             reason: "opens, loses and retries the database beside its writing; that is to have an owner of its own"),
-        Exception(
-            name: "MenshenCore.ConfigurationDecoder", law: .lines,
-            reason: "reads every section; each is to be decoded where its keys are declared"),
-        Exception(
-            name: "MenshenStore.StoreEvent.logEvent", law: .functionLines,
-            reason: "one case for each event; an event is to say itself in one place"),
     ]
 }

@@ -129,7 +129,7 @@ import Testing
     @Test func `random operations with suspended timers fire what a sorted list would`() {
         let seed = UInt64.random(in: .min ... .max)
         print("suspended timers against a sorted list: seed \(seed)")
-        var random = Generator(state: seed)
+        var random = SeededGenerator(state: seed)
         let recorder = Recorder()
         let queue = TimerQueue()
         let timers = (0..<60).map { _ in Timer(recorder) }

@@ -106,8 +106,9 @@ extension Exchange: TimerHandler {
             let wait = walk.report(
                 outcome, failure, pause: pause, isUploaded: intake.isComplete, now: worker.now)
         else { return }
-        worker.events.providerPaused(
-            providerName, failure?.reason.rawValue ?? outcome.reason, seconds: (wait + 999_999) / 1_000_000)
+        worker.events.tell(
+            .providerPaused(
+                providerName, failure?.reason.rawValue ?? outcome.reason, seconds: (wait + 999_999) / 1_000_000))
     }
 
     /// Each provider that fits has asked to be left alone.

@@ -285,7 +285,7 @@ final class Exchange {
         switch runtime.keys.key(tried, provider, refused: attempt.refused, now: worker.now) {
         case .ready(let key): attempt.use(key)
         case .stale(let key, let reason):
-            worker.events.keyStale(provider.name, reason)
+            worker.events.tell(.keyStale(provider.name, reason, seconds: KeyRing.grace / 1_000_000))
             attempt.use(key)
         case .pending:
             // A reload came in between: the answer of the old configuration's command is heard by nobody.
@@ -294,7 +294,7 @@ final class Exchange {
             worker.awaitKey(self, of: tried.provider)
             return false
         case .failed(let reason):
-            worker.events.keyUnavailable(provider.name, reason)
+            worker.events.tell(.keyUnavailable(provider.name, reason))
             attempt.record(nil, status: nil, reason: AttemptOutcome.noKey.reason)
             goOn(after: .noKey, .noKey(provider.name, reason))
             return false

@@ -31,7 +31,7 @@ final class CacheKeeper {
         guard wanted.enable else { return nil }
         do {
             open = try ResponseCache(settings: CacheSettings(path: path, maxBytes: wanted.maxBytes)) { [events] in
-                events.cache($0)
+                events.tell($0.event)
             }
             self.path = path
             maxBytes = wanted.maxBytes

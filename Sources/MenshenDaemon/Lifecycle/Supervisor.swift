@@ -76,7 +76,7 @@ final class Supervisor: TimerHandler {
         try reactor.run()
         crew.join()
         keeper.close()
-        events.stopped(stopReason ?? "failure")
+        events.tell(.stopped(stopReason ?? "failure"))
         return exitCode
     }
 
@@ -108,15 +108,15 @@ final class Supervisor: TimerHandler {
         let loaded = ConfigurationFile.load(configurationPath)
         for diagnostic in loaded.diagnostics { events.diagnostic(diagnostic) }
         guard let configuration = loaded.configuration else {
-            return events.reloadFailed(loaded.firstFault, configurationPath)
+            return events.tell(.reloadFailed(loaded.firstFault, configurationPath))
         }
         let tcpFault = forbidden(configuration)
         if let tcpFault {
             // What is in order stays in force; what is not can only become better.
             if snapshot.fault == nil, snapshot.tcpFault == nil {
-                return events.reloadFailed(tcpFault, configurationPath)
+                return events.tell(.reloadFailed(tcpFault, configurationPath))
             }
-            events.tcpRefused(tcpFault)
+            events.tell(.tcpRefused(tcpFault))
         }
         warnOfFixed(configuration)
         snapshot = Snapshot(configuration, cache: keeper.cache(for: configuration), tcpFault: tcpFault)
@@ -126,7 +126,7 @@ final class Supervisor: TimerHandler {
     /// A reload is done, a revoked token useless, when every worker goes by it.
     private func installed() {
         guard crew.installed() else { return }
-        events.reloaded(configurationPath)
+        events.tell(.reloaded(configurationPath))
         if stopReason == nil { notifier.ready(status: statusLine) }
     }
 
@@ -140,7 +140,7 @@ final class Supervisor: TimerHandler {
             unsafeListen: allowsUnsafe || configuration.server.unsafeListen)
         if let error = remarks.first(where: { $0.severity == .error }) { return "\(error.message); \(error.hint)" }
         if !configuration.authentication.enable {
-            for address in addresses { events.authenticationDisabled(address.description) }
+            for address in addresses { events.tell(.authenticationDisabled(address.description)) }
         }
         return nil
     }
@@ -168,7 +168,7 @@ final class Supervisor: TimerHandler {
         if deadline > Configuration().server.drainTimeout.microseconds {
             notifier.extendTimeout(microseconds: deadline + 15_000_000)
         }
-        events.stopping(inFlight: activity.connections, seconds: deadline / 1_000_000)
+        events.tell(.stopping(inFlight: activity.connections, seconds: deadline / 1_000_000))
         listening.removeNames()
         crew.drain(deadline: Clock.monotonic() + deadline)
         // By then the workers have taken what was waiting.

@@ -75,7 +75,7 @@ final class Listener: ReadinessHandler, TimerHandler {
                 guard let fd = try SocketIO.accept(socket.descriptor) else { return }
                 worker.admit(fd, from: self)
             } catch {
-                worker.events.acceptFailed(socket.name, error)
+                worker.events.tell(.acceptFailed(socket.name, error.description))
                 worker.reactor.deregister(socket.descriptor)
                 worker.reactor.timers.set(timer, at: worker.now + Self.pause)
                 return
@@ -84,6 +84,6 @@ final class Listener: ReadinessHandler, TimerHandler {
     }
 
     func timerFired(_ timer: Timer) {
-        do { try start() } catch { worker.events.acceptFailed(socket.name, error) }
+        do { try start() } catch { worker.events.tell(.acceptFailed(socket.name, error.description)) }
     }
 }

@@ -75,7 +75,7 @@ final class Worker: TimerHandler {
     func admit(_ fd: Int32, from listener: Listener) {
         guard let caller = identify(fd, listener) else { return SocketIO.close(fd) }
         guard makeRoom(isTCP: listener.isTCP) else {
-            events.tooManyConnections(settings.limit, isOfDescriptors: settings.isLimitOfDescriptors)
+            events.tell(.tooManyConnections(settings.limit, isOfDescriptors: settings.isLimitOfDescriptors))
             return SocketIO.close(fd)
         }
         let connection = Connection(fd, listener, caller, self)
@@ -85,7 +85,7 @@ final class Worker: TimerHandler {
             admission.opened(connection)
             context.activity.opened()
         } catch {
-            events.acceptFailed(listener.socket.name, error)
+            events.tell(.acceptFailed(listener.socket.name, error.description))
             SocketIO.close(fd)
         }
     }
@@ -116,14 +116,14 @@ final class Worker: TimerHandler {
         do {
             let peer = try PeerIdentity.read(fd)
             if context.gate.judge(uid: peer.uid) == .foreign {
-                events.peerRefused(peer, listener.socket.name)
+                events.tell(.peerRefused(uid: peer.uid, pid: peer.pid, listener.socket.name))
                 return nil
             }
             let process = PeerProcess.read(socket: fd, peer: peer) { PeerUnit.name(socket: fd) }
             return CallerRecord(
                 uid: peer.uid, pid: peer.pid, executable: process?.executable, unit: process?.unit, address: "unix")
         } catch {
-            events.acceptFailed(listener.socket.name, error)
+            events.tell(.acceptFailed(listener.socket.name, error.description))
             return nil
         }
     }
@@ -260,7 +260,7 @@ final class Worker: TimerHandler {
             // Their command belongs to the old configuration; they go on with the new one's keys or fail.
             for exchange in waitingForKeys { exchange.keySourceChanged() }
         } catch {
-            events.reloadFailed("a provider's base_url is not one libcurl can use: \(error)")
+            events.tell(.reloadFailed("a provider's base_url is not one libcurl can use: \(error)"))
         }
     }
 

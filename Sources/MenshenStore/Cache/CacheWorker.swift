@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import MenshenCore
+package import MenshenCore
 internal import SQLite
 
 /// All that the cache's thread owns. Not Sendable; made and used on that thread. Every fault ends here: it makes misses,

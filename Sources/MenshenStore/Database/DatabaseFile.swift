@@ -3,6 +3,7 @@
 
 internal import Glibc
 internal import Linux
+internal import MenshenCore
 internal import SQLite
 
 /// Makes a database path fit for audit rows: a 0600 file of our own in a directory that is made 0700 if missing.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+package import MenshenCore
+
 /// An open database in a file of menshen's own.
 package protocol KeptDatabase: AnyObject {
     /// False when its file was deleted or replaced under us.

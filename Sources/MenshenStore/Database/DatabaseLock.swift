@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import Glibc
+internal import MenshenCore
 
 /// The right to be the only menshen that writes a database: a lock on `FILE.lock`, held until released.
 final class DatabaseLock {

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import MenshenCore
 internal import SQLite
-
-/// Why the database can't be used: what is wrong, and what to do about it.
-package struct StoreFault: Error, Sendable, Equatable {
-    package let reason: String
-    package let advice: String
-    /// Its content is not what SQLite has written.
-    var isDamage = false
-
-    package init(reason: String, advice: String) {
-        self.reason = reason
-        self.advice = advice
-    }
-}
 
 extension StoreFault {
     init(_ error: SQLiteError, path: String) {

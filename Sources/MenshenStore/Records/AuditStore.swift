@@ -3,7 +3,7 @@
 
 package import Linux
 package import MenshenCore
-package import Systemd
+internal import Systemd
 
 /// The audit trail. Any thread submits; the thread "store" writes batch by batch: whatever is queued when it is free
 /// goes into one transaction. No other thread waits for the disk, but for the page cache when it notes an intent.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import MenshenCore
+package import MenshenCore
 internal import SQLite
 
 /// What the store does when its database comes and goes.

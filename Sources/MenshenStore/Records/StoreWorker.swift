@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import MenshenCore
+package import MenshenCore
 internal import SQLite
 
 /// All that the store's thread owns: the database, the journal, and what is remembered between batches. Not Sendable;

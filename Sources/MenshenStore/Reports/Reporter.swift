@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import Linux
+internal import MenshenCore
 internal import Synchronization
 
 /// A question about what is recorded.

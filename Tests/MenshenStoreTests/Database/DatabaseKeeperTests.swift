@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import Glibc
+import MenshenCore
 import MenshenStore
 import Testing
 

@@ -24,7 +24,7 @@ struct StoreBenchmark {
         let journal = FakeJournal(scratch("journal"))
         let settings = StoreSettings(
             databasePath: scratch("state/menshen.db"), journal: try JournalSocket(path: journal.path))
-        let worker = StoreWorker(settings) { print($0.logEvent.message) }
+        let worker = StoreWorker(settings) { print($0.event.message) }
         let sink = Collector()
         var source = RequestID.Source(worker: 0, of: 1)
         let total = 40_000
@@ -95,7 +95,7 @@ struct StoreBenchmark {
         let scratch = Scratch()
         var settings = StoreSettings(databasePath: scratch("menshen.db"), journal: nil)
         settings.gatherTime = delay
-        let store = try AuditStore(settings: settings) { print($0.logEvent.message) }
+        let store = try AuditStore(settings: settings) { print($0.event.message) }
         let arrived = Signal()
         let sink = Collector { _ in arrived.post() }
         var source = RequestID.Source(worker: 0, of: 1)

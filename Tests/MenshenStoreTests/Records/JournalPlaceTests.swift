@@ -2,12 +2,13 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import Glibc
-import Systemd
+import MenshenCore
+@testable import MenshenStore
 import TestSupport
 import Testing
 
 /// Where a journal is kept is told by the directories that journald makes.
-@Suite struct JournalKeepingTests {
+@Suite struct JournalPlaceTests {
     private static let id = "0123456789abcdef0123456789abcdef"
     private let scratch: TemporaryDirectory
 

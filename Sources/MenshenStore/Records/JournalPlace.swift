@@ -3,20 +3,13 @@
 
 internal import Glibc
 internal import Linux
+internal import MenshenCore
+internal import Systemd
 
-/// Where journald keeps what it takes, as far as every user can see that.
-package enum JournalKeeping: String, Sendable, Equatable {
-    case persistent
-    /// In memory: gone when the machine stops.
-    case volatile
-    /// journald passes entries on, or drops them.
-    case nowhere
-    /// Nobody listens for entries.
-    case absent
-
+extension JournalKeeping {
     /// journald removes its directory in memory when it begins to write to the disk. What is in it is closed to most users;
     /// that it is there is not. `root`: for tests.
-    package static func look(socket: String = JournalSocket.standardPath, below root: String = "") -> JournalKeeping {
+    static func look(socket: String, below root: String = "") -> JournalKeeping {
         guard access(socket, F_OK) == 0 else { return .absent }
         guard let id = machineID(root) else { return .nowhere }
         if access("\(root)/run/log/journal/\(id)", F_OK) == 0 { return .volatile }
