@@ -23,7 +23,7 @@ struct StatusCommand: ParsableCommand {
         let path: String
         do { path = try socket ?? StandardPaths.socket() } catch { throw Terminal.fault("\(error)", code: 69) }
         do {
-            let page = try SurfaceClient.status(socket: path, as: json ? "application/json" : "text/plain")
+            let page = try AdminClient.status(socket: path, as: json ? "application/json" : "text/plain")
             Terminal.write(String(decoding: page, as: UTF8.self))
             if !json, socket == nil, let warning = TCPUnit.warning() { Terminal.print("\n" + warning) }
         } catch {

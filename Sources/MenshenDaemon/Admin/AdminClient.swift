@@ -5,7 +5,7 @@ internal import Glibc
 internal import Linux
 
 /// Asks a running menshen for one of its own pages, over its Unix socket. Blocking; for commands.
-package enum SurfaceClient {
+package enum AdminClient {
     /// Longer than a page ever takes, also behind a busy loop.
     private static let patience = 10
 

@@ -5,72 +5,32 @@ internal import HTTP
 internal import MenshenCore
 internal import MenshenStore
 
-/// menshen's own pages: `/` and `/_menshen/…`.
-enum Surface: Equatable {
-    /// Besides menshen's own name the one that Claude Code asks for before its first request.
-    private static let healthPaths = ["/_menshen/health", "/api/hello"]
-
-    case page
-    case health
-    case status
-    case unknown
-
-    /// A page loads nothing from anywhere and runs no script.
-    static let pageFields: [(name: String, value: String)] = [
-        ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
-        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
-    ]
-
-    /// nil for everything that belongs to a provider.
-    init?(_ target: RequestTarget) {
-        guard target.providerName == nil else { return nil }
-        switch target.path {
-        case "/": self = .page
-        case _ where Self.healthPaths.contains(target.path): self = .health
-        case "/_menshen/status": self = .status
-        default:
-            guard target.path.hasPrefix("/_menshen") else { return nil }
-            self = .unknown
-        }
-    }
-}
-
-extension Exchange {
+extension Exchange: AdminCaller {
     /// Rows on the status page.
     private static let recentLimit = 20
 
-    func serve(_ surface: Surface) throws(Problem) {
-        guard head.method == .get || head.method == .head else {
-            throw Problem(.methodNotAllowed, status: 405, "This page only answers GET.")
-        }
-        switch surface {
-        case .health:
-            let isWell = runtime.snapshot.fault == nil
-            answer(
-                LocalAnswer(
-                    status: isWell ? 200 : 503,
-                    fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
-                    body: Array(#"{"status":"\#(isWell ? "ok" : "configuration broken")"}\#n"#.utf8)))
-        case .page:
-            present {
-                StatusPage.html($0)
-            } fields: {
-                Surface.pageFields
-            }
-        case .status:
-            let wantsText = head.accepts("text/plain")
-            present {
-                wantsText ? StatusReport.text($0) : StatusPage.json($0)
-            } fields: {
-                [
-                    ("Content-Type", wantsText ? "text/plain; charset=utf-8" : "application/json"),
-                    ("Cache-Control", "no-store"),
-                ]
-            }
-        case .unknown:
-            throw Problem(
-                .notFound, status: 404, "There is no such page. menshen's own are / and /_menshen/{health,status}.")
+    var isWell: Bool { runtime.snapshot.fault == nil }
+
+    func serve(_ page: AdminPage) throws(Problem) {
+        let request = try AdminRequest(page, head.method)
+        phase = .composing(request)
+        try request.begin(isWhole: intake.isComplete, self)
+        if request.isGathering { inviteBody() }
+    }
+
+    func answer(page answer: LocalAnswer) {
+        // The rest of a body that is not read hides where the next request begins.
+        if !intake.isComplete { writer.closeAfter() }
+        self.answer(answer)
+    }
+
+    func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer) {
+        worker.recentRequests(Self.recentLimit, for: self) { [self] rows, survey in
+            // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.
+            let shown =
+                access.grant?.showsAll == true
+                ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == access.principal.token }
+            answer(page: render(worker.status(runtime, shown, survey)))
         }
     }
 
@@ -78,28 +38,15 @@ extension Exchange {
     /// could show nothing else then.
     func pageAnswer(_ problem: Problem) -> LocalAnswer {
         let hasPassword = runtime.snapshot.configuration.authentication.password != nil
-        guard head.accepts("text/html"), let target = resolved?.target else {
-            return LocalAnswer(problem, dialect, id, asksForPassword: hasPassword)
-        }
-        let signsIn = head.first(.authorization) != nil || target.queryValue("signin") != nil
-        var answer = LocalAnswer(problem, dialect, id, asksForPassword: hasPassword && signsIn)
+        let isPage = head.accepts("text/html")
+        let signsIn = head.first(.authorization) != nil || resolved?.target.queryValue("signin") != nil
+        var answer = LocalAnswer(problem, dialect, id, asksForPassword: hasPassword && (signsIn || !isPage))
+        if problem.status == 405, let page = resolved?.page { answer.fields.append(("Allow", page.methods)) }
+        guard isPage, let target = resolved?.target else { return answer }
         let canSignIn = problem.status == 401 && hasPassword
         answer.become(
-            page: StatusPage.html(problem, signInPath: canSignIn ? target.path + "?signin" : nil), Surface.pageFields)
+            page: StatusPage.html(problem, signInPath: canSignIn ? target.path + "?signin" : nil), AdminPage.pageFields)
         return answer
-    }
-
-    private func present(
-        _ render: @escaping (StatusSnapshot) -> String, fields: @escaping () -> [(name: String, value: String)]
-    ) {
-        worker.recentRequests(Self.recentLimit, for: self) { [self] rows, survey in
-            // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.
-            let shown =
-                access.grant?.showsAll == true
-                ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == access.principal.token }
-            let snapshot = worker.status(runtime, shown, survey)
-            answer(LocalAnswer(status: 200, fields: fields(), body: Array(render(snapshot).utf8)))
-        }
     }
 }
 

@@ -46,8 +46,10 @@ struct Access {
             grant = Grant(.owner)
             return
         }
-        if let surface = resolved.surface {
-            if surface != .health { grant = try Self.judgePage(head, snapshot.configuration.authentication, verdict) }
+        if let page = resolved.page {
+            if page.access != .everybody {
+                grant = try Self.judgePage(head, snapshot.configuration.authentication, verdict)
+            }
         } else if snapshot.configuration.authentication.enable, snapshot.fault == nil {
             grant = try Self.grant(verdict)
             if let problem = WebGate.checkContentType(ofKnown: head) { throw problem }

@@ -127,7 +127,7 @@ extension Exchange {
         attempt?.release()
         if writer.hasBegun { return end(state, .breakOff(needsReset: writer.needsReset)) }
         if !intake.isComplete { writer.closeAfter() }
-        answer(resolved?.surface == nil ? LocalAnswer(problem, dialect, id) : pageAnswer(problem), state)
+        answer(resolved?.page == nil ? LocalAnswer(problem, dialect, id) : pageAnswer(problem), state)
     }
 
     /// A head that could not be read: nothing is known but who sent it.
@@ -245,7 +245,7 @@ extension Exchange {
     /// A page of menshen's own or a browser's pre-flight that was answered, and a page that nobody has signed in to yet.
     private var isUnrecorded: Bool {
         guard ledger.intent == nil else { return false }
-        if resolved?.surface != nil {
+        if resolved?.page != nil {
             return ledger.problem == nil || writer.status == 401 && head.first(.authorization) == nil
         }
         return ledger.problem == nil && access.allowedOrigin != nil && head.method == .options

@@ -66,10 +66,7 @@ final class Exchange {
             guard let resolved else { return try answerUnresolved() }
             try authorise(resolved)
             if phase.isOver { return }
-            if let surface = resolved.surface {
-                phase = .composing
-                return try serve(surface)
-            }
+            if let page = resolved.page { return try serve(page) }
             if head.method == .head, hasBody {
                 throw .headWithBody
             }
@@ -78,11 +75,15 @@ final class Exchange {
             // Which of them gets it may depend on the model; that there is none at all need not wait for that.
             try fit(resolved)
             if intake.isComplete { return try proceed() }
-            if head.expectsContinue {
-                connection.output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
-                connection.flush()
-            }
+            inviteBody()
         }
+    }
+
+    /// A caller may wait for that before it sends its body.
+    func inviteBody() {
+        guard head.expectsContinue else { return }
+        connection.output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
+        connection.flush()
     }
 
     private func fit(_ resolved: ResolvedTarget) throws(Problem) {
@@ -99,7 +100,7 @@ final class Exchange {
     }
 
     private func authorise(_ resolved: ResolvedTarget) throws(Problem) {
-        if connection.listener.isTCP, runtime.snapshot.tcpFault != nil, resolved.surface != .health {
+        if connection.listener.isTCP, runtime.snapshot.tcpFault != nil, resolved.page?.access != .everybody {
             throw .tcpRefused
         }
         if let preflight = try access.preflight(head, connection, runtime.snapshot) { return answer(preflight) }
@@ -127,6 +128,7 @@ final class Exchange {
         if phase.isOver { return true }
         var hasRoom = true
         orFail { () throws(Problem) in
+            if case .composing(let request) = phase { return try request.receive(bytes) }
             // Once its beginning was read, whether or not the provider has been dialled by now.
             try intake.pass(bytes)
             if let transfer = attempt?.transfer { return hasRoom = transfer.send(bytes) }
@@ -145,7 +147,10 @@ final class Exchange {
         intake.complete()
         if phase.isOver { return }
         if let transfer = attempt?.transfer { return transfer.endBody() }
-        orFail { () throws(Problem) in try proceed() }
+        orFail { () throws(Problem) in
+            if case .composing(let request) = phase { return try request.bodyEnded(self) }
+            try proceed()
+        }
     }
 
     /// The request is there as far as it has to be understood: understands it, and goes on to cache and providers.

@@ -31,8 +31,6 @@ struct LocalAnswer {
             let challenge = asksForPassword ? "Basic realm=\"menshen\", charset=\"UTF-8\"" : "Bearer realm=\"menshen\""
             fields.append(("WWW-Authenticate", challenge))
         }
-        // Pages are all that has a method of its own here.
-        if problem.status == 405 { fields.append(("Allow", "GET, HEAD")) }
         if dialect == .bedrock { fields.append(("x-amzn-ErrorType", problem.amazonType)) }
         if let seconds = problem.retryAfter { fields.append(("Retry-After", "\(seconds)")) }
     }

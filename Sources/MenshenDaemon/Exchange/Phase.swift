@@ -6,8 +6,8 @@ extension Exchange {
     enum Phase {
         /// The request comes in and is read. The timer: reads on in a compressed body.
         case reading
-        /// A page of menshen's own waits for what it is made of.
-        case composing
+        /// A page of menshen's own reads a body, or waits for what it is made of.
+        case composing(AdminRequest)
         /// The cache is asked, or another request brings the answer.
         case recalling
         /// Waits for a place at the provider. The timer: its queue_timeout.

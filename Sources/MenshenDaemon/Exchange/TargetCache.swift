@@ -10,7 +10,7 @@ final class ResolvedTarget {
     let dialect: Dialect
     let operation: Operation
     /// Set for menshen's own pages.
-    let surface: Surface?
+    let page: AdminPage?
     /// Model and stream flag, where the dialect carries them in the path.
     let facts: RequestFacts
     /// The bytes of a stored file are asked for, not what is known of it.
@@ -23,7 +23,7 @@ final class ResolvedTarget {
         self.target = target
         self.dialect = dialect
         operation = Operation(dialect, path: target.plainPath)
-        surface = Surface(target)
+        page = AdminPage.at(target)
         facts = RequestFacts(dialect, path: target.plainPath)
         isContent = target.isContent
     }

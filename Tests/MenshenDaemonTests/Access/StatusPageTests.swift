@@ -86,6 +86,27 @@ struct StatusPageTests {
         }
     }
 
+    @Test func `a body that a page does not read is left alone`() throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            // This one answers before it has seen the body, and says that nothing can follow.
+            let health = try stage.ask("GET", "/_menshen/health", body: "{}")
+            #expect((health.status, health["Connection"]) == (200, "close"))
+            for path in ["/", "/_menshen/status"] {
+                let caller = try stage.caller()
+                try caller.request("GET", path, ["Content-Type: application/json"], body: #"{"model":"m"}"#)
+                #expect(try caller.answer().status == 200)
+                // One answer, and the connection goes on behind it.
+                try caller.request("HEAD", path)
+                let head = try caller.answer(to: "HEAD")
+                #expect(head.status == 200 && head.body.isEmpty && head["Content-Length"] != "0")
+            }
+            #expect(stage.upstream.connections == 0)
+            #expect(try stage.records().isEmpty)
+        }
+    }
+
     @Test func `the page lists the last requests, escaped`() throws {
         try Stage.run {
             try $0.reply()

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+
+/// The table of menshen's own pages.
+extension AdminPage {
+    static let all = [home, health, status]
+
+    static let home = AdminPage(
+        "/", access: .signedIn,
+        [
+            Action(.get) { caller, _ in
+                caller.withStatus {
+                    LocalAnswer(status: 200, fields: pageFields, body: Array(StatusPage.html($0).utf8))
+                }
+            }
+        ])
+
+    /// Besides menshen's own name the one that Claude Code asks for before its first request.
+    static let health = AdminPage(
+        "/_menshen/health", "/api/hello", access: .everybody,
+        [
+            Action(.get) { caller, _ in
+                caller.answer(
+                    page: LocalAnswer(
+                        status: caller.isWell ? 200 : 503,
+                        fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+                        body: Array(#"{"status":"\#(caller.isWell ? "ok" : "configuration broken")"}\#n"#.utf8)))
+            }
+        ])
+
+    static let status = AdminPage(
+        "/_menshen/status", access: .signedIn,
+        [
+            Action(.get) { caller, _ in
+                let wantsText = caller.head.accepts("text/plain")
+                caller.withStatus {
+                    LocalAnswer(
+                        status: 200,
+                        fields: [
+                            ("Content-Type", wantsText ? "text/plain; charset=utf-8" : "application/json"),
+                            ("Cache-Control", "no-store"),
+                        ],
+                        body: Array((wantsText ? StatusReport.text($0) : StatusPage.json($0)).utf8))
+                }
+            }
+        ])
+
+    /// A page loads nothing from anywhere and runs no script.
+    static let pageFields: [(name: String, value: String)] = [
+        ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+    ]
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+
+/// Who has asked for a page, as its actions see them: what they ask, and where the answer goes.
+protocol AdminCaller: AnyObject {
+    var head: RequestHead { get }
+    /// The configuration is usable.
+    var isWell: Bool { get }
+    /// Answers with what `render` makes of the state of all workers and of those requests that the caller may see; it is
+    /// gathered first, from other threads.
+    func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer)
+    func answer(page answer: LocalAnswer)
+}
+
+/// One request to a page: finds its action, gathers the body that this reads, and runs it once.
+final class AdminRequest {
+    private let action: AdminPage.Action
+    private var body: [UInt8] = []
+    private var hasRun = false
+
+    /// The body is awaited.
+    var isGathering: Bool { !hasRun }
+
+    init(_ page: AdminPage, _ method: RequestHead.Method) throws(Problem) {
+        action = try page.action(for: method)
+    }
+
+    /// The head is there; `isWhole` if no body follows. A body that is not read is none's business, however long it is.
+    func begin(isWhole: Bool, _ caller: any AdminCaller) throws(Problem) {
+        if case .fixed(let length) = caller.head.framing, action.bodyLimit > 0 { try check(length) }
+        if isWhole || action.bodyLimit == 0 { try run(caller) }
+    }
+
+    func receive(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
+        if hasRun { return }
+        try check(body.count + bytes.count)
+        body.append(contentsOf: bytes)
+    }
+
+    func bodyEnded(_ caller: any AdminCaller) throws(Problem) {
+        if !hasRun { try run(caller) }
+    }
+
+    private func run(_ caller: any AdminCaller) throws(Problem) {
+        hasRun = true
+        try action.run(caller, body)
+    }
+
+    private func check(_ length: Int) throws(Problem) {
+        if length <= action.bodyLimit { return }
+        throw Problem(
+            .requestTooLarge, status: 413, "This page reads at most \(action.bodyLimit) bytes of a request's body.")
+    }
+}
