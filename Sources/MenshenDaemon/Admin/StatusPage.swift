@@ -4,7 +4,6 @@
 internal import Linux
 internal import MenshenCore
 internal import MenshenStore
-internal import Systemd
 
 /// The page at `/` and its JSON twin.
 enum StatusPage {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import MenshenCore
 internal import MenshenStore
-internal import Systemd
 
 /// What `menshen status` prints: the same content as the page and its JSON twin.
 enum StatusReport {

@@ -4,7 +4,6 @@
 internal import Linux
 internal import MenshenCore
 internal import MenshenStore
-internal import Systemd
 
 /// What the process is, as told once at start.
 package struct StatusBoard: Sendable {
