@@ -21,9 +21,9 @@ struct RouteCommand: ParsableCommand {
 
     @Option(
         name: .long,
-        help: "Whose SDK sends it, where the path is not one company's: openai, anthropic, gemini, azure or bedrock.",
+        help: "Whose SDK sends it, where the path is not one company's: \(Dialect.names()).",
         transform: Self.dialect)
-    var sdk: Dialect = .openai
+    var sdk = Dialect.common
 
     @OptionGroup var configuration: ConfigurationOption
 
@@ -40,7 +40,7 @@ struct RouteCommand: ParsableCommand {
 
     private static func dialect(_ text: String) throws -> Dialect {
         guard let dialect = Dialect(rawValue: text) else {
-            throw ValidationError("Write openai, anthropic, gemini, azure or bedrock.")
+            throw ValidationError("Write \(Dialect.names()).")
         }
         return dialect
     }

@@ -50,7 +50,7 @@ package struct TokenGate: Sendable {
             case .authorization:
                 let value = head.bytes[field.value]
                 if let token = credential(value, scheme: bearer) ?? accessKeyID(value) { present(token) }
-            case .xAPIKey, .apiKey, .xGoogAPIKey: present(head.bytes[field.value])
+            case let name? where name.carriesKey: present(head.bytes[field.value])
             case .webSocketProtocol:
                 for entry in WebSocketUpgrade.entries(head.bytes[field.value]) {
                     if let token = WebSocketUpgrade.token(entry) { present(token) }
@@ -66,7 +66,7 @@ package struct TokenGate: Sendable {
         var found: Range<Int>?
         for field in head.fields {
             switch field.known {
-            case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
+            case let name? where name == .authorization || name.carriesKey:
                 if found != nil { return nil }
                 found = field.value
             case .webSocketProtocol: return nil

@@ -71,10 +71,10 @@ extension AnswerObserver {
         return finding.string ?? before
     }
 
-    /// Google's enumerations begin with a value that stands for none.
     private func reason(_ finding: JSONFinding) -> String? {
         guard let text = Self.text(finding) else { return nil }
-        return format.family == .gemini && text.hasSuffix("REASON_UNSPECIFIED") ? nil : text
+        if let empty = format.stream.emptyReason, text.hasSuffix(empty) { return nil }
+        return text
     }
 
     /// Some servers have the field in every event, with nothing in it.
@@ -100,59 +100,43 @@ extension AnswerObserver {
             if isLast {
                 if ending == .open { ending = .complete }
                 isOver = true
-            } else if format.family == .converse, isStream {
-                // Its count comes behind it.
-                if ending == .open, event.type == "messageStop" { ending = .complete }
+            } else if let end = format.stream.end, isStream, ending == .open, event.type == end {
+                ending = .complete
             }
         }
     }
 
     mutating func fail(_ code: String) {
         if ending == .open { ending = .failed(code) }
-        // Elsewhere more may follow.
-        if isStream, format.family != .chat, format.family != .gemini { isOver = true }
+        if isStream, !format.stream.goesOnAfterError { isOver = true }
     }
 
     /// Type or code of the error that the event is.
     private var failure: String? {
-        switch format.family {
-        case .responses:
-            guard event.type == "error" || event.type == "response.failed" || event.status == "failed" else {
-                return nil
-            }
-            return event.errorCode ?? event.errorType ?? "error"
-        case .messages: return event.type == "error" ? event.errorType ?? "error" : nil
-        case .typedEvents:
-            return event.type == "error" || event.hasError ? event.errorCode ?? event.errorType ?? "error" : nil
-        case .chat: return event.hasError ? event.errorCode ?? event.errorType ?? "error" : nil
-        case .gemini: return event.hasError ? event.errorCode ?? "error" : nil
-        case .converse, .bare: return nil
-        }
+        guard isFailure else { return nil }
+        return event.errorCode ?? event.errorType ?? "error"
+    }
+
+    private var isFailure: Bool {
+        if format.stream.failsByMember && event.hasError || event.status == "failed" { return true }
+        guard let type = event.type else { return false }
+        return format.stream.errors.contains(type)
     }
 
     /// Providers send these before they know whether they will answer.
     private var isPreamble: Bool {
-        switch (format.family, event.type) {
-        case (.responses, "response.created"), (.responses, "response.in_progress"), (.responses, "response.queued"),
-            (.messages, "message_start"), (.messages, "ping"), (.converse, "messageStart"),
-            (.converse, "initial-response"):
-            true
-        default: false
-        }
+        guard let type = event.type else { return false }
+        return format.stream.preamble.contains(type)
     }
 
     private var isLast: Bool {
         guard isStream else { return false }
-        // Bedrock counts in the last event of each model.
-        if format.family == .messages, event.sideUsage != nil { return true }
+        if format.stream.endsBySideUsage, event.sideUsage != nil { return true }
         guard let type = event.type else { return false }
-        switch format.family {
-        case .responses: return type == "response.completed" || type == "response.incomplete"
-        case .messages: return type == "message_stop"
-        case .typedEvents:
-            return type.hasSuffix(".completed") || type == "transcript.text.done" || type == "speech.audio.done"
-        case .converse: return type == "metadata" && ending == .complete
-        case .chat, .gemini, .bare: return false
-        }
+        // Its count comes behind the end.
+        if format.stream.end != nil, ending != .complete { return false }
+        if format.stream.last.contains(type) { return true }
+        guard let suffix = format.stream.lastSuffix else { return false }
+        return type.hasSuffix(suffix)
     }
 }

@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Where the answers of one family of APIs say what: the fields that are read, and whose rules hold for them.
-package struct AnswerFormat: Sendable {
-    enum Family: Sendable {
-        /// Chat and completions; embeddings and whatever is not known look like them.
-        case chat
-        case responses
-        /// Images, transcriptions and speech: events with a type, the last of which has the usage.
-        case typedEvents
-        case messages
-        case gemini
-        case converse
-        /// Says nothing of itself; only whether it is whole is read.
-        case bare
-    }
-
+/// Where the answers of one kind say what, and how their streams begin and end. Each stands in its provider's file.
+package final class AnswerFormat: Sendable {
     enum Field: Sendable {
         case type, id, model, serviceTier, finishReason, usage, sequenceNumber, status
-        /// The usage that a stream of Anthropic's begins with.
+        /// The usage that a stream begins with, if it reports twice.
         case firstUsage
         /// Usage in a place of somebody's own, which counts if there is no other.
         case sideUsage
@@ -27,112 +14,70 @@ package struct AnswerFormat: Sendable {
         /// Why no answer is given at all.
         case blockReason
         case error, errorType, errorCode
-        /// Why an answer of Responses is incomplete.
+        /// Why an answer is incomplete, where that is not the reason it ended for.
         case incompleteReason
         /// One answer of a JSON array of them, and the array.
         case element, list
     }
 
-    let family: Family
-    let usage: UsageReading.Family
+    /// What the events of a stream mean. Types are those that events name themselves, or their frames.
+    struct Stream: Sendable {
+        /// It says itself that it is complete.
+        var hasMarker = false
+        /// Its marker is "[DONE]".
+        var endsByDone = false
+        /// A reason to end for each choice makes up for a marker that did not come.
+        var endsByReason = false
+        /// The count in `sideUsage` comes with the last event.
+        var endsBySideUsage = false
+        /// Types of events that come before it is known whether there will be an answer.
+        var preamble: [String] = []
+        /// Types of events after which nothing comes that matters, and what such types end with.
+        var last: [String] = []
+        var lastSuffix: String?
+        /// The type of the event that completes the answer while its usage is still to come, in one of `last`.
+        var end: String?
+        /// Types of events that are errors.
+        var errors: [String] = []
+        /// A member with an error makes one, whatever the type.
+        var failsByMember = false
+        /// More may follow an error.
+        var goesOnAfterError = false
+        /// Reasons that end with it stand for none.
+        var emptyReason: String?
+        /// Each event stands in base64 within another.
+        var isWrapped = false
+    }
+
+    let stream: Stream
+    let usage: UsageTable
+    let sideUsage: UsageTable
     let paths: JSONPaths
     let fields: [Field]
-    /// A stream of this family says itself that it is complete.
-    let hasMarker: Bool
-    /// Its marker is "[DONE]".
-    var hasDone: Bool { family == .chat || family == .typedEvents }
-    /// Of `sideUsage`: that is Bedrock's own count where the model is Anthropic's.
-    var sideUsage: UsageReading.Family { usage == .anthropic ? .converse : usage }
+    /// Says nothing of itself; only whether it is whole is read.
+    let isBare: Bool
+    /// The event that tells a caller in the words of the API why the stream breaks off, without the line ends behind it.
+    let closing: @Sendable (Problem, AnswerObserver) -> [UInt8]?
 
-    private init(
-        _ family: Family, _ usage: UsageReading.Family, hasMarker: Bool, _ rows: KeyValuePairs<StaticString, Field>,
-        _ more: KeyValuePairs<StaticString, Field> = [:]
+    init(
+        _ usage: UsageTable, _ stream: Stream, _ rows: KeyValuePairs<StaticString, Field>,
+        _ more: KeyValuePairs<StaticString, Field> = [:], sideUsage: UsageTable? = nil,
+        closing: @escaping @Sendable (Problem, AnswerObserver) -> [UInt8]? = { _, _ in nil }
     ) {
-        self.family = family
+        self.stream = stream
         self.usage = usage
-        self.hasMarker = hasMarker
+        self.sideUsage = sideUsage ?? usage
         paths = JSONPaths(rows.map(\.key) + more.map(\.key))
         fields = rows.map(\.value) + more.map(\.value)
+        isBare = fields.isEmpty
+        self.closing = closing
     }
 
     static func of(_ operation: Operation) -> AnswerFormat {
-        switch operation {
-        case .chat, .completions: chat
-        case .embeddings, .moderations, .other: body
-        case .responses, .realtime: responses
-        case .images, .transcription, .speech: typedEvents
-        case .messages, .invoke: messages
-        case .invokeStream: invokeStream
-        case .generate, .streamGenerate, .embed, .live: gemini
-        case .converse: converse
-        case .converseStream: converseStream
-        case .countTokens, .files, .batches, .models: bare
-        }
+        for api in Dialect.list { if let format = api.answers(operation) { return format } }
+        return bare
     }
 
-    private static let chat = AnswerFormat(.chat, .openAI, hasMarker: true, chatFields)
-    private static let body = AnswerFormat(.chat, .openAI, hasMarker: false, chatFields)
-
-    /// Groq and Moonshot have put a stream's usage where nobody else does.
-    private static let chatFields: KeyValuePairs<StaticString, Field> = [
-        "model": .model, "service_tier": .serviceTier,
-        "choices[]": .choice, "choices[].index": .choiceIndex, "choices[].finish_reason": .finishReason,
-        "usage": .usage, "choices[].usage": .sideUsage, "x_groq.usage": .sideUsage,
-        "error": .error, "error.type": .errorType, "error.code": .errorCode,
-    ]
-
-    /// A body is the object that a stream's last event has in `response`.
-    private static let responses = AnswerFormat(
-        .responses, .openAI, hasMarker: true,
-        [
-            "type": .type, "sequence_number": .sequenceNumber, "code": .errorCode,
-            "response.id": .id, "response.model": .model, "response.service_tier": .serviceTier,
-            "response.usage": .usage, "response.incomplete_details.reason": .incompleteReason,
-            "response.error.code": .errorCode, "response.status": .status,
-            "id": .id, "model": .model, "service_tier": .serviceTier, "usage": .usage, "status": .status,
-            "incomplete_details.reason": .incompleteReason,
-            "error": .error, "error.type": .errorType, "error.code": .errorCode,
-        ])
-
-    /// Some servers stream a transcription as if it were a chat.
-    private static let typedEvents = AnswerFormat(
-        .typedEvents, .openAI, hasMarker: true,
-        [
-            "type": .type, "model": .model, "usage": .usage, "choices[].finish_reason": .finishReason,
-            "error": .error, "error.type": .errorType, "error.code": .errorCode,
-        ])
-
-    private static let messages = AnswerFormat(.messages, .anthropic, hasMarker: true, messageFields)
-    /// The last event of each model's stream has Bedrock's own count.
-    private static let invokeStream = AnswerFormat(
-        .messages, .anthropic, hasMarker: true, messageFields, ["amazon-bedrock-invocationMetrics": .sideUsage])
-
-    private static let messageFields: KeyValuePairs<StaticString, Field> = [
-        "type": .type, "message.id": .id, "message.model": .model, "message.usage": .firstUsage,
-        "delta.stop_reason": .finishReason, "usage": .usage,
-        "id": .id, "model": .model, "stop_reason": .finishReason,
-        "error": .error, "error.type": .errorType,
-    ]
-
-    /// Streams without `alt=sse` are one JSON array.
-    private static let gemini = AnswerFormat(
-        .gemini, .gemini, hasMarker: true,
-        [
-            "modelVersion": .model, "responseId": .id,
-            "candidates[]": .choice, "candidates[].index": .choiceIndex, "candidates[].finishReason": .finishReason,
-            "promptFeedback.blockReason": .blockReason, "usageMetadata": .usage,
-            "error": .error, "error.status": .errorCode,
-            "": .list, "[]": .element, "[].modelVersion": .model, "[].responseId": .id,
-            "[].candidates[]": .choice, "[].candidates[].index": .choiceIndex,
-            "[].candidates[].finishReason": .finishReason, "[].promptFeedback.blockReason": .blockReason,
-            "[].usageMetadata": .usage, "[].error": .error, "[].error.status": .errorCode,
-        ])
-
-    private static let converse = AnswerFormat(
-        .converse, .converse, hasMarker: false, ["stopReason": .finishReason, "usage": .usage])
-    /// The type of an event stands in its frame.
-    private static let converseStream = AnswerFormat(
-        .converse, .converse, hasMarker: true, ["stopReason": .finishReason, "usage": .usage])
-
-    private static let bare = AnswerFormat(.bare, .openAI, hasMarker: false, [:])
+    /// Of what is stored, listed or only counted.
+    private static let bare = AnswerFormat(UsageTable([:]) { _, _ in }, Stream(), [:])
 }

@@ -47,7 +47,7 @@ package struct AnswerObserver: Sendable {
 
     private struct Framed: Sendable {
         var frames = EventFrames()
-        /// Takes a model's event out of what Bedrock wraps it in.
+        /// Takes an event out of what it is wrapped in.
         var wrapper: JSONScanner?
 
         /// Longest event of a model that is read, in base64.
@@ -64,7 +64,7 @@ package struct AnswerObserver: Sendable {
     package init?(_ operation: Operation, contentType: String, asksForStream: Bool = false) {
         guard let framing = AnswerFraming(contentType: contentType, asksForStream: asksForStream) else { return nil }
         format = AnswerFormat.of(operation)
-        if format.family == .bare, case .events = framing { return nil }
+        if format.isBare, case .events = framing { return nil }
         self.framing = framing
         needsValue =
             switch operation {
@@ -72,7 +72,7 @@ package struct AnswerObserver: Sendable {
             default: true
             }
         scanner = JSONScanner(format.paths, takesSequence: true)
-        if case .frames = framing { framed = [Framed(isWrapped: operation == .invokeStream)] }
+        if case .frames = framing { framed = [Framed(isWrapped: format.stream.isWrapped)] }
     }
 
     /// The body is a stream of events.
@@ -92,7 +92,7 @@ package struct AnswerObserver: Sendable {
     package var mayBeStream: Bool { mutating get { if case .unknown = framing { true } else { isStream } } }
 
     /// A stream of a kind that says itself when it is whole: without that its end is not to be taken for one.
-    package var needsMarker: Bool { mutating get { format.hasMarker && isStream } }
+    package var needsMarker: Bool { mutating get { format.stream.hasMarker && isStream } }
 
     package var serviceTier: String? { mutating get { reports.serviceTier } }
 
@@ -134,10 +134,8 @@ package struct AnswerObserver: Sendable {
             if !isOver { isCut = scanner.isBlank ? needsValue : !scanner.isFailed && !scanner.isWhole }
             if ending == .open, !isArray, scanner.isWhole { ending = .complete }
         case .events(let stream):
-            // Compatible servers that know no [DONE], and Google, only stop; what they gave as a reason must do.
             let isEnough =
-                format.hasMarker
-                ? (format.family == .chat || format.family == .gemini) && hasFinished : stream.isAtBoundary
+                format.stream.hasMarker ? format.stream.endsByReason && hasFinished : stream.isAtBoundary
             if ending == .open, isEnough { ending = .complete }
         case .frames:
             guard ending == .open else { break }
@@ -153,8 +151,6 @@ package struct AnswerObserver: Sendable {
         if case .events(let stream) = framing { stream.isAtBoundary } else { false }
     }
 
-    var family: AnswerFormat.Family { format.family }
-
     /// Every choice that was seen has a reason to end.
     var hasFinished: Bool { isBlocked || choices.areAll }
 
@@ -169,7 +165,7 @@ package struct AnswerObserver: Sendable {
             return
         }
         framing = sniffed
-        if format.family == .bare, isStream { framing = .nothing }
+        if format.isBare, isStream { framing = .nothing }
         if !isStream { hasContent = true }
         observe(first.span)
         observe(bytes.extracting(count..<bytes.count))
@@ -178,7 +174,7 @@ package struct AnswerObserver: Sendable {
     // MARK: Events
 
     private mutating func takeData(_ data: Span<UInt8>) {
-        if doneMatch >= 0, format.hasDone { matchDone(data) }
+        if doneMatch >= 0, format.stream.endsByDone { matchDone(data) }
         if scanner.isFailed { return }
         scanner.feed(data)
         takeFindings()

@@ -3,7 +3,7 @@
 
 /// What an answer said of its usage, as it came.
 struct UsageReports: Sendable {
-    /// Anthropic's reports add to each other.
+    /// Where a stream reports twice.
     private var sum: UsageReading?
     /// Elsewhere the last one is read when somebody asks: some servers have one in every event.
     private var last: [UInt8]?
@@ -11,9 +11,9 @@ struct UsageReports: Sendable {
     /// Beside the reports, where the answer names its tier.
     var namedTier: String?
 
-    mutating func add(_ report: [UInt8], _ family: UsageReading.Family) {
-        guard family == .anthropic else { return last = report }
-        if sum == nil { sum = UsageReading(family) }
+    mutating func add(_ report: [UInt8], _ table: UsageTable) {
+        guard table.reportsTwice else { return last = report }
+        if sum == nil { sum = UsageReading(table) }
         sum?.add(report)
     }
 

@@ -5,7 +5,8 @@
 package struct Provider: Sendable {
     /// Unique; the first segment of `/NAME/…` paths, and what records say.
     package var name: String
-    package var kind: Kind
+    /// Which API it speaks: its paths, and where it wants its key.
+    package var kind: Dialect
     package var baseURL: BaseURL
     package var key: KeySource
     /// Set if requests are signed with the key, which is then AWS's secret access key, rather than carry it.
@@ -37,7 +38,7 @@ package struct Provider: Sendable {
     /// Takes the chunk that this adds out of the answer again.
     package var stripAddedUsage = true
 
-    package init(name: String, kind: Kind, baseURL: BaseURL, key: KeySource) {
+    package init(name: String, kind: Dialect, baseURL: BaseURL, key: KeySource) {
         self.name = name
         self.kind = kind
         self.baseURL = baseURL
@@ -55,11 +56,6 @@ package struct Provider: Sendable {
             self.value = value
             self.isSecret = isSecret
         }
-    }
-
-    /// How the provider wants its key, and which paths belong to it.
-    package enum Kind: String, Sendable, CaseIterable {
-        case openai, anthropic, gemini, azure, bedrock
     }
 }
 

@@ -42,7 +42,7 @@ struct ProviderNames {
         self.given = given
     }
 
-    func name(_ index: Int, _ kind: Provider.Kind, _ taken: inout Set<String>) -> String {
+    func name(_ index: Int, _ kind: Dialect, _ taken: inout Set<String>) -> String {
         if let name = given[index] { return name }
         var name = kind.rawValue
         var number = 2

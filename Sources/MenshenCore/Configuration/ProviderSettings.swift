@@ -6,7 +6,7 @@ internal import TOML
 extension Provider: ConfigurationRoot {
     static let defaults: Provider = {
         guard let address = BaseURL("http://localhost") else { preconditionFailure("a plain base URL is refused") }
-        return Provider(name: "openai", kind: .openai, baseURL: address, key: .none)
+        return Provider(name: "openai", kind: .common, baseURL: address, key: .none)
     }()
 
     static let settings =
@@ -27,7 +27,7 @@ extension Provider: ConfigurationRoot {
         },
         .custom(
             "providers[].kind", .text, sample: "\"openai\"",
-            "\"openai\", \"anthropic\", \"gemini\", \"azure\" or \"bedrock\": how it wants its key; guessed from `base_url`."
+            "\(Dialect.names(quoted: true)): how it wants its key; guessed from `base_url`."
         ) {
             TOMLText.quoted($0.kind.rawValue)
         },
@@ -149,7 +149,7 @@ extension Provider {
     /// nil if there is no usable address; the other keys are read even so, that their faults show too.
     private static func read(_ section: ConfigurationSection) -> Provider? {
         let address = baseURL(section)
-        let kind = kind(section) ?? address.map(guessedKind) ?? .openai
+        let kind = kind(section) ?? address.map(Dialect.guessed) ?? .common
         var provider = Provider(
             name: "", kind: kind, baseURL: address ?? defaults.baseURL, key: KeySource.read(section))
         provider.signing = SigV4.read(section, kind, address)
@@ -197,25 +197,14 @@ extension Provider {
         return nil
     }
 
-    private static func kind(_ section: ConfigurationSection) -> Provider.Kind? {
+    private static func kind(_ section: ConfigurationSection) -> Dialect? {
         guard let text = section.text("kind") else { return nil }
-        if let kind = Provider.Kind(rawValue: text.text) { return kind }
-        let known = Provider.Kind.allCases.map(\.rawValue)
+        if let kind = Dialect(rawValue: text.text) { return kind }
+        let known = Dialect.allCases.map(\.rawValue)
         let near = NearName.of(text.text, among: known).map { "did you mean \"\($0)\"?" }
         section.reading.error(
             at: text.span, "providers[].kind must be one of \(known.joined(separator: ", "))", hint: near)
         return nil
-    }
-
-    static func guessedKind(_ address: BaseURL) -> Provider.Kind {
-        guard address.socketPath == nil else { return .openai }
-        let host = address.host
-        func isUnder(_ domain: String) -> Bool { host == domain || host.hasSuffix("." + domain) }
-        if isUnder("anthropic.com") { return .anthropic }
-        if host == "generativelanguage.googleapis.com" { return .gemini }
-        if isUnder("openai.azure.com") || isUnder("cognitiveservices.azure.com") { return .azure }
-        if Bedrock.isHost(host) { return .bedrock }
-        return .openai
     }
 
     /// True if what is sent there stays on this machine.

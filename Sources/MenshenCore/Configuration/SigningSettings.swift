@@ -29,7 +29,7 @@ extension Provider {
 
 extension SigV4 {
     /// nil without `aws_access_key_id`, and if something about it is wrong.
-    static func read(_ section: ConfigurationSection, _ kind: Provider.Kind, _ address: BaseURL?) -> SigV4? {
+    static func read(_ section: ConfigurationSection, _ kind: Dialect, _ address: BaseURL?) -> SigV4? {
         let reading = section.reading
         let identifier = section.text("aws_access_key_id")
         let token = section.text("aws_session_token").flatMap { sessionToken($0, reading) }
@@ -41,7 +41,7 @@ extension SigV4 {
             }
             return nil
         }
-        if kind != .bedrock {
+        if !kind.api.isSigned {
             reading.error(
                 at: section.keySpan("aws_access_key_id"), "providers[].aws_access_key_id is for kind \"bedrock\" only")
         }
@@ -88,36 +88,5 @@ extension SigV4 {
         reading.error(
             at: region.span, "providers[].region is not the name of a region", hint: "write region = \"us-east-1\"")
         return nil
-    }
-}
-
-/// What Bedrock's addresses tell.
-enum Bedrock {
-    /// "bedrock-runtime.REGION.amazonaws.com", and the same behind the name of a VPC endpoint.
-    private static let services: Set<Substring> = ["bedrock-runtime", "bedrock-runtime-fips"]
-
-    static func isHost(_ host: some StringProtocol) -> Bool {
-        let labels = String(host).split(separator: ".")
-        guard let place = labels.firstIndex(where: services.contains) else { return false }
-        return labels[(place + 1)...].contains { $0 == "amazonaws" || $0 == "aws" }
-    }
-
-    static func region(of address: BaseURL) -> String? {
-        guard address.socketPath == nil, isHost(address.host) else { return nil }
-        let labels = address.host.split(separator: ".")
-        guard let place = labels.firstIndex(where: services.contains), place + 1 < labels.count else { return nil }
-        let name = String(labels[place + 1])
-        return isName(name, "-") ? name : nil
-    }
-
-    /// Letters, digits and one further character; it becomes part of a signature's scope.
-    static func isName(_ text: String, _ further: Unicode.Scalar) -> Bool {
-        (1...128).contains(text.utf8.count)
-            && text.unicodeScalars.allSatisfy {
-                switch $0 {
-                case "0"..."9", "A"..."Z", "a"..."z", further: true
-                default: false
-                }
-            }
     }
 }

@@ -9,7 +9,7 @@ package struct RouteExplanation {
     package let isAnswered: Bool
 
     /// nil for a path that is not forwarded. `sender`: what the fields say that the caller's SDK sends.
-    package init?(_ configuration: Configuration, path given: String, model asked: String?, sender: Dialect = .openai) {
+    package init?(_ configuration: Configuration, path given: String, model asked: String?, sender: Dialect = .common) {
         let routes = RouteTable(providers: configuration.providers)
         let parts = given.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = parts.first, path.hasPrefix("/"),

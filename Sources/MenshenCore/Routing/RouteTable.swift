@@ -38,10 +38,10 @@ package struct RouteTable: Sendable {
         dependsOnModel = providers.contains { !$0.models.isEmpty || !$0.aliases.isEmpty }
     }
 
-    /// `dialect`, or OpenAI's if several are spoken and this one is not.
+    /// `dialect`, or the common one if several are spoken and this one is not.
     package func spoken(_ dialect: Dialect) -> Dialect {
-        if dialects.count < 2 || dialects.contains(dialect) || !dialects.contains(.openai) { return dialect }
-        return .openai
+        if dialects.count < 2 || dialects.contains(dialect) || !dialects.contains(.common) { return dialect }
+        return .common
     }
 
     /// One verdict a provider. nil for `model`: the request names none, or it is not known yet; it then fits every list.
@@ -101,7 +101,7 @@ package struct RouteTable: Sendable {
 }
 
 extension Provider {
-    func speaks(_ dialect: Dialect) -> Bool { kind.rawValue == dialect.rawValue }
+    func speaks(_ dialect: Dialect) -> Bool { kind == dialect }
 
     /// Which requests it gets, or what it is asked for, depends on their model. `isNamed`: by the path, and `models` do not
     /// count then.

@@ -53,7 +53,7 @@ package struct RealtimeObserver: MessageConsumer, Sendable {
     }
 
     private mutating func add(_ report: [UInt8]) {
-        var reading = UsageReading(.openAI)
+        var reading = UsageReading(OpenAI.usage)
         reading.add(report)
         guard var part = reading.usage, part.isCounted else { return }
         responses &+= 1

@@ -9,10 +9,10 @@ enum CredentialNames {
     /// Fields that menshen knows for other reasons as well: it takes a proxy token from some, signs, or bills by them.
     static func isCredential(_ name: FieldName) -> Bool {
         switch name {
-        case .authorization, .proxyAuthorization, .xAPIKey, .apiKey, .xGoogAPIKey, .cookie, .amazonSecurityToken,
-            .amazonDate, .amazonContentSHA256, .openAIOrganization, .openAIProject, .googleUserProject:
+        case .authorization, .proxyAuthorization, .cookie, .amazonSecurityToken, .amazonDate, .amazonContentSHA256,
+            .openAIOrganization, .openAIProject, .googleUserProject:
             true
-        default: false
+        default: name.carriesKey
         }
     }
 
@@ -37,8 +37,9 @@ enum CredentialNames {
     private static let headers = NameTable(others + known)
     private static let parameters = NameTable(
         others + known
+            + Dialect.keyParameters
             + [
-                "key", "api-key", "subscription-key", "client-secret", "bearer-token", "x-amz-credential",
+                "subscription-key", "client-secret", "bearer-token", "x-amz-credential",
                 "x-amz-signature",
             ])
 
@@ -89,7 +90,7 @@ enum CredentialNames {
 
     private static func shown(by field: RequestHead.Field, of head: RequestHead) -> Range<Int>? {
         switch field.known {
-        case .authorization, .xAPIKey, .apiKey, .xGoogAPIKey:
+        case let name? where name == .authorization || name.carriesKey:
             let value = head.bytes[field.value]
             let start = value.lastIndex(of: 0x20).map { $0 + 1 } ?? value.startIndex
             return value.endIndex - start >= shortest ? start..<value.endIndex : nil
@@ -115,6 +116,16 @@ enum CredentialNames {
     }
 
     static let shortest = 8
+}
+
+extension FieldName {
+    /// Some API's key stands in it, and nothing else.
+    var carriesKey: Bool {
+        switch self {
+        case .xAPIKey, .apiKey, .xGoogAPIKey: true
+        default: false
+        }
+    }
 }
 
 /// Names found by their bytes, whatever their case, with underscores as dashes.

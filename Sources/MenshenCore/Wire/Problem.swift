@@ -54,74 +54,9 @@ extension Problem {
     /// The body in the shape that SDKs of the dialect read.
     package func body(_ dialect: Dialect, requestID: String) -> [UInt8] {
         var output: [UInt8] = []
-        switch dialect {
-        case .openai, .azure:
-            output.append(contentsOf: #"{"error":{"message":"#.utf8)
-            output.append(json: message)
-            output.append(contentsOf: #","type":"\#(openAIType)","param":null,"code":"\#(code.rawValue)"}}"#.utf8)
-        case .anthropic:
-            output.append(contentsOf: #"{"type":"error","error":{"type":"\#(anthropicType)","message":"#.utf8)
-            output.append(json: message)
-            output.append(contentsOf: #"},"request_id":"\#(requestID)"}"#.utf8)
-        case .gemini:
-            output.append(contentsOf: #"{"error":{"code":\#(status),"message":"#.utf8)
-            output.append(json: message)
-            output.append(contentsOf: #","status":"\#(geminiStatus)"}}"#.utf8)
-        case .bedrock:
-            output.append(contentsOf: #"{"message":"#.utf8)
-            output.append(json: message)
-            output.append(contentsOf: "}".utf8)
-        }
+        dialect.api.write(self, requestID: requestID, to: &output)
         output.append(10)
         return output
-    }
-
-    private var openAIType: String {
-        switch status {
-        case 500...599: "server_error"
-        default: "invalid_request_error"
-        }
-    }
-
-    private var anthropicType: String {
-        switch status {
-        case 401: "authentication_error"
-        case 403: "permission_error"
-        case 404: "not_found_error"
-        case 413: "request_too_large"
-        case 429: "rate_limit_error"
-        case 504: "timeout_error"
-        case 529: "overloaded_error"
-        case 500...599: "api_error"
-        default: "invalid_request_error"
-        }
-    }
-
-    /// Of the runtime's API; its SDKs know an error by this name, which stands in a header.
-    package var amazonType: String {
-        switch status {
-        case 401, 403: "AccessDeniedException"
-        case 404: "ResourceNotFoundException"
-        case 408, 504: "ModelTimeoutException"
-        case 429: "ThrottlingException"
-        case 502, 503: "ServiceUnavailableException"
-        case 500...599: "InternalServerException"
-        default: "ValidationException"
-        }
-    }
-
-    private var geminiStatus: String {
-        switch status {
-        case 401: "UNAUTHENTICATED"
-        case 403, 421: "PERMISSION_DENIED"
-        case 404: "NOT_FOUND"
-        case 429: "RESOURCE_EXHAUSTED"
-        case 500: "INTERNAL"
-        case 501: "UNIMPLEMENTED"
-        case 504: "DEADLINE_EXCEEDED"
-        case 502, 503: "UNAVAILABLE"
-        default: "INVALID_ARGUMENT"
-        }
     }
 }
 

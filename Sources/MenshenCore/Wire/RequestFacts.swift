@@ -15,42 +15,7 @@ package struct RequestFacts: Sendable, Equatable {
 
     /// What the path says, where the dialect has it there.
     package init(_ dialect: Dialect, path: String) {
-        self.init()
-        switch dialect {
-        case .gemini, .anthropic: self = RequestFacts(googlePath: path)
-        case .bedrock: self = RequestFacts(bedrockPath: path)
-        case .azure: model = RequestFacts.azureDeployment(path)
-        case .openai: break
-        }
-    }
-
-    /// Google carries both in the path: /v1beta/models/MODEL:streamGenerateContent. So does Vertex for Anthropic's
-    /// models, but for counting tokens, where the body has the model.
-    package init(googlePath path: String) {
-        guard let last = path.split(separator: "/").last, let colon = last.lastIndex(of: ":") else { return }
-        let name = last[..<colon]
-        if name != "count-tokens" { model = String(name) }
-        isStream = last[colon...].hasPrefix(":stream")
-    }
-
-    /// A request to a model of Anthropic's at Google's Vertex.
-    static func isVertex(_ path: some StringProtocol) -> Bool {
-        path.hasSuffix(":rawPredict") || path.hasSuffix(":streamRawPredict")
-    }
-
-    /// Azure carries the deployment in the path: /openai/deployments/NAME/chat/completions.
-    package static func azureDeployment(_ path: String) -> String? {
-        let segments = path.split(separator: "/")
-        guard segments.count > 2, segments[0] == "openai", segments[1] == "deployments" else { return nil }
-        return String(segments[2])
-    }
-
-    /// Bedrock: /model/ID/converse-stream; the id may be encoded, an ARN with slashes always is.
-    package init(bedrockPath path: String) {
-        let segments = path.split(separator: "/")
-        guard segments.count >= 3, segments[0] == "model" else { return }
-        model = PercentEncoding.decode(segments[1])
-        isStream = segments[2].hasSuffix("-stream")
+        self = dialect.api.facts(path.split(separator: "/"))
     }
 
     /// What the body said goes before what is known already only where nothing is.

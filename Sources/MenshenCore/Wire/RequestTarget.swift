@@ -33,7 +33,7 @@ package struct RequestTarget: Sendable, Equatable {
         var provider: String?
         let segments = raw.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         for segment in segments where Self.isDotSegment(segment) { return nil }
-        if let first = segments.first, providerNames.contains(String(first)), !Self.isAzure(raw, query) {
+        if let first = segments.first, providerNames.contains(String(first)), !Dialect.isClaimed(raw, query: query) {
             provider = String(first)
             path = String(raw.dropFirst(first.count + 1))
             if path.isEmpty { path = "/" }
@@ -68,12 +68,12 @@ package struct RequestTarget: Sendable, Equatable {
     }
 
     /// Parameters that APIs know, whatever their value.
-    private static let meanings: Set = ["model", "deployment", "alt", "api-version", "beta"]
+    private static let meanings = Set(Dialect.modelParameters + ["alt", "api-version", "beta"])
 
-    /// The path as providers understand it, which read its escapes first: what is decided of a path is decided of this. In
-    /// Bedrock's they may stand for slashes within an id.
+    /// The path as providers understand it, which read its escapes first: what is decided of a path is decided of this.
     package var plainPath: String {
-        path.utf8.contains(UInt8(ascii: "%")) && !Dialect.isBedrock(path) ? PercentEncoding.decode(path[...]) : path
+        path.utf8.contains(UInt8(ascii: "%")) && !Dialect.keepsEscapes(of: path)
+            ? PercentEncoding.decode(path[...]) : path
     }
 
     /// The bytes of a stored file are asked for, not what is known of it.
@@ -91,9 +91,9 @@ package struct RequestTarget: Sendable, Equatable {
         }
     }
 
-    /// Which model a WebSocket's query names; Azure's older one names a deployment.
+    /// Which model a WebSocket's query names.
     package var queryModel: (name: String?, fault: ModelFault?) {
-        let names = queryValues("model") + queryValues("deployment")
+        let names = Dialect.modelParameters.flatMap(queryValues)
         return (names.first, names.isEmpty ? .notInQuery : names.contains { $0 != names[0] } ? .several : nil)
     }
 
@@ -103,16 +103,9 @@ package struct RequestTarget: Sendable, Equatable {
         let name = String(decoding: PercentEncoding.escape(model.utf8, keepingSlashes: false), as: UTF8.self)
         let pairs = (query ?? "").split(separator: "&", omittingEmptySubsequences: false).map { pair in
             let key = pair.prefix { $0 != "=" }
-            return ["model", "deployment"].contains(PercentEncoding.decode(key)) ? key + "=" + name : String(pair)
+            return Dialect.modelParameters.contains(PercentEncoding.decode(key)) ? key + "=" + name : String(pair)
         }
         return RequestTarget(self, path: path, query: pairs.joined(separator: "&"))
-    }
-
-    /// Azure's paths begin with what may also be a provider's name.
-    private static func isAzure(_ path: String, _ query: String?) -> Bool {
-        guard path.hasPrefix("/openai/") else { return false }
-        return path.hasPrefix("/openai/deployments/")
-            || (query ?? "").split(separator: "&").contains { $0.hasPrefix("api-version=") }
     }
 
     /// A base URL that ends with a slash gives "//chat" or "/v1//chat". Slashes are dropped there, at the start and
@@ -150,20 +143,7 @@ package struct RequestTarget: Sendable, Equatable {
     package func asking(for model: String, _ dialect: Dialect) -> RequestTarget? {
         let name = String(decoding: PercentEncoding.escape(model.utf8, keepingSlashes: false), as: UTF8.self)
         var segments = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        switch dialect {
-        case .gemini, .anthropic:
-            // Vertex has Anthropic's models there too, but for counting tokens.
-            guard let last = segments.last, let colon = last.lastIndex(of: ":"), last[..<colon] != "count-tokens"
-            else { return nil }
-            segments[segments.count - 1] = name + last[colon...]
-        case .azure:
-            guard segments.count > 3, segments[1] == "openai", segments[2] == "deployments" else { return nil }
-            segments[3] = name
-        case .bedrock:
-            guard segments.count > 3, segments[1] == "model" else { return nil }
-            segments[2] = name
-        case .openai: return nil
-        }
+        guard dialect.api.put(name, into: &segments) else { return nil }
         return RequestTarget(self, path: segments.joined(separator: "/"), query: query)
     }
 
@@ -177,29 +157,19 @@ package struct RequestTarget: Sendable, Equatable {
 
     /// The target to send: the provider's base path joined with the caller's path, whatever base URL a person gave to
     /// either side: with, without or with a doubled version segment.
-    package func upstream(base: String, kind: Provider.Kind) -> String {
-        var joined = Self.join(base: base, path: path, kind: kind)
-        // AWS's own SDKs escape the ":" of model ids, and a signature is over the path as it is sent.
-        if kind == .bedrock { joined = PercentEncoding.escape(path: joined) }
+    package func upstream(base: String, kind: Dialect) -> String {
+        var joined = Self.join(base: base, path: path, kind.api)
+        if kind.api.escapesPaths { joined = PercentEncoding.escape(path: joined) }
         return query.map { joined + "?" + $0 } ?? joined
     }
 
-    private static func join(base: String, path: String, kind: Provider.Kind) -> String {
+    private static func join(base: String, path: String, _ api: any ProviderAPI.Type) -> String {
         var rest = path[...]
         // The caller may have taken over the provider's whole base path.
         while !base.isEmpty, rest.hasPrefix(base), rest.dropFirst(base.count).first == "/" || rest.count == base.count {
             rest = rest.dropFirst(base.count)
         }
-        // Google's WebSockets carry the version in their own way (/ws/google.ai.generativelanguage.v1beta.…), files
-        // behind a prefix (/upload/v1beta/files).
-        let isElsewhere = kind == .gemini && ["/ws/", "/upload/", "/download/"].contains(where: rest.hasPrefix)
-        if isElsewhere, let tail = base.split(separator: "/").last, isVersion(tail) {
-            return String(base.dropLast(tail.count + 1)) + rest
-        }
-        // Azure has /openai/v1 and /openai/deployments side by side, and base_url may be either's.
-        if kind == .azure, rest.hasPrefix("/openai/") {
-            return base.split(separator: "/").prefix { $0 != "openai" }.map { "/" + $0 }.joined() + rest
-        }
+        if let joined = api.join(base: base, rest) { return joined }
         let baseHasVersion = base.split(separator: "/").contains { isVersion($0) }
         if let version = leadingVersion(rest) {
             // "/v1/v1/chat" came from a base URL with /v1 and a client that adds it again.
@@ -212,15 +182,15 @@ package struct RequestTarget: Sendable, Equatable {
             if tail == version { return unversioned }
             if isVersion(tail) {
                 // "/v1" is what people type for menshen; the provider's own ("/api/paas/v4") is what it understands.
-                if kind == .openai, version == "v1" { return unversioned }
+                if api.hasOtherVersions, version == "v1" { return unversioned }
                 return String(base.dropLast(tail.count + 1)) + rest
             }
-            // A version further up is a gateway's ("/v1/ACCOUNT/GATEWAY/anthropic"). Its OpenAI paths have no other;
-            // behind it, those of Anthropic and Google keep theirs.
-            return kind == .anthropic || Dialect(path: path) != .openai ? base + rest : unversioned
+            // A version further up is a gateway's ("/v1/ACCOUNT/GATEWAY/anthropic"). Its common paths have no other; behind
+            // it, those of one company keep theirs.
+            return api.keepsVersion || Dialect(path: path) != .common ? base + rest : unversioned
         }
         // Neither side has the version that the API's paths begin with.
-        if base.isEmpty, let version = impliedVersion(kind), isAPIPath(rest) { return "/" + version + rest }
+        if base.isEmpty, let version = api.version, isAPIPath(rest) { return "/" + version + rest }
         return base + rest
     }
 
@@ -233,29 +203,15 @@ package struct RequestTarget: Sendable, Equatable {
         return first
     }
 
-    private static func isVersion(_ segment: Substring) -> Bool {
+    static func isVersion(_ segment: Substring) -> Bool {
         switch segment {
         case "v1", "v1beta", "v1alpha", "v2", "v3", "v4": true
         default: false
         }
     }
 
-    private static func impliedVersion(_ kind: Provider.Kind) -> String? {
-        switch kind {
-        case .openai, .anthropic: "v1"
-        case .gemini: "v1beta"
-        case .azure, .bedrock: nil
-        }
-    }
-
     private static func isAPIPath(_ path: Substring) -> Bool {
-        switch path.dropFirst().prefix(while: { $0 != "/" }) {
-        case "chat", "completions", "responses", "embeddings", "models", "images", "audio", "files", "batches",
-            "moderations", "messages", "uploads", "fine_tuning", "vector_stores", "assistants", "threads", "realtime",
-            "conversations", "containers", "videos", "evals":
-            true
-        default: false
-        }
+        Dialect.isRoot(path.dropFirst().prefix { $0 != "/" })
     }
 }
 

@@ -16,7 +16,7 @@ extension Exchange {
     }
 
     /// Without a target, and for paths of no dialect, errors have OpenAI's shape.
-    var dialect: Dialect { resolved?.dialect ?? .openai }
+    var dialect: Dialect { resolved?.dialect ?? .common }
     var operation: Operation { resolved?.operation ?? .other }
     var providerName: String { walk.provider.map { runtime.snapshot.routes.providers[$0].name } ?? "-" }
 

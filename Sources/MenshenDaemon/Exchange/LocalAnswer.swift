@@ -23,7 +23,7 @@ struct LocalAnswer {
         body = problem.body(dialect, requestID: id.description)
         fields = [
             ("Content-Type", "application/json"),
-            (dialect == .anthropic ? "request-id" : "x-request-id", id.description),
+            (dialect.api.requestIDField, id.description),
             ("x-menshen-error", problem.code.rawValue),
             ("x-should-retry", problem.isRetryable ? "true" : "false"),
         ]
@@ -31,7 +31,7 @@ struct LocalAnswer {
             let challenge = asksForPassword ? "Basic realm=\"menshen\", charset=\"UTF-8\"" : "Bearer realm=\"menshen\""
             fields.append(("WWW-Authenticate", challenge))
         }
-        if dialect == .bedrock { fields.append(("x-amzn-ErrorType", problem.amazonType)) }
+        if let field = dialect.api.field(of: problem) { fields.append(field) }
         if let seconds = problem.retryAfter { fields.append(("Retry-After", "\(seconds)")) }
     }
 
@@ -47,11 +47,13 @@ struct LocalAnswer {
         [
             ("Access-Control-Allow-Methods", methods),
             // A browser lists what it wants; every header that passes upstream anyway may be sent.
-            (
-                "Access-Control-Allow-Headers",
-                "authorization, content-type, x-api-key, api-key, x-goog-api-key, anthropic-version, anthropic-beta, openai-beta, x-stainless-arch, x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout, idempotency-key, user-agent, anthropic-dangerous-direct-browser-access"
-            ),
+            ("Access-Control-Allow-Headers", allowedHeaders),
             ("Access-Control-Max-Age", "600"),
         ]
     }
+
+    private static let allowedHeaders =
+        (["authorization", "content-type", "idempotency-key", "user-agent"]
+        + Dialect.allCases.flatMap { $0.api.browserFields })
+        .joined(separator: ", ")
 }

@@ -79,7 +79,8 @@ enum UpstreamRequest {
         let rules = HeaderRules(for: head, replaced: replaced)
         var hasAccept = false
         var hasContentType = false
-        var hasVersion = false
+        let ownField = provider.kind.api.addedField
+        var hasOwnField = false
         head.bytes.withUnsafeBytes { bytes in
             for field in head.fields where rules.forwards(field, of: head) {
                 switch field.known {
@@ -87,7 +88,7 @@ enum UpstreamRequest {
                 // A coded stream could not be filtered.
                 case .acceptEncoding where isFiltered: continue
                 case .contentType: hasContentType = true
-                case .anthropicVersion: hasVersion = true
+                case let name? where name == ownField?.name: hasOwnField = true
                 default: break
                 }
                 if field.value.isEmpty {
@@ -104,9 +105,9 @@ enum UpstreamRequest {
             sink.suppressHeader("Expect:")
             if !hasContentType { sink.suppressHeader("Content-Type:") }
         }
-        if provider.kind == .anthropic, !hasVersion { sink.addHeader("anthropic-version: ", "2023-06-01") }
+        if let ownField, !hasOwnField { sink.addHeader(ownField.start, ownField.value) }
         for header in provider.headers { sink.addHeader(name: header.name, header.value) }
-        if let secret, provider.signing == nil { CredentialInjection.add(secret, as: provider.kind, to: sink) }
+        if let secret, provider.signing == nil { sink.addHeader(provider.kind.api.keyField(for: secret), secret) }
     }
 
     /// The fields of a change to WebSocket.

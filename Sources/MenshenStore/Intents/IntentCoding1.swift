@@ -112,7 +112,7 @@ struct IntentCoding1: IntentCoding {
                 address: address ?? "")
             let intent = AuditIntent(
                 id: RequestID(rawValue: id), caller: caller, tokenName: tokenName, method: method ?? "",
-                path: path ?? "", dialect: dialect.flatMap(Dialect.init(rawValue:)) ?? .openai,
+                path: path ?? "", dialect: dialect.flatMap(Dialect.init(rawValue:)) ?? .common,
                 operation: operation.flatMap(Operation.init(rawValue:)) ?? .other, provider: provider, model: model,
                 isStream: stream == 2 ? nil : stream == 1)
             return (number, intent)

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct RoutingTableTests {
-    private func table(_ providers: [(String, Provider.Kind, Int)]) throws -> RouteTable {
+    private func table(_ providers: [(String, Dialect, Int)]) throws -> RouteTable {
         let base = try #require(BaseURL("https://api.example/v1"))
         return RouteTable(
             providers: providers.map { name, kind, weight in

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+import HTTP
 import MenshenCore
 import Testing
 
@@ -93,7 +94,32 @@ import Testing
         #expect(MenshenCore.Operation.realtime.hasUsage(isLookUp: true))
     }
 
-    @Test func `each provider kind has a dialect of its name`() {
-        #expect(Provider.Kind.allCases.allSatisfy { Dialect(rawValue: $0.rawValue) != nil })
+    @Test func `each API is in the list once, and found by its name`() {
+        #expect(Set(Dialect.allCases).count == Dialect.allCases.count)
+        for dialect in Dialect.allCases { #expect(Dialect(rawValue: dialect.rawValue) == dialect) }
+        #expect(Dialect.allCases.map(\.rawValue) == ["openai", "anthropic", "gemini", "azure", "bedrock"])
+        #expect(Dialect.common == .openai)
+    }
+
+    @Test func `the field that an API's key comes in never goes upstream, and a proxy token may come in it`() throws {
+        let gate = TokenGate(tokens: [.init(name: "laptop", secret: Secret("tttttttt"))])
+        var count = 0
+        for field in Dialect.allCases.compactMap({ $0.api.keyField }) {
+            count += 1
+            #expect(HeaderRules.isDropped(field))
+            #expect(gate.judge(try wireHead(["\(field.rawValue): tttttttt"]), queryKey: nil) == .valid(name: "laptop"))
+        }
+        #expect(count >= 3)
+    }
+
+    /// What Vertex has of Anthropic's lies below Google's prefixes, and a deployment of Azure's may have any name.
+    @Test(arguments: [
+        ("/v1beta/projects/p/models/c:rawPredict", Dialect.anthropic), ("/v1beta/models/messages", .anthropic),
+        ("/v1alpha/threads/t/messages", .gemini), ("/openai/deployments/messages/chat/completions", .azure),
+        ("/openai/models/g:generateContent", .azure), ("/model/messages/converse", .bedrock),
+        ("/v1/chat/messages", .anthropic), ("/v1beta/openai/messages", .anthropic),
+    ])
+    func `a path that looks like two companies' is of one`(path: String, dialect: Dialect) {
+        #expect(Dialect.decided(by: path) == dialect)
     }
 }

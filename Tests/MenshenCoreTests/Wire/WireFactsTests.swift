@@ -138,22 +138,23 @@ import Testing
             ("/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", nil, false),
         ] as [(String, String?, Bool)])
     func `Google's APIs say both in the path`(_ path: String, _ model: String?, _ isStream: Bool) {
-        #expect(RequestFacts(googlePath: path) == expected(model, isStream))
+        #expect(RequestFacts(.gemini, path: path) == expected(model, isStream))
+        #expect(RequestFacts(.anthropic, path: path) == expected(model, isStream))
     }
 
     @Test func `a Gemini path without a method says nothing`() {
         for path in ["", "/", "/v1beta/models", "/v1beta/models/g"] {
-            #expect(RequestFacts(googlePath: path) == RequestFacts())
+            #expect(RequestFacts(.gemini, path: path) == RequestFacts())
         }
     }
 
     @Test func `Azure names a deployment in the path`() {
-        #expect(RequestFacts.azureDeployment("/openai/deployments/gpt/chat/completions") == "gpt")
-        #expect(RequestFacts.azureDeployment("/openai/deployments/gpt") == "gpt")
+        #expect(RequestFacts(.azure, path: "/openai/deployments/gpt/chat/completions").model == "gpt")
+        #expect(RequestFacts(.azure, path: "/openai/deployments/gpt").model == "gpt")
         for path in [
             "/openai/deployments", "/openai/deployments/", "/openai/v1/responses", "/x/openai/deployments/g", "",
         ] {
-            #expect(RequestFacts.azureDeployment(path) == nil)
+            #expect(RequestFacts(.azure, path: path).model == nil)
         }
     }
 }

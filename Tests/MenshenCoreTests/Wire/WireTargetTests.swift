@@ -7,11 +7,11 @@ import Testing
 /// A provider's base path, a caller's path, and what must go upstream.
 struct WireJoin: Sendable, CustomTestStringConvertible {
     let base: String
-    let kind: Provider.Kind
+    let kind: Dialect
     let path: String
     let upstream: String
 
-    init(_ base: String, _ kind: Provider.Kind, _ path: String, _ upstream: String) {
+    init(_ base: String, _ kind: Dialect, _ path: String, _ upstream: String) {
         self.base = base
         self.kind = kind
         self.path = path
