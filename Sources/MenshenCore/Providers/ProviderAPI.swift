@@ -3,9 +3,8 @@
 
 package import HTTP
 
-/// What one API of providers wants, and what its answers say: everything that menshen knows of it. Each stands in a file of
-/// its own here, and in `Dialect.list`. What an API does not say of itself is as this file has it: as in OpenAI's, which
-/// most servers speak, where nothing else is said.
+/// What one API wants, and what its answers say: everything that menshen knows of it. Each API is one file in this folder and
+/// one line in `Dialect.list`. What an API leaves out is as the defaults below have it, most of which are OpenAI's ways.
 package protocol ProviderAPI: SendableMetatype {
     /// What the configuration calls it as a `kind` and the records as a dialect, and what a provider without a name is called.
     static var name: String { get }
