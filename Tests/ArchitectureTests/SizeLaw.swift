@@ -49,15 +49,6 @@ enum SizeLaw: String {
     static let exceptions: [Exception] = [
         Exception(
             name: "MenshenDaemon.Exchange", law: .lines,
-            reason: "decides and carries out; what a phase decides is to move into the phase's own value"),
-        Exception(
-            name: "MenshenDaemon.Worker", law: .properties,
-            reason: "has every container of exchanges that wait; they are to become one waiting room"),
-        Exception(
-            name: "MenshenDaemon.Connection", law: .properties,
-            reason: "its phases are flags yet, as the exchange's are"),
-        Exception(
-            name: "MenshenStore.StoreWorker", law: .properties,
-            reason: "opens, loses and retries the database beside its writing; that is to have an owner of its own"),
+            reason: "every phase of a request in the order of its life; what they decide is in values of their own")
     ]
 }

@@ -33,7 +33,9 @@ package struct HeaderRules {
     }
 
     private func holdsCredential(_ referer: RequestHead.Field, of head: RequestHead) -> Bool {
-        if head.contains(Self.queryKey, in: referer.value) || head.contains(Self.token, in: referer.value) { return true }
+        if head.contains(Self.queryKey, in: referer.value) || head.contains(Self.token, in: referer.value) {
+            return true
+        }
         return CredentialNames.shown(in: head).contains {
             head.contains(head.bytes[$0].map(\.lowercased), in: referer.value)
         }

@@ -15,7 +15,7 @@ package enum RecordColumns: ColumnList {
             beginningWith: AuditIntent(
                 id: RequestID(rawValue: 0),
                 caller: CallerRecord(uid: nil, pid: nil, executable: nil, unit: nil, address: ""), tokenName: nil,
-                method: "", path: "", dialect: .openai, operation: .other, provider: nil, model: nil, isStream: nil))
+                method: "", path: "", dialect: .common, operation: .other, provider: nil, model: nil, isStream: nil))
     }
 
     @inline(__always)

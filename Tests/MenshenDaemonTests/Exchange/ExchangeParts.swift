@@ -38,7 +38,8 @@ enum ExchangeParts {
         }
         change(&configuration)
         return try Runtime(
-            Snapshot(configuration), keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, worker: 0, of: 1)
+            Snapshot(configuration), 0, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, after: nil, worker: 0,
+            of: 1)
     }
 
     struct Incomplete: Error {}

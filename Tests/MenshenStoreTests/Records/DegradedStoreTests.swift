@@ -73,7 +73,7 @@ import Testing
         worker.record([.intent(intent(id(1)))], sink)
         #expect(sink.devices == [AuditDevice.none])
         let told = events.all.first { event in if case .degraded = event { true } else { false } }
-        let message = told?.logEvent.message ?? ""
+        let message = told?.event.message ?? ""
         #expect(message.contains("refused with 503") && !message.contains("go to the journal"), "\(message)")
     }
 

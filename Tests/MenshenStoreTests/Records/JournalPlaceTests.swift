@@ -3,9 +3,10 @@
 
 import Glibc
 import MenshenCore
-@testable import MenshenStore
 import TestSupport
 import Testing
+
+@testable import MenshenStore
 
 /// Where a journal is kept is told by the directories that journald makes.
 @Suite struct JournalPlaceTests {
