@@ -9,6 +9,8 @@ package protocol TransferReceiver: AnyObject {
     func transferReceivedInterim(_ transfer: any Transfer)
     /// The final head, in `transfer.head`.
     func transferReceivedHead(_ transfer: any Transfer)
+    /// How much of the answer may come now, in bytes; 0 pauses the transfer until `resume`. Asked while `TransferEngine.asksForRoom`.
+    func transferRoom(_ transfer: any Transfer) -> Int
     /// false pauses the transfer; the same bytes come again after `resume`.
     func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool
     /// The kept connection had ended before the provider could read anything of the request, which goes out again.
@@ -42,7 +44,7 @@ package protocol Transfer: AnyObject {
     /// Queues a piece of a streamed body. false: enough is queued, `transferWantsBody` tells when to go on.
     func send(_ bytes: UnsafeRawBufferPointer) -> Bool
     func endBody()
-    /// Goes on after `transferReceivedBody` said no.
+    /// Goes on after `transferReceivedBody` said no, or there was no room.
     func resume()
     /// Ends the transfer without a further call to the receiver.
     func cancel()

@@ -21,6 +21,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private var sleeping: [CurlTransfer] = []
     /// Where tunnels and plain transfers are read into.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    /// Memory is short: no more is read of an answer than its receiver has room for.
+    package var asksForRoom = false
     private enum Waiting {
         case handle(EasyHandle)
         case plain(PlainTransfer)
@@ -100,6 +102,13 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
             if case .handle(let other) = waiting[index], other === easy { waiting[index] = .dropped }
         }
         multi?.remove(easy)
+    }
+
+    /// Where the next piece of an answer goes: as large as may come now; nil if nothing may.
+    func space(_ room: () -> Int) -> UnsafeMutableRawBufferPointer? {
+        if !asksForRoom { return scratch }
+        let room = room()
+        return room > 0 ? UnsafeMutableRawBufferPointer(rebasing: scratch.prefix(room)) : nil
     }
 
     /// Gives a connection that libcurl has made, and wants nothing of any more, to somebody else to poll.

@@ -127,6 +127,48 @@ struct PlainTransferTests {
         #expect(hearer.text == "well" && hearer.failure == nil)
     }
 
+    @Test func `where memory is short, no more is read than there is room for`() throws {
+        let scene = try Scene()
+        scene.engine.asksForRoom = true
+        let hearer = Hearer()
+        hearer.room = 100
+        _ = try scene.ask(.get, "/", .none, hearer)
+        let provider = try scene.accept()
+        try scene.settle()
+        let text = String(repeating: "x", count: 2_000)
+        try provider.write("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + text)
+        try scene.until { hearer.isOver ? true : nil }
+        #expect(hearer.text == text && hearer.failure == nil)
+        #expect(hearer.events.count { $0 == "body" } >= 20)
+    }
+
+    @Test(arguments: [true, false])
+    func `without room nothing is read, and the provider is not late`(hasHead: Bool) throws {
+        let scene = try Scene()
+        scene.engine.asksForRoom = true
+        let hearer = Hearer()
+        hearer.room = hasHead ? .max : 0
+        let transfer = try scene.ask(.get, "/", .none, hearer)
+        let provider = try scene.accept()
+        try scene.settle()
+        if hasHead {
+            try provider.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+            try scene.until { hearer.events.isEmpty ? nil : true }
+            hearer.room = 0
+            try provider.write("well")
+        } else {
+            try provider.write(Self.whole)
+        }
+        try scene.settle()
+        scene.clock.turn(seconds: 3600)
+        try scene.settle()
+        #expect(hearer.events == (hasHead ? ["head 200"] : []))
+        hearer.room = .max
+        transfer.resume()
+        try scene.until { hearer.isOver ? true : nil }
+        #expect(hearer.text == "well" && hearer.failure == nil)
+    }
+
     @Test(arguments: ["head 200", "body", "interim 103"])
     func `a receiver may give up from any call, and hears no more`(event: String) throws {
         let scene = try Scene()

@@ -89,6 +89,7 @@ final class Hearer: TransferReceiver {
     private(set) var failure: UpstreamFailure?
     private(set) var isOver = false
     var takesBody = true
+    var room = Int.max
     /// What it does when it hears of an event.
     var onEvent: ((String) -> Void)?
 
@@ -99,6 +100,8 @@ final class Hearer: TransferReceiver {
 
     func transferReceivedInterim(_ transfer: any Transfer) { hear("interim \(transfer.head.status)") }
     func transferReceivedHead(_ transfer: any Transfer) { hear("head \(transfer.head.status)") }
+
+    func transferRoom(_ transfer: any Transfer) -> Int { room }
 
     func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
         guard takesBody else {

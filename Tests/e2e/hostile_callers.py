@@ -2,11 +2,15 @@
 # SPDX-FileCopyrightText: The menshen authors
 """One caller attacks, and the others go on: loop, connections, memory, disk. Prints what the others get meanwhile."""
 
+import json
+import os
+import resource
 import socket
+import subprocess
 import threading
 import time
 
-from harness import JSON, TOKEN, Caller, Daemon, check, done, equal, note, place
+from harness import JSON, TOKEN, Caller, Daemon, check, done, equal, identity, note, place, wait
 from upstream import Upstream
 
 MIB = 1 << 20
@@ -18,6 +22,7 @@ token = "{TOKEN}"
 [server]
 max_connections = 512
 max_buffered_bodies = "64MiB"
+max_body_bytes = "13MiB"
 [[providers]]
 base_url = "{upstream.url}/v1"
 kind = "openai"
@@ -122,19 +127,22 @@ def daemon_unix():
     return end
 
 
-def refused_uploads(count=10, size=24 * MIB):
-    """What Node does: it writes until it is done, and then reads."""
-    whole = 0
+def refused_uploads(status, path, token, size, count=30):
+    """What Node does: it writes until it is done, and then reads; a write that fails is its EPIPE."""
+    whole = broken = 0
+    block = b"a" * MIB
     for _ in range(count):
         with over_tcp() as end:
             try:
-                end.sendall(b"POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size)
+                end.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                            % (path, token, size))
                 for _ in range(size // MIB):
-                    end.sendall(b"a" * MIB)
-                whole += end.recv(64).startswith(b"HTTP/1.1 401 ")
+                    end.sendall(block)
+                whole += end.recv(64).startswith(b"HTTP/1.1 %d " % status)
             except OSError:
-                pass
-    equal(whole, count, f"refused uploads of {size // MIB} MiB read their 401")
+                broken += 1
+    note(f"{count} uploads of {size // MIB} MiB refused with {status}: {broken} broken pipes")
+    equal(whole, count, f"refused uploads of {size // MIB} MiB read their {status}")
 
 
 def long_names(count=200):
@@ -148,11 +156,61 @@ def long_names(count=200):
     check(daemon_rows["path"] <= 2048 and (daemon_rows["model"] or 0) <= 256, "long names are cut in the rows", daemon_rows)
 
 
+def few_descriptors(engine=None):
+    """menshen runs out of descriptors, within accept and on the way to a provider: nobody else is to blame."""
+    own = Daemon(place(), f'[[providers]]\nname = "one"\nbase_url = "{upstream.url}/v1"\nkind = "openai"\napi_key = "sk-real"\n',
+                 prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)), env={"MENSHEN_HTTP": engine} if engine else {})
+    equal(own.ask("/v1/models", None, {}, method="GET").status, 200, "before descriptors run out")
+    try:
+        used = len(os.listdir(f"/proc/{own.pid}/fd"))
+    except OSError:
+        used = 24
+    # Fewer than it has counted on: those that it keeps back for itself are gone as well.
+    subprocess.run(["prlimit", f"--pid={own.pid}", f"--nofile={used + 12}:128"], check=True, **identity())
+    hang = b'{"model": "hang", "messages": []}'
+    ends, told = [], 0
+    for _ in range(40):
+        end = socket.socket(socket.AF_UNIX)
+        end.settimeout(10)
+        end.connect(own.socket)
+        end.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                    % (len(hang), hang))
+        ends.append(end)
+    check(wait(lambda: "could not be accepted" in own.stderr()), "the log says that connections wait", own.stderr()[-300:])
+    for end in ends:
+        end.setblocking(False)
+        try:
+            text = end.recv(4096)
+            told += b" 503 " in text and b"LimitNOFILE" in text
+        except OSError:
+            pass
+        end.close()
+    answer = None
+
+    def serves():
+        nonlocal answer
+        try:
+            answer = own.ask("/v1/models", None, {}, method="GET")
+        except OSError:
+            return False
+        return answer.status == 200
+
+    check(wait(serves), "when callers have left, the listener takes others again", answer and answer.everything())
+    status = json.loads(own.ask("/_menshen/status", None, {}, method="GET").body)["providers"][0]
+    note(f"descriptors run out ({engine or 'own HTTP'}): {told} of {len(ends)} told so at once; the provider's state: {status['state']}, {status['last_failure']}")
+    equal((status["state"], (status["last_failure"] or {}).get("reason") in (None, "unavailable")), ("ok", True), "no provider is blamed")
+    check(own.stderr().count("could not be accepted") <= 10, "and the log is not filled", own.stderr().count("could not be accepted"))
+    equal(own.stop(), 0, "SIGTERM ends it with 0")
+
+
 grown = beside(pipelining, "pipelining without a token", 0.05)
 check(grown < 16 * MIB, "and memory stays where it is", grown)
 silent_connections()
-refused_uploads()
+refused_uploads(401, b"/v1/x", b"", 12 * MIB)
+refused_uploads(413, b"/v1/x", b"Authorization: Bearer %s\r\n" % TOKEN.encode(), 16 * MIB)
 unfinished_bodies()
 long_names()
+few_descriptors()
+few_descriptors("libcurl")
 equal(daemon.stop(), 0, "SIGTERM ends it with 0")
 done()

@@ -106,6 +106,18 @@ extension Attempt: TransferReceiver {
 
     // MARK: Its body
 
+    func transferRoom(_ transfer: any Transfer) -> Int {
+        let exchange = exchange
+        if case .discarding = exchange.phase { return .max }
+        let room = exchange.connection.room
+        if room == 0 {
+            // It would wait for the hold's end.
+            release()
+            exchange.watchCaller()
+        }
+        return room
+    }
+
     func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool {
         let exchange = exchange
         if case .discarding = exchange.phase {

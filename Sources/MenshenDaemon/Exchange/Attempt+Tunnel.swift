@@ -25,6 +25,8 @@ extension Attempt: TunnelReceiver {
         connection.mark()
     }
 
+    func tunnelRoom(_ tunnel: Tunnel) -> Int { exchange.connection.room }
+
     func tunnelReceived(_ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) -> Bool {
         let exchange = exchange
         let connection = exchange.connection

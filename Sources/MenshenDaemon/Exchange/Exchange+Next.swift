@@ -134,7 +134,11 @@ extension Exchange: TimerHandler {
     /// From the timer that `watchCaller` has set.
     private func lookAtCaller() {
         let isUploading = !intake.isComplete
-        guard attempt?.transfer != nil, isUploading || connection.pendingOutput >= connection.highWater else { return }
+        guard let transfer = attempt?.transfer else { return }
+        if !isUploading, connection.pendingOutput < connection.highWater {
+            // It moves, or others have left and made room.
+            return transfer.resume()
+        }
         // It is the provider who does not take the body.
         if isUploading, connection.isReadingPaused { stall.moved(at: worker.now) }
         if stall.isSlow(at: worker.now), let key = recall.key { worker.handOverFlight(of: self, key) }

@@ -74,7 +74,7 @@ struct Intake {
     }
 
     /// No more is kept than is read whole, and what one turn may bring.
-    var hasRoom: Bool { body.count < limit + Connection.highWater }
+    var hasRoom: Bool { body.count < limit + AnswerBudget.most }
 
     // MARK: The body comes
 

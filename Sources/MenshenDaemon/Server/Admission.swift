@@ -16,14 +16,10 @@ protocol Admitted: AnyObject {
 struct Admission<Guest: Admitted> {
     /// Connections that linger at a time.
     private static var maxLingering: Int { 256 }
-    /// Callers that do not read: with more of them all their answers would fill memory.
-    private static var maxBlocked: Int { 64 }
 
     private var tcp = 0
     private var newcomers = AgeQueue<Guest> { $0.isNewcomer }
     private var lingering = AgeQueue<Guest> { $0.isLingering }
-    /// Connections whose output the socket does not take.
-    private var blocked = 0
     /// Most connections since memory was given back.
     private var peak = 0
 
@@ -37,11 +33,6 @@ struct Admission<Guest: Admitted> {
         leaves(connection)
         lingering.tidy()
     }
-
-    var isCrowded: Bool { blocked > Self.maxBlocked }
-
-    /// A connection's output is taken no more, or is taken again.
-    mutating func changed(blocked isBlocked: Bool) { blocked += isBlocked ? 1 : -1 }
 
     /// It is a newcomer no longer.
     mutating func leaves(_ connection: Guest) {

@@ -9,9 +9,6 @@ internal import Reactor
 /// One accepted socket: reads requests one after the other, hands each to an exchange, and writes what the exchange
 /// produces. Bytes of an answer stay here until its record is safe (`Exchange.holdsOutput`).
 final class Connection: ReadinessHandler, TimerHandler, Admitted {
-    /// Unsent bytes above which the upstream is paused: enough to keep a fast reader busy between two turns.
-    static let highWater = 256 << 10
-    private static let crowdedHighWater = 32 << 10
     /// Unread input kept while an answer is under way (pipelined requests).
     private static let inputLimit = 64 << 10
 
@@ -44,8 +41,8 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
     /// On TCP, a caller that no request has made known yet.
     var isNewcomer: Bool
     private var outgoing = ConnectionOutput()
-    /// The socket takes no more until it is reported writable.
-    private(set) var isBlocked = false
+    /// While the socket takes no more, until it is reported writable: unsent bytes that count as its caller's, and who that is.
+    private var charged: (count: Int, payer: String)?
     var closing = Closing.none
     var hostMemo = HostMemo()
     var credentialMemo = CredentialMemo()
@@ -76,8 +73,17 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
         _modify { yield &outgoing.bytes }
     }
     var pendingOutput: Int { outgoing.pending }
-    /// With many callers that do not read, each gets less.
-    var highWater: Int { worker.isCrowded ? Self.crowdedHighWater : Self.highWater }
+    var isBlocked: Bool { charged != nil }
+    /// Unsent bytes from which on the upstream is paused.
+    var highWater: Int {
+        let worker = worker
+        return worker.answers.isAmple ? AnswerBudget.most : worker.answers.mark(for: payer)
+    }
+    /// How much more the upstream may bring now.
+    var room: Int { AnswerBudget.room(of: highWater, beside: pendingOutput) }
+    private var payer: String {
+        charged?.payer ?? exchange?.access.principal.payer ?? Principal(caller).payer
+    }
 
     func start() throws(SystemError) {
         try worker.reactor.register(fd, .readable, self)
@@ -336,9 +342,16 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
     }
 
     func setBlocked(_ blocked: Bool) {
-        if blocked != isBlocked { worker.admission.changed(blocked: blocked) }
-        isBlocked = blocked
+        charge(blocked ? pendingOutput : 0)
         updateInterest()
+    }
+
+    private func charge(_ count: Int) {
+        let before = charged?.count ?? 0
+        if count == before { return }
+        let payer = payer
+        worker.charge(count - before, to: payer)
+        charged = count > 0 ? (count, payer) : nil
     }
 
     func updateInterest() {

@@ -5,9 +5,6 @@ internal import Linux
 
 /// What is to go down to a caller: filled by the exchange, emptied into the socket.
 struct ConnectionOutput {
-    /// Bytes sent that are kept before the rest moves to the front.
-    private static let keptSent = 256 << 10
-
     enum Progress {
         /// Nothing is left. `hasMoved`: something was.
         case written(hasMoved: Bool)
@@ -28,7 +25,8 @@ struct ConnectionOutput {
             case .bytes(let count): sent += count
             case .failed: return .failed
             case .wouldBlock:
-                if sent > Self.keptSent {
+                // Each byte moves once at most for each that was sent, and what was sent takes no more memory than what was not.
+                if sent >= max(pending, AnswerBudget.least) {
                     bytes.removeFirst(sent)
                     sent = 0
                 }

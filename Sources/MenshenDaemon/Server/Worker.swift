@@ -29,6 +29,7 @@ final class Worker: TimerHandler {
     private var connections: [Int32: Connection] = [:]
     var admission = Admission<Connection>()
     var bodies = BodyBudget()
+    private(set) var answers: AnswerBudget
     private var records: RecordDesk
     private var waiting = WaitingRoom<Exchange>()
     private var drainage = Drainage()
@@ -41,6 +42,7 @@ final class Worker: TimerHandler {
         let reactor = self.reactor
         engine = try TransferEngine(
             on: reactor, maxIdleConnections: snapshot.configuration.upstream.maxIdleConnections)
+        answers = AnswerBudget(limit: AnswerBudget.ofAll / context.count)
         records = RecordDesk(context.store.makeIntentWriter())
         ids = RequestID.Source(worker: context.index, of: context.count)
         settings = ConnectionSettings(snapshot.configuration, workers: context.count)
@@ -96,9 +98,13 @@ final class Worker: TimerHandler {
         return admission.hasRoom(for: isTCP, of: connections.count, settings)
     }
 
-    /// So many callers do not read that all their answers would fill memory.
-    var isCrowded: Bool { admission.isCrowded }
     var isDraining: Bool { drainage.deadline != nil }
+
+    /// So many bytes more, or fewer, wait for a caller that does not take them now.
+    func charge(_ count: Int, to payer: String) {
+        answers.charge(count, to: payer)
+        engine.asksForRoom = !answers.isAmple
+    }
 
     /// A request has shown who calls.
     func becomesKnown(_ connection: Connection) { admission.leaves(connection) }

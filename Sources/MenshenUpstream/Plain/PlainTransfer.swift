@@ -173,14 +173,14 @@ final class PlainTransfer: PooledTransfer, LinkUser, TimerHandler {
 
     /// Level-triggered: what is left is reported again. One read a turn, so that a fast provider starves nobody.
     private func receive() {
-        guard let link, receiver != nil else { return }
-        let scratch = engine.scratch
-        switch link.read(into: scratch) {
+        guard let link, let receiver else { return }
+        guard let space = engine.space({ receiver.transferRoom(self) }) else { return halt() }
+        switch link.read(into: space) {
         case .wouldBlock: break
         case .bytes(0): linkEnded("the provider closed the connection")
         case .failed(let code):
             linkEnded(String(describing: SystemError("read", code: code, subject: "the connection")), isBroken: true)
-        case .bytes(let count): take(UnsafeMutableRawBufferPointer(rebasing: scratch[..<count]))
+        case .bytes(let count): take(UnsafeMutableRawBufferPointer(rebasing: space[..<count]))
         }
     }
 
@@ -281,19 +281,29 @@ final class PlainTransfer: PooledTransfer, LinkUser, TimerHandler {
         }
         guard receiver != nil, state != .cancelled else { return false }
         if goesOn { return true }
-        patience.pause()
-        pause.begin(keeping: Array(bytes[body]) + bytes[rest...], body: body.count + ahead)
-        link?.want(request.hasMore ? .writable : [])
+        halt(keeping: Array(bytes[body]) + bytes[rest...], body: body.count + ahead)
         return false
+    }
+
+    private func halt(keeping left: [UInt8] = [], body: Int = 0) {
+        patience.pause()
+        pause.begin(keeping: left, body: body)
+        link?.want(request.hasMore ? .writable : [])
     }
 
     private func unpause() {
         guard receiver != nil else { return }
-        wait(patience.limits.gap)
+        if state == .relaying {
+            wait(patience.limits.gap)
+        } else if request.isComplete {
+            wait(patience.limits.firstByte)
+        }
         var (bytes, count) = pause.end()
-        bytes.withUnsafeMutableBufferPointer { buffer in
-            guard deliver(buffer, 0..<count, rest: count) else { return }
-            take(UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[count...])))
+        if !bytes.isEmpty {
+            bytes.withUnsafeMutableBufferPointer { buffer in
+                guard deliver(buffer, 0..<count, rest: count) else { return }
+                take(UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[count...])))
+            }
         }
         if !pause.isOn, receiver != nil { link?.want(request.hasMore ? [.readable, .writable] : .readable) }
         settle()

@@ -11,6 +11,8 @@ package protocol TunnelReceiver: AnyObject {
     /// The provider's answer, in `tunnel.head`: after status 101 all that follows is the other protocol's, after any other
     /// status it is the answer's body.
     func tunnelReceivedHead(_ tunnel: Tunnel)
+    /// How much may come now, in bytes; 0 asks for no more until `resume`. Asked while `TransferEngine.asksForRoom`.
+    func tunnelRoom(_ tunnel: Tunnel) -> Int
     /// The bytes are taken in any case; false asks for no more until `resume`.
     func tunnelReceived(_ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) -> Bool
     /// `send` takes more again.
@@ -89,7 +91,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
         return bytes.count
     }
 
-    /// Goes on after `tunnelReceived` said no.
+    /// Goes on after `tunnelReceived` said no, or there was no room.
     package func resume() {
         guard isPaused, let socket else { return }
         isPaused = false
@@ -158,11 +160,12 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     private func receive() {
         while !isPaused, let handle {
             if case .over = state { return }
-            switch handle.receive(into: engine.scratch) {
+            guard let space = engine.space({ receiver.tunnelRoom(self) }) else { return halt() }
+            switch handle.receive(into: space) {
             case .wouldBlock: return
             case .bytes(0): return received(end: nil)
             case .failed(let error): return received(end: error)
-            case .bytes(let count): received(UnsafeRawBufferPointer(rebasing: engine.scratch[..<count]))
+            case .bytes(let count): received(UnsafeRawBufferPointer(rebasing: space[..<count]))
             }
         }
     }
@@ -215,6 +218,10 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     private func deliver(_ bytes: UnsafeBufferPointer<UInt8>) {
         if receiver.tunnelReceived(self, UnsafeRawBufferPointer(bytes)) { return }
         if case .over = state { return }
+        halt()
+    }
+
+    private func halt() {
         isPaused = true
         // The caller is slow, not the provider.
         if case .open = state {} else { engine.reactor.timers.cancel(timer) }

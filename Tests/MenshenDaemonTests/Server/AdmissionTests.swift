@@ -95,14 +95,4 @@ struct AdmissionTests {
         #expect(admission.hasShrunk(to: 49) == true)
         #expect(admission.hasShrunk(to: 30) == false)
     }
-
-    @Test func `more than 64 that take nothing are a crowd`() {
-        var admission = Admission<Guest>()
-        for _ in 0..<64 { admission.changed(blocked: true) }
-        #expect(!admission.isCrowded)
-        admission.changed(blocked: true)
-        #expect(admission.isCrowded)
-        admission.changed(blocked: false)
-        #expect(!admission.isCrowded)
-    }
 }

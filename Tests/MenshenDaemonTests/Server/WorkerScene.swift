@@ -48,6 +48,9 @@ final class WorkerScene {
         store.close()
     }
 
+    /// Bytes that callers do not take.
+    var unread: Int { worker.answers.total }
+
     func turn() throws { try reactor.turn(mayWait: false) }
 
     /// Lets time pass, and does whatever can be done then.
