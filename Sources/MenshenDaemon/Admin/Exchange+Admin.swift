@@ -26,6 +26,8 @@ extension Exchange: AdminCaller {
 
     func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer) {
         worker.recentRequests(Self.recentLimit, for: self) { [self] rows, survey in
+            // It was refused meanwhile, for its body.
+            if phase.isOver { return }
             // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.
             let shown =
                 access.grant?.showsAll == true

@@ -132,7 +132,7 @@ extension Attempt: TransferReceiver {
         exchange.worker.prepare(&connection.output)
         passOn(bytes)
         if case .judging = exchange.phase { judge() }
-        if reader.isOver { awaitClose() }
+        if !exchange.phase.isOver, reader.isOver { awaitClose() }
         return true
     }
 

@@ -18,6 +18,8 @@ final class Attempt {
     let model: String?
     /// The key of the attempt before, which the provider refused if this one reads its source anew.
     let refused: Secret?
+    /// It asks once more what another was refused for the field that menshen had added.
+    private let isRepeated: Bool
     /// The key that the provider is asked with.
     private(set) var secret: Secret?
     /// Monotonic microseconds.
@@ -45,7 +47,9 @@ final class Attempt {
         runtime = exchange.runtime
         provider = tried.provider
         model = exchange.walk.replacement(at: tried.provider)
-        refused = previous?.secret ?? previous?.refused
+        isRepeated = previous.map { $0.addedUsage == .withdrawn && !$0.isRepeated } ?? false
+        // The key was not what that one was refused for.
+        refused = isRepeated ? previous?.refused : previous?.secret ?? previous?.refused
         startedAt = Clock.monotonic()
         addedUsage = previous?.provider == tried.provider ? previous?.addedUsage ?? .notAdded : .notAdded
     }

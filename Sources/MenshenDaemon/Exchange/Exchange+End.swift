@@ -154,7 +154,6 @@ extension Exchange {
     /// is safe.
     func end(_ state: EndState, _ ending: Ending) {
         if phase.isOver { return }
-        if case .awaitingKey = phase { worker.forget(self) }
         settle(state)
         phase = .ending(ending)
         if !ledger.isAwaited { finish(ending) }

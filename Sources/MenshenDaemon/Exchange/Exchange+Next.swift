@@ -26,6 +26,8 @@ extension Exchange: TimerHandler {
         isTimed = false
         switch phase {
         case .reading: orFail { () throws(Problem) in try proceed() }
+        // With a place it goes on at the end of this turn.
+        case .queued where walk.hasPlace: break
         case .queued:
             leaveQueue()
             goOn(after: .noKey, .queueTimeout(providerName))

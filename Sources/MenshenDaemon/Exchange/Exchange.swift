@@ -246,7 +246,8 @@ final class Exchange {
     /// The end of the turn, outside of any transfer's calls: what was decided within them is done.
     func resume() {
         switch phase {
-        case .queued:
+        // Not without a place: it may have turned to another queue since it was given one.
+        case .queued where walk.hasPlace:
             guard walk.refreshKey(now: worker.now) else { return goOn(after: .failed, paused) }
             orGiveUp { () throws(Problem) in try ask() }
         case .changing:

@@ -156,4 +156,18 @@ struct StatusPageTests {
             #expect(try stage.records().count == 1)
         }
     }
+
+    @Test func `a page whose request turns out to be malformed is answered once`() throws {
+        try Stage.run {
+            try $0.reply()
+        } _: { stage throws in
+            for _ in 0..<20 {
+                let caller = try stage.caller()
+                try caller.send("GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+                #expect(try caller.answer().status == 400)
+                #expect(try caller.isClosedCleanly())
+            }
+            #expect(try stage.ask("GET", "/_menshen/health").status == 200)
+        }
+    }
 }

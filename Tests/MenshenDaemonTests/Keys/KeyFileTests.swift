@@ -116,4 +116,24 @@ struct KeyFileTests {
             #expect(try stage.ask("GET", "/v1/models", ["Authorization: Bearer mine"]).text == "none")
         }
     }
+
+    @Test func `a key that was read anew is not blamed for the field that menshen had added`() throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write("key", "first-key")
+        let body = #"{"model":"m","stream":true}"#
+        try Stage.run(.with { $0.key = "api_key_file = \"\(file)\"" }, in: directory) { call in
+            if call.request["Authorization"] == "Bearer first-key" {
+                try directory.write("key", "second-key")
+                try call.reply(401, body: "{}")
+            } else if call.request.text.contains("stream_options") {
+                try call.reply(400, body: "{}")
+            } else {
+                try call.reply(body: "good")
+            }
+        } _: { stage throws in
+            let answer = try stage.ask("POST", "/v1/chat/completions", ["Content-Type: application/json"], body: body)
+            #expect(answer.status == 200 && answer.text == "good")
+            #expect(stage.upstream.requests.count == 3)
+        }
+    }
 }
