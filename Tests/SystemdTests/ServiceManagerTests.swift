@@ -33,6 +33,7 @@ import Testing
 
     @Test func `what was meant for another process is left alone`() async {
         await #expect(processExitsWith: .success) {
+            guard inherit(1) else { exit(2) }
             let before = fcntl(3, F_GETFD)
             #expect(take("1", pid: "1") == Activation())
             give("LISTEN_FDS", "1")

@@ -24,8 +24,6 @@ struct AnswerReader {
     /// The usage chunk that will come is nobody's but menshen's.
     mutating func expectAddedUsage() { filter = UsageChunkFilter() }
 
-    mutating func expectNothing() { filter = nil }
-
     var filters: Bool { mutating get { filter != nil } }
 
     /// Whether the answer will be shorter than its length says.

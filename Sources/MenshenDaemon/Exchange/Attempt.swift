@@ -80,7 +80,7 @@ final class Attempt {
         if let upgrade { return try open(upgrade, provider, replaced, target) }
         let splices = try splices(provider, resolved, isInTarget: isInTarget)
         let transfer = try exchange.worker.engine.transfer(to: runtime.endpoint(self.provider))
-        var body = exchange.takeBody(isNeededAgain: addsUsage(provider))
+        var body = exchange.takeBody(isNeededAgain: addedUsage == .added)
         if !splices.isEmpty { Splice.apply(splices, to: &body) }
         let head = exchange.head
         let mode = UpstreamRequest.mode(

@@ -251,7 +251,9 @@ final class Exchange {
             guard walk.refreshKey(now: worker.now) else { return goOn(after: .failed, paused) }
             orGiveUp { () throws(Problem) in try ask() }
         case .changing:
-            if let failed { goOn(after: failed.outcome, failed.problem) }
+            guard let failed else { return }
+            self.failed = nil
+            goOn(after: failed.outcome, failed.problem)
         case .recalling: orFail { () throws(Problem) in try plan() }
         default: break
         }
