@@ -4,23 +4,25 @@
 /// Who asks: the peer at the other end of the connection, and the token that it has shown.
 package struct Principal: Sendable {
     package let caller: CallerRecord
-    /// Name of the token, if it showed a valid one.
-    package let token: String?
+    /// The token, if it showed a valid one.
+    package let token: AccessToken?
 
-    package init(_ caller: CallerRecord, token: String? = nil) {
+    package init(_ caller: CallerRecord, token: AccessToken? = nil) {
         self.caller = caller
         self.token = token
     }
 
+    package var tokenName: String? { token?.name }
+
     /// Whose failures count as one: a token's, else a program's, however many processes it has.
-    package var blamed: String { token ?? caller.program }
+    package var blamed: String { tokenName ?? caller.program }
 
     /// Whose turn it is in a queue: a token's, else a process's.
-    package var queue: String { token ?? caller.pid.map { "pid \($0)" } ?? caller.address }
+    package var queue: String { tokenName ?? caller.pid.map { "pid \($0)" } ?? caller.address }
 
     /// Whose share of a common memory is used.
     package var payer: String {
-        if let token { return "token \(token)" }
+        if let token = tokenName { return "token \(token)" }
         if let program = caller.executable ?? caller.unit { return program }
         if let uid = caller.uid { return "uid \(uid)" }
         return caller.host

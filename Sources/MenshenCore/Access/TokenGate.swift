@@ -8,13 +8,19 @@ package import HTTP
 package struct TokenGate: Sendable {
     package enum Verdict: Sendable, Equatable {
         case missing
-        case valid(name: String)
+        case valid(AccessToken)
         case invalid
+
+        package var tokenName: String? { if case .valid(let token) = self { token.name } else { nil } }
     }
 
-    private let tokens: [Configuration.NamedToken]
+    private let tokens: [AccessToken]
 
-    package init(tokens: [Configuration.NamedToken]) { self.tokens = tokens }
+    package init(_ tokens: [AccessToken]) { self.tokens = tokens }
+
+    package init(tokens: [Configuration.NamedToken]) {
+        self.init(tokens.map { AccessToken(name: $0.name, digest: $0.digest) })
+    }
 
     /// Nobody has a token, so none need be hashed.
     package var isEmpty: Bool { tokens.isEmpty }
@@ -29,11 +35,11 @@ package struct TokenGate: Sendable {
     /// Any one valid token is enough: some clients send two headers with different values. Every presented value is
     /// compared with every token, so the time tells nothing.
     package func judge(_ shown: [Digest]) -> Verdict {
-        var found: String?
+        var found: AccessToken?
         for digest in shown {
-            for token in tokens where token.digest == digest { found = token.name }
+            for token in tokens where token.digest == digest { found = token }
         }
-        if let found { return .valid(name: found) }
+        if let found { return .valid(found) }
         return shown.isEmpty ? .missing : .invalid
     }
 

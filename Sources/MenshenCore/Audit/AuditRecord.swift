@@ -174,6 +174,8 @@ package struct AuditSettlement: Sendable {
     package var usageState = UsageState.none
     /// nil when nothing was understood of the answer, or asked of it.
     package var answer: AnswerRecord?
+    /// nil: not computed.
+    package var cost: Cost?
     /// Stored bodies, already cut to the limit and with keys masked; nil unless `[logging]` asks for them.
     package var requestBody: [UInt8]?
     /// nil when no cache is configured, or it has nothing to do with such requests.

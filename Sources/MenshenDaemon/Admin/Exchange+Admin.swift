@@ -31,7 +31,7 @@ extension Exchange: AdminCaller {
             // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.
             let shown =
                 access.grant?.showsAll == true
-                ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == access.principal.token }
+                ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == access.principal.tokenName }
             answer(page: render(worker.status(runtime, shown, survey)))
         }
     }

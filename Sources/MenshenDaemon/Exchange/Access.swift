@@ -41,7 +41,7 @@ struct Access {
         _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
     ) throws(Problem) {
         let verdict = connection.credentialMemo.judge(head, resolved.target.queryKey, snapshot.tokens)
-        if case .valid(let name) = verdict { principal = Principal(principal.caller, token: name) }
+        if case .valid(let token) = verdict { principal = Principal(principal.caller, token: token) }
         guard connection.listener.isTCP else {
             grant = Grant(.owner)
             return

@@ -63,7 +63,7 @@ struct Recall {
         parts.isStream = intake.facts.isStream == true
         parts.showsUsage = intake.asksForUsage || providers.allSatisfy { $0.includeUsage && !$0.stripAddedUsage }
         parts.isShared = scope == .instance
-        parts.caller = scope.identity(tokenName: principal.token, uid: principal.caller.uid)
+        parts.caller = scope.identity(tokenName: principal.tokenName, uid: principal.caller.uid)
         return parts
     }
 

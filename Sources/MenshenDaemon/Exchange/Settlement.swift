@@ -11,7 +11,7 @@ extension AuditIntent {
         let principal = exchange.access.principal
         let facts = exchange.intake.facts
         self.init(
-            id: exchange.id, caller: principal.caller, tokenName: principal.token,
+            id: exchange.id, caller: principal.caller, tokenName: principal.tokenName,
             method: exchange.head.method.rawValue,
             path: exchange.masked(exchange.resolved?.target.path ?? "-"), dialect: exchange.dialect,
             operation: exchange.operation, provider: provider, model: facts.model, isStream: facts.isStream)

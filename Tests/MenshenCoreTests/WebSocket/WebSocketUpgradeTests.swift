@@ -47,7 +47,7 @@ import Testing
         func judge(_ value: String) throws -> TokenGate.Verdict {
             gate.judge(try head(["Sec-WebSocket-Protocol: \(value)"]), queryKey: nil)
         }
-        #expect(try judge("realtime, openai-insecure-api-key.tok") == .valid(name: "page"))
+        #expect(try judge("realtime, openai-insecure-api-key.tok").tokenName == "page")
         #expect(try judge("openai-insecure-api-key.tok2, realtime") == .invalid)
         #expect(try judge("realtime") == .missing)
         #expect(TokenGate.onlyCredential(try head(["x-api-key: k", "Sec-WebSocket-Protocol: realtime"])) == nil)

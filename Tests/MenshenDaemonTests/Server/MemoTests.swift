@@ -26,21 +26,21 @@ struct MemoTests {
     @Test func `a token is judged anew in each request`() throws {
         var memo = CredentialMemo()
         let head = try Self.head("Host: a", "Authorization: Bearer tok-1")
-        for _ in 0..<2 { #expect(memo.judge(head, nil, Self.gate(["tok-1"])) == .valid(name: "name of tok-1")) }
+        for _ in 0..<2 { #expect(memo.judge(head, nil, Self.gate(["tok-1"])).tokenName == "name of tok-1") }
         #expect(memo.judge(head, nil, Self.gate(["tok-2"])) == .invalid, "it was revoked in between")
         #expect(memo.judge(head, nil, Self.gate([])) == .invalid)
-        #expect(memo.judge(head, nil, Self.gate(["tok-1", "tok-2"])) == .valid(name: "name of tok-1"))
+        #expect(memo.judge(head, nil, Self.gate(["tok-1", "tok-2"])).tokenName == "name of tok-1")
     }
 
     @Test func `another token, or the same in another place, is not taken for the last`() throws {
         var memo = CredentialMemo()
         let gate = Self.gate(["tok-1", "tok-2"])
-        #expect(memo.judge(try Self.head("Host: a", "x-api-key: tok-1"), nil, gate) == .valid(name: "name of tok-1"))
-        #expect(memo.judge(try Self.head("Host: a", "x-api-key: tok-2"), nil, gate) == .valid(name: "name of tok-2"))
+        #expect(memo.judge(try Self.head("Host: a", "x-api-key: tok-1"), nil, gate).tokenName == "name of tok-1")
+        #expect(memo.judge(try Self.head("Host: a", "x-api-key: tok-2"), nil, gate).tokenName == "name of tok-2")
         #expect(memo.judge(try Self.head("Host: a", "x-api-key: tok-3"), nil, gate) == .invalid)
-        #expect(memo.judge(try Self.head("Host: a", "x-api-key: tok-2"), nil, gate) == .valid(name: "name of tok-2"))
+        #expect(memo.judge(try Self.head("Host: a", "x-api-key: tok-2"), nil, gate).tokenName == "name of tok-2")
         #expect(memo.judge(try Self.head("Host: a"), nil, gate) == .missing)
-        #expect(memo.judge(try Self.head("Host: a"), "tok-1", gate) == .valid(name: "name of tok-1"))
+        #expect(memo.judge(try Self.head("Host: a"), "tok-1", gate).tokenName == "name of tok-1")
         #expect(memo.judge(try Self.head("Host: a", "Authorization: tok-1"), nil, gate) == .missing)
     }
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// What a request cost. A class, so that its settlement can carry it along for the price of one reference.
+package final class Cost: Sendable {
+    /// The raw values are what the database and the journal say.
+    package enum State: String, Sendable, CaseIterable {
+        /// Every part of the usage had a price.
+        case priced
+        /// The provider itself said what it charges.
+        case provider
+        /// Of an answer that broke off: what was reported by then.
+        case partial
+        /// It cost something, and a part of it has no price, or its usage is not known.
+        case unpriced
+        /// There is nothing to pay.
+        case none
+    }
+
+    /// nil: not known, which is never nothing.
+    package let amount: Money?
+    package let state: State
+    /// Why there is no amount; nil if there is one.
+    package let reason: String?
+    /// Of the table and the overlay that it was made from.
+    package let priceVersion: String?
+
+    package init(_ amount: Money?, _ state: State, reason: String? = nil, priceVersion: String? = nil) {
+        self.amount = amount
+        self.state = state
+        self.reason = reason
+        self.priceVersion = priceVersion
+    }
+}
