@@ -32,15 +32,17 @@ final class ConfigurationReading {
         report(.warning, at: span, message, hint: hint)
     }
 
-    /// By place; what has none comes last, and what shares a place keeps the order it was found in.
+    /// By place; what has none comes last, and what shares a place keeps the order it was found in. Once each: a value that
+    /// two settings are made of is read twice.
     func sorted() -> [Diagnostic] {
         func place(_ diagnostic: Diagnostic) -> (Int, Int) {
             (diagnostic.line == 0 ? .max : diagnostic.line, diagnostic.column)
         }
-        return diagnostics.enumerated().sorted { left, right in
+        let byPlace = diagnostics.enumerated().sorted { left, right in
             let (a, b) = (place(left.element), place(right.element))
             return a == b ? left.offset < right.offset : a < b
         }.map(\.element)
+        return byPlace.reduce(into: []) { once, next in if once.last != next { once.append(next) } }
     }
 }
 

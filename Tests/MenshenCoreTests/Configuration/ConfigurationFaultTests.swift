@@ -54,6 +54,13 @@ func decodeConfiguration(_ text: String, file: String = "c.toml") -> DecodedConf
         #expect(decoded.diagnostics.map(\.line) == [1, 2, 4, 6, 8, 9])
     }
 
+    @Test(arguments: ["[auth]\npassword = 1", "[[providers]]\nbase_url = \"http://x\"\nmax_concurrent = -1"])
+    func `a value that two settings are made of is told once`(text: String) {
+        let faults = decodeConfiguration(text).diagnostics.map(\.description)
+        #expect(!faults.isEmpty)
+        #expect(Set(faults).count == faults.count)
+    }
+
     @Test func `bytes that are not UTF-8 are one fault`() {
         let decoded = ConfigurationDecoder.decode([0x61, 0x3D, 0xFF], file: "c.toml") { _ in nil }
         #expect(decoded.configuration == nil)
