@@ -105,7 +105,8 @@ struct AnswerWriter {
         output += date
         if answer.status != 204 { ResponseHead.append(length: answer.body.count, to: &output) }
         endHead(additions, to: &output)
-        if method != .head { output += answer.body }
+        if method == .head { return }
+        output += answer.body
         bytesOut = Int64(answer.body.count)
     }
 

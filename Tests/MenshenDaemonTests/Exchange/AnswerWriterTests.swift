@@ -57,6 +57,15 @@ struct AnswerWriterTests {
         #expect(write(&writer, "late", &output).isEmpty && output.isEmpty)
     }
 
+    @Test func `an answer of our own to HEAD has no body and counts none`() throws {
+        var output: [UInt8] = []
+        var writer = AnswerWriter(try ExchangeParts.requestHead("HEAD"))
+        writer.write(
+            LocalAnswer(status: 200, fields: [], body: Array("page".utf8)), additions, date: [], at: 0, to: &output)
+        #expect(output.text.contains("Content-Length: 4\r\n") && output.text.hasSuffix("\r\n\r\n"))
+        #expect(writer.bytesOut == 0)
+    }
+
     @Test func `an answer of our own is written whole`() throws {
         var output: [UInt8] = []
         var writer = AnswerWriter(try ExchangeParts.requestHead())
