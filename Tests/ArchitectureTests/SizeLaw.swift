@@ -46,9 +46,5 @@ enum SizeLaw: String {
     }
 
     /// Shorter is better; none is the aim.
-    static let exceptions: [Exception] = [
-        Exception(
-            name: "MenshenDaemon.Exchange", law: .lines,
-            reason: "every phase of a request in the order of its life; what they decide is in values of their own")
-    ]
+    static let exceptions: [Exception] = []
 }

@@ -20,8 +20,20 @@ struct Access {
         if !listener.isTCP { grant = Grant(.owner) }
     }
 
+    /// Judges by the head alone. Returns the answer to a browser that only asks whether a page may call.
+    mutating func authorise(
+        _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
+    ) throws(Problem) -> LocalAnswer? {
+        if connection.listener.isTCP, snapshot.tcpFault != nil, resolved.page?.access != .everybody {
+            throw .tcpRefused
+        }
+        if let preflight = try preflight(head, connection, snapshot) { return preflight }
+        try judge(head, resolved, connection, snapshot)
+        return nil
+    }
+
     /// The answer to a browser that asks whether a page may call; nil if it is none. Throws for a foreign page.
-    mutating func preflight(
+    private mutating func preflight(
         _ head: RequestHead, _ connection: Connection, _ snapshot: Snapshot
     ) throws(Problem) -> LocalAnswer? {
         guard let gate = connection.listener.webGate(snapshot) else { return nil }
@@ -36,8 +48,8 @@ struct Access {
         }
     }
 
-    /// Judges by the head alone; what depends on the model is judged once that is known (`Intake.refuseGuess`, routes).
-    mutating func judge(
+    /// What depends on the model is judged once that is known (`Intake.refuseGuess`, routes).
+    private mutating func judge(
         _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
     ) throws(Problem) {
         let verdict = connection.credentialMemo.judge(head, resolved.target.queryKey, snapshot.tokens)

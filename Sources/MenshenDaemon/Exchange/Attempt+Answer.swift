@@ -90,7 +90,7 @@ extension Attempt: TransferReceiver {
     private func accept(_ head: ResponseHead?) {
         let exchange = exchange
         let status = exchange.writer.status ?? 200
-        exchange.report(.answered(status: status), head: head)
+        report(.answered(status: status), head: head)
         rememberRefusedUsage(status)
         exchange.intake.dropBody()
         exchange.walk.forgetKept()
@@ -209,7 +209,7 @@ extension Attempt: TransferReceiver {
     /// The stream has said its last word: its transport may end now.
     private func awaitClose() {
         let exchange = exchange
-        guard case .relaying = exchange.phase, !exchange.isTimed, transfer != nil, hasLastWord else { return }
+        guard case .relaying = exchange.phase, !exchange.timer.isSet, transfer != nil, hasLastWord else { return }
         exchange.enter(.closing, until: exchange.worker.now + Self.closePatience)
     }
 
@@ -238,7 +238,7 @@ extension Attempt: TransferReceiver {
         record(failure, status: status)
         if let failure {
             exchange.walk.reopen()
-            exchange.report(.failed, failure)
+            report(.failed, failure)
         } else if let status, AttemptOutcome.answered(status: status).isGood == true, reader.failureCode == nil {
             exchange.walk.reportWhole()
         }
@@ -271,7 +271,7 @@ extension Attempt: TransferReceiver {
         guard let answer = discarded else { return }
         discarded = nil
         let outcome = AttemptOutcome.answered(status: answer.head.status)
-        exchange.attemptEnded(outcome, nil, status: answer.head.status, head: answer.head)
+        ended(outcome, nil, status: answer.head.status, head: answer.head)
         if isRefusalOfAddedUsage(answer.head.status) {
             // It speaks of a field that the caller did not send.
             withdrawUsage()
@@ -312,12 +312,12 @@ extension Attempt: TransferReceiver {
         }
         let outcome = AttemptOutcome.errorEvent(code)
         guard outcome.remedy != .none, exchange.walk.hasNext(after: outcome, now: exchange.worker.now) else {
-            exchange.report(outcome)
+            report(outcome)
             return release()
         }
         withdraw()
         cut()
-        exchange.attemptEnded(outcome, nil, status: 200)
+        ended(outcome, nil, status: 200)
         exchange.goOnLater(after: outcome, .errorEvent(code, of: exchange.providerName))
     }
 

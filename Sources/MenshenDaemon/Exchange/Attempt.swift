@@ -71,7 +71,18 @@ final class Attempt {
 
     // MARK: Asking
 
-    func start(_ provider: Provider, _ resolved: ResolvedTarget) throws {
+    func begin(_ provider: Provider, _ resolved: ResolvedTarget) throws(Problem) {
+        do {
+            try start(provider, resolved)
+        } catch let problem as Problem {
+            throw problem
+        } catch {
+            cut()
+            exchange.attemptFailed(UpstreamFailure(.unavailable, "\(error)"))
+        }
+    }
+
+    private func start(_ provider: Provider, _ resolved: ResolvedTarget) throws {
         let exchange = exchange
         startedAt = Clock.monotonic()
         let upgrade = exchange.upgrade
@@ -80,7 +91,7 @@ final class Attempt {
         if let upgrade { return try open(upgrade, provider, replaced, target) }
         let splices = try splices(provider, resolved, isInTarget: isInTarget)
         let transfer = try exchange.worker.engine.transfer(to: runtime.endpoint(self.provider))
-        var body = exchange.takeBody(isNeededAgain: addedUsage == .added)
+        var body = takeBody()
         if !splices.isEmpty { Splice.apply(splices, to: &body) }
         let head = exchange.head
         let mode = UpstreamRequest.mode(
@@ -95,22 +106,40 @@ final class Attempt {
         self.transfer = transfer
         try transfer.start(method: head.method, target: target, body: mode, receiver: self)
         guard case .streamed = mode else { return }
-        exchange.uploadBegins(hasRoom: body.withUnsafeBytes { transfer.send($0) })
+        let connection = exchange.connection
+        let hasRoom = body.withUnsafeBytes { transfer.send($0) }
+        if hasRoom { connection.resumeReading() } else { connection.pauseForUpload() }
+        exchange.watchCaller()
     }
 
     private func open(
         _ upgrade: WebSocketUpgrade, _ provider: Provider, _ replaced: Set<String>, _ target: [UInt8]
     ) throws {
         let exchange = exchange
+        let relay = WebSocketRelay(self)
         let tunnel = Tunnel(
             exchange.worker.engine, to: runtime.endpoint(self.provider), target: target.dropLast(),
-            receiver: self)
+            receiver: relay)
         UpstreamRequest.write(upgrade, of: exchange.head, to: tunnel.headers)
         UpstreamRequest.write(
             exchange.head, to: tunnel.headers, provider, replaced, secret, hasBody: false, isFiltered: false)
-        let relay = WebSocketRelay()
         webSocket = relay
         try relay.start(tunnel)
+    }
+
+    /// The body to send. The exchange keeps it as well while another attempt may need it; of a streamed one there is no other.
+    private func takeBody() -> [UInt8] {
+        let exchange = exchange
+        // However long it is, for its caller must not hear of a field that it did not send.
+        let isNeededAgain = addedUsage == .added
+        let isSmall = exchange.intake.body.count <= runtime.snapshot.configuration.failover.maxBodyBytes
+        if exchange.intake.isComplete, isNeededAgain || isSmall && exchange.walk.mayAskAnother() {
+            return exchange.intake.takeBody(isKept: true)
+        }
+        exchange.walk.close()
+        // There is one attempt, and no deadline of several.
+        exchange.enter(.asking)
+        return exchange.intake.takeBody(isKept: false)
     }
 
     /// What changes in the body for this provider.
@@ -148,7 +177,58 @@ final class Attempt {
         runtime.states[provider].refuseUsage(of: model ?? exchange.intake.facts.model)
     }
 
-    // MARK: Record
+    // MARK: How it ends
+
+    /// Tells how it has ended, to the record and to the provider's health.
+    func ended(_ outcome: AttemptOutcome, _ failure: UpstreamFailure?, status: Int?, head: ResponseHead? = nil) {
+        record(failure, status: status, reason: outcome.reason)
+        report(outcome, failure, head: head)
+    }
+
+    func deadlinePassed() {
+        cut()
+        record(UpstreamFailure(.firstByteTimeout, "failover.deadline"), status: nil)
+        // The provider may have been asked a moment ago.
+        exchange.walk.report(nil, now: exchange.worker.now)
+    }
+
+    /// A provider that is at work is given up, because the request ends with `problem`. What it was sent so far it may have
+    /// worked on.
+    func giveUp(for problem: Problem) {
+        if transfer != nil { record(nil, status: exchange.writer.status, reason: problem.code.rawValue) }
+        cut()
+    }
+
+    /// The request ends before its answer, and nobody hears of it.
+    func stop(_ state: EndState) {
+        guard isUp else { return }
+        cut()
+        record(nil, status: exchange.writer.status)
+        if state != .complete, state != .streamError { exchange.walk.relabelLast(state.rawValue) }
+    }
+
+    /// Its answer as the cache keeps it; nil for one that is not to be kept.
+    func storedAnswer() -> CachedAnswer? {
+        reader.storedAnswer(exchange.id, at: Clock.wall(), masking: exchange.secrets)
+    }
+
+    /// Once an attempt: what it says of the provider's health.
+    func report(_ outcome: AttemptOutcome, _ failure: UpstreamFailure? = nil, head: ResponseHead? = nil) {
+        let exchange = exchange
+        var pause: UInt64?
+        if let head, outcome.isGood != true, runtime.snapshot.configuration.failover.obeyRetryAfter {
+            pause = RetryAfter.microseconds(
+                milliseconds: head.first(.retryAfterMilliseconds), head.first(.retryAfter),
+                wallSeconds: Int64(Clock.wall() / 1_000_000))
+        }
+        let wait = exchange.walk.report(
+            outcome, failure, pause: pause, isUploaded: exchange.intake.isComplete, now: exchange.worker.now)
+        guard let wait else { return }
+        exchange.worker.events.tell(
+            .providerPaused(
+                exchange.providerName, failure?.reason.rawValue ?? outcome.reason,
+                seconds: (wait + 999_999) / 1_000_000))
+    }
 
     /// Tells the record how it ended, as far as it has a reason of its own.
     func record(_ failure: UpstreamFailure?, status: Int?, reason: String? = nil) {

@@ -6,11 +6,10 @@ internal import Linux
 internal import MenshenCore
 internal import MenshenStore
 internal import MenshenUpstream
-internal import Reactor
 
 /// One request with its answer. It moves between phases and knows connection and worker; what a phase works with is a value
-/// of its own. From top to bottom this file is a request's life up to the first byte to the provider; how a provider is asked
-/// and answers is an `Attempt`, what follows a failed one is in Exchange+Next, and the end of every request in Exchange+End.
+/// of its own. From top to bottom this file is a request's life. How a provider is asked and answers is an `Attempt`; how
+/// bytes and menshen's own answers go down is in Exchange+Answer, and what may come between in Exchange+Interruptions.
 /// Belongs to its connection and the worker's thread.
 final class Exchange {
     unowned let connection: Connection
@@ -23,23 +22,19 @@ final class Exchange {
     /// nil for a target that is not safe to forward, and for a head that could not be read.
     let resolved: ResolvedTarget?
 
-    var phase = Phase.reading
-    var access: Access
+    private(set) var phase = Phase.reading
+    var timer = PhaseTimer()
+    private(set) var access: Access
     var intake = Intake()
-    var recall = Recall()
+    private(set) var recall = Recall()
     var walk: RouteWalk
     /// The present attempt, or the last one.
     private(set) var attempt: Attempt?
-    /// How it has failed, until the end of the turn, when another follows.
-    @Boxed var failed: (outcome: AttemptOutcome, problem: Problem)?
     var writer: AnswerWriter
     var ledger = Ledger()
     /// Set for a request that asks for a WebSocket.
-    var upgrade: WebSocketUpgrade?
-    lazy var timer = Timer(self)
-    /// The timer runs; the phase says what for.
-    var isTimed = false
-    var stall = StallWatch()
+    private(set) var upgrade: WebSocketUpgrade?
+    var watch: CallerWatch?
 
     init(_ connection: Connection, _ head: RequestHead) {
         let worker = connection.worker
@@ -57,16 +52,24 @@ final class Exchange {
         writer = AnswerWriter(head)
     }
 
+    /// Enters a phase; with `time`, monotonic microseconds, the timer ends it or looks after it.
+    func enter(_ phase: Phase, until time: UInt64? = nil) {
+        self.phase = phase
+        timer.set(at: time, for: self)
+    }
+
     // MARK: Authorise
 
     /// The head is there. `hasBody`: its body is still to come, by `receiveBody` and `bodyEnded`.
     func begin(hasBody: Bool) {
         if !hasBody { intake.complete() }
         orFail { () throws(Problem) in
-            guard let resolved else { return try answerUnresolved() }
-            try authorise(resolved)
-            if phase.isOver { return }
-            if let page = resolved.page { return try serve(page) }
+            guard let resolved else { return answer(try .toServer(head)) }
+            if let preflight = try access.authorise(head, resolved, connection, runtime.snapshot) {
+                return answer(preflight)
+            }
+            if access.grant != nil, connection.isNewcomer { worker.becomesKnown(connection) }
+            if let page = resolved.page { return try visit(page) }
             if head.method == .head, hasBody {
                 throw .headWithBody
             }
@@ -79,6 +82,12 @@ final class Exchange {
         }
     }
 
+    private func visit(_ page: AdminPage) throws(Problem) {
+        let visit = try PageVisit(page, self)
+        phase = .visiting(visit)
+        try visit.begin()
+    }
+
     /// A caller may wait for that before it sends its body.
     func inviteBody() {
         guard head.expectsContinue else { return }
@@ -86,26 +95,11 @@ final class Exchange {
         connection.flush()
     }
 
-    private func fit(_ resolved: ResolvedTarget) throws(Problem) {
-        walk.fit(try resolved.fitting(runtime.snapshot, model: intake.facts.model))
-        intake.limitWhole(walk.fitting, runtime.snapshot)
-    }
-
-    private func answerUnresolved() throws(Problem) {
-        // It is about the server, not about one of its resources (RFC 9110 §9.3.7), and menshen is the server.
-        if head.method == .options, head.target.count == 1 {
-            return answer(LocalAnswer(status: 204, fields: [("Allow", LocalAnswer.methods)]))
-        }
-        throw .unsafePath
-    }
-
-    private func authorise(_ resolved: ResolvedTarget) throws(Problem) {
-        if connection.listener.isTCP, runtime.snapshot.tcpFault != nil, resolved.page?.access != .everybody {
-            throw .tcpRefused
-        }
-        if let preflight = try access.preflight(head, connection, runtime.snapshot) { return answer(preflight) }
-        try access.judge(head, resolved, connection, runtime.snapshot)
-        if access.grant != nil, connection.isNewcomer { worker.becomesKnown(connection) }
+    /// A head that could not be read: nothing is known but who sent it.
+    func refuseMalformed(_ problem: Problem) {
+        writer.closeAfter()
+        access.acceptUnread(connection.listener)
+        fail(problem)
     }
 
     // MARK: Understand
@@ -121,14 +115,19 @@ final class Exchange {
         writer.closeAfter()
     }
 
+    private func fit(_ resolved: ResolvedTarget) throws(Problem) {
+        walk.fit(try resolved.fitting(runtime.snapshot, model: intake.facts.model))
+        intake.limitWhole(walk.fitting, runtime.snapshot)
+    }
+
     /// A piece of the body; false asks for a pause.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
         intake.count(bytes.count)
-        stall.moved(at: worker.now)
+        watch?.callerMoved()
         if phase.isOver { return true }
         var hasRoom = true
         orFail { () throws(Problem) in
-            if case .composing(let request) = phase { return try request.receive(bytes) }
+            if case .visiting(let visit) = phase { return try visit.receive(bytes) }
             // Once its beginning was read, whether or not the provider has been dialled by now.
             try intake.pass(bytes)
             if let transfer = attempt?.transfer { return hasRoom = transfer.send(bytes) }
@@ -148,14 +147,14 @@ final class Exchange {
         if phase.isOver { return }
         if let transfer = attempt?.transfer { return transfer.endBody() }
         orFail { () throws(Problem) in
-            if case .composing(let request) = phase { return try request.bodyEnded(self) }
+            if case .visiting(let visit) = phase { return try visit.bodyEnded() }
             try proceed()
         }
     }
 
     /// The request is there as far as it has to be understood: understands it, and goes on to cache and providers.
     func proceed() throws(Problem) {
-        guard let resolved, case .reading = phase, !isTimed else { return }
+        guard let resolved, case .reading = phase, !timer.isSet else { return }
         let isRead = try intake.understand(
             head, resolved.operation, replacesModels: runtime.snapshot.routes.replacesModels, whole: &worker.scan)
         // The rest of a compressed body in the next turn.
@@ -166,44 +165,30 @@ final class Exchange {
         if intake.facts.model != resolved.facts.model {
             try fit(resolved)
         }
-        if !asksCache(resolved) { try plan() }
+        if recall.ask(for: self, resolved) {
+            enter(.recalling)
+            return worker.awaitRecall(self)
+        }
+        try plan()
     }
 
     // MARK: Recall
 
-    /// True: the cache's word is awaited.
-    private func asksCache(_ resolved: ResolvedTarget) -> Bool {
-        guard runtime.snapshot.cache != nil,
-            let age = recall.begin(
-                head, intake, resolved, walk.fitting, access.principal, runtime.snapshot, isUpgrade: upgrade != nil)
-        else { return false }
-        guard recall.ask(runtime.snapshot, maxAge: age, id, worker.context.mailbox) else { return false }
-        enter(.recalling)
-        worker.awaitRecall(self)
-        return true
-    }
-
     /// The cache has answered, or a request for the same.
     func recalled(_ lookup: CacheLookup) {
         if phase.isOver { return }
-        switch lookup {
-        case .hit(let answer) where intake.keep(answer, in: &worker.bodies, of: access.principal.payer):
-            let replay = Replay(answer, self)
-            enter(.replaying)
-            recall.hit(replay)
-            recordIntent(nil)
-            intake.dropBody()
-            replay.start()
-        // The provider can be made to wait for its caller, which leaves too many stored answers unread.
-        case .hit:
-            recall.bypass()
-            orFail { () throws(Problem) in try plan() }
-        case .miss:
-            if let key = recall.key, runtime.snapshot.configuration.cache.coalesce, worker.joinFlight(self, to: key) {
-                return
+        if case .hit(let answer) = lookup {
+            if intake.keep(answer, in: &worker.bodies, of: access.principal.payer) {
+                return recall.hit(Replay(answer, self)).start()
             }
-            orFail { () throws(Problem) in try plan() }
+            // The provider can be made to wait for its caller, which leaves too many stored answers unread.
+            recall.bypass()
+        } else if let key = recall.key, runtime.snapshot.configuration.cache.coalesce,
+            worker.joinFlight(self, to: key)
+        {
+            return
         }
+        orFail { () throws(Problem) in try plan() }
     }
 
     // MARK: Plan
@@ -213,17 +198,17 @@ final class Exchange {
         let first = walk.begin(
             model: intake.facts.model, blamed: access.principal.blamed, now: worker.now,
             draw: { worker.random.draw() })
-        guard let first else { throw paused }
+        guard let first else { throw walk.paused(now: worker.now) }
         try turn(to: first)
     }
 
     /// Takes up an attempt: asks, or waits for a place at its provider.
-    func turn(to next: RoutePlan.Try) throws(Problem) {
+    private func turn(to next: RoutePlan.Try) throws(Problem) {
         walk.turn(to: next)?.placeGiven()
         if walk.takePlace() { return try ask() }
-        let state = runtime.states[next.provider]
-        switch state.slots.wait(self, of: access.principal.queue) {
-        case .admitted(let displaced): displaced?.isDisplaced()
+        switch walk.queue(self, of: access.principal.queue) {
+        case .admitted(let displaced):
+            displaced.map { $0.goOnLater(after: .noKey, .queueFull($0.providerName)) }
         case .full:
             // Another's queue may have room.
             if let other = walk.next(after: .noKey, now: worker.now) { return try turn(to: other) }
@@ -232,31 +217,10 @@ final class Exchange {
         enter(.queued, until: walk.placeDeadline(now: worker.now))
     }
 
-    /// The queue is full, and a caller with fewer requests in it has come.
-    private func isDisplaced() {
-        goOnLater(after: .noKey, .queueFull(providerName))
-    }
-
     /// A place at the provider is this request's; called from wherever somebody left one.
     func placeGiven() {
         walk.receivePlace()
         worker.resume(self)
-    }
-
-    /// The end of the turn, outside of any transfer's calls: what was decided within them is done.
-    func resume() {
-        switch phase {
-        // Not without a place: it may have turned to another queue since it was given one.
-        case .queued where walk.hasPlace:
-            guard walk.refreshKey(now: worker.now) else { return goOn(after: .failed, paused) }
-            orGiveUp { () throws(Problem) in try ask() }
-        case .changing:
-            guard let failed else { return }
-            self.failed = nil
-            goOn(after: failed.outcome, failed.problem)
-        case .recalling: orFail { () throws(Problem) in try plan() }
-        default: break
-        }
     }
 
     // MARK: Ask
@@ -278,72 +242,104 @@ final class Exchange {
         walk.enter(now: worker.now)
         // Before dialling: a refusal, or an answer over a connection that is there, may come before `start` returns.
         if let deadline = walk.deadline { enter(.asking, until: deadline) }
-        do {
-            try attempt.start(provider, resolved)
-        } catch let problem as Problem {
-            throw problem
-        } catch {
-            attempt.cut()
-            attemptFailed(UpstreamFailure(.unavailable, "\(error)"))
-        }
+        try attempt.begin(provider, resolved)
     }
 
     /// False: the provider's key comes later, or the request goes on elsewhere.
     private func findKey(for attempt: Attempt, _ tried: RoutePlan.Try, _ provider: Provider) throws(Problem) -> Bool {
-        switch runtime.keys.key(tried, provider, refused: attempt.refused, now: worker.now) {
-        case .ready(let key): attempt.use(key)
-        case .stale(let key, let reason):
-            worker.events.tell(.keyStale(provider.name, reason, seconds: KeyRing.grace / 1_000_000))
+        switch runtime.keys.search(tried, provider, refused: attempt.refused, worker.events, now: worker.now) {
+        case .found(let key):
             attempt.use(key)
+            return true
         case .pending:
             // A reload came in between: the answer of the old configuration's command is heard by nobody.
             guard runtime === worker.runtime else { throw .keySourceChanged }
             enter(.awaitingKey)
             worker.awaitKey(self, of: tried.provider)
-            return false
-        case .failed(let reason):
-            worker.events.tell(.keyUnavailable(provider.name, reason))
+        case .missing(let problem):
             attempt.record(nil, status: nil, reason: AttemptOutcome.noKey.reason)
-            goOn(after: .noKey, .noKey(provider.name, reason))
-            return false
+            goOn(after: .noKey, problem)
+        case .onlyRefused: goOn(after: .answered(status: 401), .refusedKey)
         }
-        // Its source has no other key than the one that was refused.
-        if tried.rereads, attempt.secret?.digest == attempt.refused?.digest {
-            goOn(after: .answered(status: 401), .refusedKey)
-            return false
-        }
-        return true
+        return false
     }
 
-    /// The command that gives the provider's key has ended, well or not.
-    func keyArrived() {
-        // It was refused meanwhile because nobody can record it.
-        guard case .awaitingKey = phase else { return }
-        orGiveUp { () throws(Problem) in try ask() }
+    // MARK: Ask the next
+
+    /// Nothing of an answer went down, and none is to be had any more.
+    func attemptFailed(_ failure: UpstreamFailure) {
+        attempt?.ended(.failed, failure, status: nil)
+        goOn(after: .failed, Problem(failure, provider: providerName))
     }
 
-    /// A reload came while the key was awaited.
-    func keySourceChanged() {
-        guard case .awaitingKey = phase else { return }
-        giveUp(.keySourceChanged)
-    }
-
-    /// The body to send. It stays here as well while another attempt may need it; of a streamed one there is no other.
-    /// `isNeededAgain`: however long it is, for its caller must not hear of a field that it did not send.
-    func takeBody(isNeededAgain: Bool) -> [UInt8] {
-        let isSmall = intake.body.count <= runtime.snapshot.configuration.failover.maxBodyBytes
-        if intake.isComplete, isNeededAgain || isSmall && walk.mayAskAnother() {
-            return intake.takeBody(isKept: true)
-        }
-        walk.close()
-        // There is one attempt, and no deadline of several.
+    /// Goes on after an attempt that failed before anything of it went down. `problem`: what the caller hears if that was
+    /// the last. Dials, and so runs outside of a transfer's calls.
+    func goOn(after outcome: AttemptOutcome, _ problem: Problem) {
+        if phase.isOver { return }
         enter(.asking)
-        return intake.takeBody(isKept: false)
+        orGiveUp { () throws(Problem) in
+            guard let next = walk.nextWithRoom(after: outcome, now: worker.now) else { throw problem }
+            try turn(to: next)
+        }
     }
 
-    /// The provider takes the body as it comes. `hasRoom`: for more than has come.
-    func uploadBegins(hasRoom: Bool) {
-        if hasRoom { connection.resumeReading() } else { connection.pauseForUpload() }
-        watchCaller()
+    /// The same at the end of the turn: a transfer is on the stack, or another exchange.
+    func goOnLater(after outcome: AttemptOutcome, _ problem: Problem) {
+        enter(.changing(outcome, problem))
+        worker.resume(self)
+    }
+
+    func giveUp(_ problem: Problem) {
+        walk.leavePlace()?.placeGiven()
+        if let attempt, let answer = walk.takeKept() { return attempt.relay(answer) }
+        fail(problem, problem.endState)
+    }
+
+    // MARK: Settle
+
+    /// The answer, whole or broken, is in the connection's output. Settles, and lets the connection go on once the record
+    /// is safe.
+    func end(_ state: EndState, _ ending: Ending) {
+        if phase.isOver { return }
+        settle(state)
+        phase = .ending(ending)
+        if !ledger.isAwaited { finish(ending) }
+    }
+
+    func finish(_ ending: Ending) {
+        phase = .over
+        connection.mark()
+        switch ending {
+        case .keepAlive(let keepAlive): connection.exchangeEnded(keepAlive: keepAlive)
+        case .breakOff(let needsReset): connection.breakOff(needsReset: needsReset)
+        }
+    }
+
+    /// Nobody is there to hear more: the caller has left, or menshen stops.
+    func stop(_ state: EndState) {
+        attempt?.stop(state)
+        settle(state)
+        phase = .over
+        // The connection is gone: no receipt may come back to this exchange, that of its own end included.
+        worker.forget(self)
+    }
+
+    /// The last phase of every request: completes its record.
+    func settle(_ state: EndState) {
+        guard ledger.settle() else { return }
+        intake.giveBack(to: &worker.bodies, of: access.principal.payer)
+        if case .queued = phase { walk.leaveQueue(self) }
+        enter(phase)
+        walk.end(now: worker.now)?.placeGiven()
+        recall.end(self, state)
+        guard AuditSettlement.isDue(for: self) else { return }
+        let settlement = AuditSettlement(of: self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
+        worker.events.debug(settlement.line)
+        if ledger.intent != nil {
+            worker.record(settlement)
+        } else {
+            worker.record(.refused(settlement, authenticated: access.grant != nil), for: self)
+            ledger.awaitReceipt()
+        }
     }
 }

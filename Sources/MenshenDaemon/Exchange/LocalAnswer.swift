@@ -41,6 +41,13 @@ struct LocalAnswer {
         fields = fields.filter { $0.name != "Content-Type" } + pageFields
     }
 
+    /// To a target that is not one of a provider's, nor of a page's.
+    static func toServer(_ head: RequestHead) throws(Problem) -> LocalAnswer {
+        // It is about the server, not about one of its resources (RFC 9110 §9.3.7), and menshen is the server.
+        guard head.method == .options, head.target.count == 1 else { throw .unsafePath }
+        return LocalAnswer(status: 204, fields: [("Allow", methods)])
+    }
+
     static let methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
     static func preflightFields(_ head: RequestHead) -> [(name: String, value: String)] {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import MenshenCore
+
 extension Exchange {
     /// Where a request is in its life, and with that what its one timer means.
     enum Phase {
         /// The request comes in and is read. The timer: reads on in a compressed body.
         case reading
         /// A page of menshen's own reads a body, or waits for what it is made of.
-        case composing(AdminRequest)
+        case visiting(PageVisit)
         /// The cache is asked, or another request brings the answer.
         case recalling
         /// Waits for a place at the provider. The timer: its queue_timeout.
@@ -22,8 +24,8 @@ extension Exchange {
         case discarding
         /// The answer's beginning is held back: it may be an error. The timer: it was held for long enough.
         case judging
-        /// The attempt has failed; the next begins at the end of the turn.
-        case changing
+        /// The attempt has failed; the next begins at the end of the turn. The problem is the caller's if there is none.
+        indirect case changing(AttemptOutcome, Problem)
         /// The answer goes down. The timer: a look at a slow reader.
         case relaying
         /// The stream has said its last word. The timer: its transport does not end.

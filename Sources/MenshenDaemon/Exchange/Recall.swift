@@ -18,8 +18,22 @@ struct Recall {
     /// No answer was found, and one that comes may be stored.
     var isMiss: Bool { key != nil && record?.outcome == .miss }
 
+    /// True: the cache's word is awaited.
+    mutating func ask(for exchange: Exchange, _ resolved: ResolvedTarget) -> Bool {
+        let snapshot = exchange.runtime.snapshot
+        guard let cache = snapshot.cache,
+            let age = begin(
+                exchange.head, exchange.intake, resolved, exchange.walk.fitting, exchange.access.principal, snapshot,
+                isUpgrade: exchange.upgrade != nil),
+            let key
+        else { return false }
+        let mailbox = exchange.worker.context.mailbox
+        let id = exchange.id
+        return cache.lookup(key, now: Clock.wall(), maxAge: age) { mailbox.post(.recalled(id, $0)) }
+    }
+
     /// Finds the request's key. Returns how old a stored answer may be, in microseconds, or nil if none is to be looked for.
-    mutating func begin(
+    private mutating func begin(
         _ head: RequestHead, _ intake: Intake, _ resolved: ResolvedTarget, _ fitting: [Int],
         _ principal: Principal, _ snapshot: Snapshot, isUpgrade: Bool
     ) -> UInt64? {
@@ -38,12 +52,6 @@ struct Recall {
         if control.noCache { return nil }
         let askedAge = control.maxAge.map { UInt64(clamping: $0).multipliedReportingOverflow(by: 1_000_000) }
         return min(maxAge.microseconds, askedAge.map { $0.overflow ? .max : $0.partialValue } ?? .max)
-    }
-
-    /// True: the cache looks, and posts what it finds.
-    func ask(_ snapshot: Snapshot, maxAge: UInt64, _ id: RequestID, _ mailbox: Mailbox<WorkerMessage>) -> Bool {
-        guard let key, let cache = snapshot.cache else { return false }
-        return cache.lookup(key, now: Clock.wall(), maxAge: maxAge) { mailbox.post(.recalled(id, $0)) }
     }
 
     private static func parts(
@@ -67,15 +75,27 @@ struct Recall {
         return parts
     }
 
-    mutating func hit(_ replay: Replay) {
+    mutating func hit(_ replay: Replay) -> Replay {
         record = CacheRecord(.hit, source: replay.answer.requestID, saved: replay.answer.usage)
         self.replay = replay
+        return replay
     }
 
     /// What is stored is not given, and what comes is not stored.
     mutating func bypass() {
         key = nil
         record = CacheRecord(.bypass)
+    }
+
+    /// The request ends: a whole answer is stored, and those who waited for it go on.
+    mutating func end(_ exchange: Exchange, _ state: EndState) {
+        guard let key else { return }
+        let answer = state == .complete ? exchange.attempt?.storedAnswer() : nil
+        let snapshot = exchange.runtime.snapshot
+        if let answer, let maxAge = snapshot.configuration.cache.maxAge {
+            _ = snapshot.cache?.store(key, answer, maxAge: maxAge.microseconds)
+        }
+        exchange.worker.endFlight(of: exchange, key, answer, hasLeft: state == .clientGone)
     }
 
     func describe(_ settlement: inout AuditSettlement) {

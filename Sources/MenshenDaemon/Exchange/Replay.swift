@@ -21,6 +21,9 @@ final class Replay {
 
     func start() {
         let exchange = exchange
+        exchange.enter(.replaying)
+        exchange.recordIntent(nil)
+        exchange.intake.dropBody()
         exchange.prepareAnswer()
         exchange.writer.begin(
             answer, exchange.additions, at: Clock.monotonic(), wall: Clock.wall(), to: &exchange.connection.output)

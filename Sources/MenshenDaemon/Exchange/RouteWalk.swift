@@ -126,9 +126,7 @@ struct RouteWalk {
 
     /// Until when a place is waited for.
     mutating func placeDeadline(now: UInt64) -> UInt64 {
-        guard let provider else { return now }
-        let timeout = runtime.snapshot.routes.providers[provider].queueTimeout.microseconds
-        return min(now + timeout, plan?.deadline ?? .max)
+        min(now + (queueTimeout ?? 0), plan?.deadline ?? .max)
     }
 
     /// Gives up every further attempt: the request's body is gone.
@@ -156,6 +154,28 @@ struct RouteWalk {
 
     /// Somebody left one.
     mutating func receivePlace() { hasPlace = true }
+
+    /// Waits for one, unless the provider's queue is full.
+    mutating func queue(_ exchange: Exchange, of caller: String) -> FairQueue<Exchange>.Admission {
+        guard let provider else { return .full }
+        return runtime.states[provider].slots.wait(exchange, of: caller)
+    }
+
+    /// It waits no longer.
+    mutating func leaveQueue(_ exchange: Exchange) {
+        guard !hasPlace, let provider else { return }
+        runtime.states[provider].slots.removeWaiting { $0 === exchange }
+    }
+
+    /// How long others may wait for a place at its provider, in microseconds.
+    var queueTimeout: UInt64? {
+        mutating get { provider.map { runtime.snapshot.routes.providers[$0].queueTimeout.microseconds } }
+    }
+
+    /// It has a place that others wait for.
+    var keepsOthersWaiting: Bool {
+        mutating get { provider.map { hasPlace && runtime.states[$0].slots.hasWaiting } ?? false }
+    }
 
     /// Returns who gets it.
     mutating func leavePlace() -> Exchange? {
@@ -240,6 +260,12 @@ struct RouteWalk {
     /// How long the providers that fit want to be left alone, in microseconds.
     mutating func shortestPause(now: UInt64) -> UInt64 {
         fitting.map { runtime.states[$0].health.askedWait(model(at: $0), now) }.min() ?? 0
+    }
+
+    /// Each of them has asked to be left alone.
+    mutating func paused(now: UInt64) -> Problem {
+        let providers = runtime.snapshot.routes.providers
+        return .paused(fitting.map { providers[$0].name }, for: shortestPause(now: now))
     }
 
     // MARK: Records

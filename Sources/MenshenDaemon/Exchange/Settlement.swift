@@ -43,6 +43,18 @@ extension AuditSettlement {
         responseBody = exchange.writer.captured(keys)
     }
 
+    /// False for a page of menshen's own and a browser's pre-flight that was answered, and a page that nobody has signed in
+    /// to yet. These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
+    static func isDue(for exchange: Exchange) -> Bool {
+        if exchange.ledger.intent != nil { return true }
+        let hasProblem = exchange.ledger.problem != nil
+        let head = exchange.head
+        if exchange.resolved?.page != nil {
+            return hasProblem && (exchange.writer.status != 401 || head.first(.authorization) != nil)
+        }
+        return hasProblem || exchange.access.allowedOrigin == nil || head.method != .options
+    }
+
     /// What the answer says of itself and of its cost.
     private mutating func describeAnswer(_ exchange: Exchange, _ facts: RequestFacts, _ keys: [Secret]) {
         let attempt = exchange.attempt

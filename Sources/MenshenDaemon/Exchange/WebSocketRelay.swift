@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import HTTP
 internal import Linux
 internal import MenshenCore
 internal import MenshenUpstream
 
-/// The WebSocket of one exchange: the tunnel to the provider, and what is read of its frames on the way.
+/// The WebSocket that one attempt asks for: the tunnel to the provider, and what is read of its frames on the way. A provider
+/// that answers with no WebSocket has its answer relayed as it is.
 final class WebSocketRelay {
+    private unowned let attempt: Attempt
     private var tunnel: Tunnel?
     private var incoming = FrameReader()
     private var outgoing = FrameReader()
@@ -22,12 +25,12 @@ final class WebSocketRelay {
     var messagesIn: Int64? { isOpen ? incoming.messages : nil }
     var messagesOut: Int64? { isOpen ? outgoing.messages : nil }
 
+    init(_ attempt: Attempt) { self.attempt = attempt }
+
     func start(_ tunnel: Tunnel) throws {
         self.tunnel = tunnel
         try tunnel.start()
     }
-
-    func open() { isOpen = true }
 
     /// Bytes from the caller; returns how many the tunnel took.
     func send(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -41,7 +44,7 @@ final class WebSocketRelay {
     }
 
     /// Bytes from the provider pass.
-    func passed(_ bytes: UnsafeRawBufferPointer) {
+    private func passed(_ bytes: UnsafeRawBufferPointer) {
         bytes.withMemoryRebound(to: UInt8.self) { outgoing.push($0.span, to: &observer) }
     }
 
@@ -51,8 +54,6 @@ final class WebSocketRelay {
         tunnel?.cancel()
         tunnel = nil
     }
-
-    func ended() { tunnel = nil }
 
     // MARK: Stopping
 
@@ -73,5 +74,67 @@ final class WebSocketRelay {
             _ = close.withUnsafeBytes { tunnel.send($0) }
         }
         return outgoing.isBetweenFrames ? [0x88, 2] + status : nil
+    }
+}
+
+// MARK: - The provider's answer
+
+extension WebSocketRelay: TunnelReceiver {
+    func tunnelReceivedHead(_ tunnel: Tunnel) {
+        let exchange = attempt.exchange
+        let connection = exchange.connection
+        exchange.enter(.relaying)
+        attempt.report(.answered(status: tunnel.head.status), head: tunnel.head)
+        exchange.worker.prepare(&connection.output)
+        let now = Clock.monotonic()
+        if tunnel.head.status == 101 {
+            exchange.writer.beginTunnel(tunnel.head, exchange.additions, at: now, to: &connection.output)
+            isOpen = true
+            connection.becomeTunnel()
+        } else {
+            exchange.writer.begin(tunnel.head, exchange.additions, at: now, to: &connection.output)
+        }
+        connection.mark()
+    }
+
+    func tunnelRoom(_ tunnel: Tunnel) -> Int { attempt.exchange.connection.room }
+
+    func tunnelReceived(_ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        let exchange = attempt.exchange
+        let connection = exchange.connection
+        exchange.worker.prepare(&connection.output)
+        if isOpen {
+            passed(bytes)
+            exchange.writer.writeFrames(bytes, to: &connection.output)
+        } else {
+            exchange.writer.write(bytes, to: &connection.output)
+        }
+        connection.mark()
+        return connection.pendingOutput < connection.highWater
+    }
+
+    func tunnelHasRoom(_ tunnel: Tunnel) { attempt.exchange.connection.resumeReading() }
+
+    func tunnelEnded(_ tunnel: Tunnel, _ failure: UpstreamFailure?) {
+        // What it was called for may let go of it.
+        let attempt = attempt
+        let exchange = attempt.exchange
+        self.tunnel = nil
+        var failure = failure
+        if isOpen {
+            let isCut = !hasClosed
+            failure = isCut ? failure ?? UpstreamFailure(.truncated, "closed without a close frame") : nil
+        } else if let failure, !exchange.writer.hasBegun {
+            return exchange.attemptFailed(failure)
+        }
+        attempt.record(failure, status: exchange.writer.status)
+        guard let failure else {
+            exchange.writer.end(nil, to: &exchange.connection.output)
+            return exchange.end(.complete, .keepAlive(false))
+        }
+        exchange.ledger.note(Problem(failure, provider: exchange.providerName))
+        exchange.end(
+            failure.isTimeout ? .timeout : .truncated,
+            .breakOff(needsReset: !isOpen && exchange.writer.needsReset))
     }
 }
