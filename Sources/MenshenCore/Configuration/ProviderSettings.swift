@@ -111,8 +111,6 @@ extension Provider: ConfigurationRoot {
 extension Provider {
     static let part = ConfigurationPart(keys: keys) { configuration, top in
         configuration.providers = providers(top)
-    } check: {
-        checkLimits($0, $1)
     } write: { configuration, text in
         for provider in configuration.providers { text.write(provider) }
     }
@@ -226,17 +224,5 @@ extension Provider {
             return
         }
         provider.proxy = Secret(text.text)
-    }
-
-    /// Workers share nothing, so each has its part of a provider's places.
-    private static func checkLimits(_ configuration: Configuration, _ top: ConfigurationSection) {
-        let workers = configuration.server.workers
-        for section in top.sections("providers") {
-            guard let limit = section.integer("max_concurrent"), limit < workers else { continue }
-            top.reading.error(
-                at: section.valueSpan("max_concurrent"),
-                "providers[].max_concurrent is less than server.workers, which share it",
-                hint: "give it at least \(workers), or fewer workers")
-        }
     }
 }

@@ -29,6 +29,9 @@ package struct FairBreaker: Sendable {
     package var state: Breaker.State { shared.state }
     package func wait(_ now: UInt64) -> UInt64 { shared.wait(now) }
 
+    /// Nothing that failed is remembered: whoever asks may go on, and a success changes nothing.
+    var isCalm: Bool { shared == Breaker() && own.isEmpty && counted.isEmpty }
+
     /// Callers for whom alone it is open.
     package var openCallers: Int { own.isEmpty ? 0 : own.values.count { $0.state != .closed } }
 

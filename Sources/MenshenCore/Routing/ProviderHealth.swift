@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// What one worker knows of a provider: which of its keys may be used when, and what went wrong last. Times are monotonic
+/// What is known of a provider: which of its keys may be used when, and what went wrong last. Times are monotonic
 /// microseconds.
 package struct ProviderHealth: Sendable {
     private struct Key: Sendable {
@@ -9,6 +9,10 @@ package struct ProviderHealth: Sendable {
         var breaker = FairBreaker()
         /// Until when a model is not to be asked for: providers limit each by itself.
         var cooling: [String: UInt64] = [:]
+
+        mutating func forgetPast(_ now: UInt64) {
+            if !cooling.isEmpty, cooling.values.allSatisfy({ $0 <= now }) { cooling.removeAll() }
+        }
     }
 
     package struct Limits: Sendable {
@@ -45,6 +49,9 @@ package struct ProviderHealth: Sendable {
         breaker = FairBreaker()
         for index in keys.indices { keys[index].breaker = FairBreaker() }
     }
+
+    /// Nothing is wrong: every key may be used by everybody for everything, and a request that goes well changes nothing.
+    package var isCalm: Bool { breaker.isCalm && keys.allSatisfy { $0.cooling.isEmpty && $0.breaker.isCalm } }
 
     /// A key that may be used now for a request of that caller, other than those.
     package func usableKey(_ model: String?, _ now: UInt64, of caller: String, tried: [Int] = []) -> Int? {
@@ -84,6 +91,7 @@ package struct ProviderHealth: Sendable {
     package mutating func enter(_ key: Int, _ now: UInt64, of caller: String) {
         breaker.enter(now, of: caller)
         keys[key].breaker.enter(now, of: caller)
+        for index in keys.indices { keys[index].forgetPast(now) }
     }
 
     /// `retryAfter`: microseconds that the provider asks for. `blame`: of a failure.

@@ -3,7 +3,7 @@
 
 internal import MenshenCore
 
-/// What is known of one provider, for people; first of one worker, then of all.
+/// What is known of one provider, for people.
 struct ProviderReport: Sendable {
     struct Key: Sendable {
         var breaker: Breaker.State
@@ -34,26 +34,19 @@ struct ProviderReport: Sendable {
     init(_ provider: Provider, _ state: ProviderState, keyTrouble: String?, now: UInt64) {
         self.keyTrouble = keyTrouble
         name = provider.name
-        keys = state.health.states(now).map {
+        let health = state.health.value
+        keys = health.states(now).map {
             Key(breaker: $0.breaker, wait: $0.wait, limited: $0.cooling, callers: $0.callers)
         }
-        active = state.slots.active
-        queued = state.slots.queue.count
-        lastFailure = state.health.lastFailure.map { Failure(reason: $0.reason, status: $0.status, ago: now - $0.at) }
-    }
-
-    /// Adds what another worker knows: each finds out for itself, so the worst counts.
-    mutating func add(_ other: ProviderReport) {
-        active += other.active
-        queued += other.queued
-        keyTrouble = keyTrouble ?? other.keyTrouble
-        if let failure = other.lastFailure, failure.ago < lastFailure?.ago ?? .max { lastFailure = failure }
-        for (index, key) in other.keys.enumerated() where index < keys.count {
-            if key.wait > keys[index].wait { (keys[index].wait, keys[index].breaker) = (key.wait, key.breaker) }
-            keys[index].callers += key.callers
-            keys[index].limited = Array(Set(keys[index].limited + key.limited)).sorted()
+        (active, queued) = state.places.counts
+        // Another worker may have seen it after this one's turn began.
+        lastFailure = health.lastFailure.map {
+            Failure(reason: $0.reason, status: $0.status, ago: now > $0.at ? now - $0.at : 0)
         }
     }
+
+    /// Adds what another worker knows. All else is common to them, but each reads the files of keys for itself.
+    mutating func add(_ other: ProviderReport) { keyTrouble = keyTrouble ?? other.keyTrouble }
 
     /// In a few words.
     var state: String {

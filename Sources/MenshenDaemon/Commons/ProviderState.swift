@@ -2,29 +2,33 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenCore
+internal import Synchronization
 
-/// What one worker has learnt of a provider, and who is at it. A reload keeps it for a provider that stays what it was.
-final class ProviderState {
-    var health: ProviderHealth
-    var slots: Slots<Exchange>
+/// What the workers have learnt of a provider, and who is at it.
+final class ProviderState: Sendable {
+    let health: SharedHealth
+    let places: Places
     /// Models for which it refuses `stream_options`; "" stands for requests without one.
-    private var refusingUsage: Set<String> = []
+    private let refusingUsage = Mutex<Set<String>>([])
+    private let refusesSome = Atomic<Bool>(false)
     /// A caller may invent as many names as it likes; then it is found out anew.
     private static let maxRefusing = 256
 
-    init(_ provider: Provider, worker: Int, of workers: Int) {
-        health = ProviderHealth(keys: provider.key.count)
-        // Workers share nothing: each has its part, and the first ones what is left over.
-        // One at least: a reload may bring a limit for fewer workers than there are until the next start.
-        let limit = provider.maxConcurrent.map { max(1, $0 / workers + (worker < $0 % workers ? 1 : 0)) }
-        slots = Slots(limit: limit, maxQueued: provider.maxQueued)
+    init(_ provider: Provider) {
+        health = SharedHealth(keys: provider.key.count)
+        places = Places(limit: provider.maxConcurrent, maxQueued: provider.maxQueued)
     }
 
-    func refusesUsage(of model: String?) -> Bool { !refusingUsage.isEmpty && refusingUsage.contains(model ?? "") }
+    func refusesUsage(of model: String?) -> Bool {
+        refusesSome.load(ordering: .acquiring) && refusingUsage.withLock { $0.contains(model ?? "") }
+    }
 
     func refuseUsage(of model: String?) {
-        if refusingUsage.count >= Self.maxRefusing { refusingUsage.removeAll() }
-        refusingUsage.insert(model ?? "")
+        refusingUsage.withLock { refusing in
+            if refusing.count >= Self.maxRefusing { refusing.removeAll() }
+            refusing.insert(model ?? "")
+        }
+        refusesSome.store(true, ordering: .releasing)
     }
 }
 

@@ -28,10 +28,11 @@ extension Exchange: TimerHandler {
         self.timer.ran()
         switch phase {
         case .reading: orFail { () throws(Problem) in try proceed() }
-        // With a place it goes on at the end of this turn.
-        case .queued where walk.hasPlace: break
         case .queued:
-            walk.leaveQueue(self)
+            // Word of its place may be under way. With one, or displaced, it goes on at the end of this turn.
+            hearOfPlace()
+            guard walk.isQueued else { break }
+            leavePlace()
             goOn(after: .noKey, .queueTimeout(providerName))
         case .asking where walk.deadline != nil:
             attempt?.deadlinePassed()
@@ -55,6 +56,18 @@ extension Exchange: TimerHandler {
         case .changing(let outcome, let problem): goOn(after: outcome, problem)
         case .recalling: orFail { () throws(Problem) in try plan() }
         default: break
+        }
+    }
+
+    // MARK: Places
+
+    /// There may be news of its waiting for a place, from wherever one was left, on any worker.
+    func hearOfPlace() {
+        guard let news = walk.hearOfPlace() else { return }
+        worker.endWaiting(self)
+        switch news {
+        case .place: worker.resume(self)
+        case .displaced: goOnLater(after: .noKey, .queueFull(providerName))
         }
     }
 

@@ -48,7 +48,7 @@ final class Exchange {
         startedAt = Clock.monotonic()
         resolved = runtime.resolve(head)
         access = Access(connection.caller)
-        walk = RouteWalk(runtime)
+        walk = RouteWalk(runtime, id)
         writer = AnswerWriter(head)
     }
 
@@ -204,23 +204,25 @@ final class Exchange {
 
     /// Takes up an attempt: asks, or waits for a place at its provider.
     private func turn(to next: RoutePlan.Try) throws(Problem) {
-        walk.turn(to: next)?.placeGiven()
+        worker.tell(walk.turn(to: next))
         if walk.takePlace() { return try ask() }
-        switch walk.queue(self, of: access.principal.queue) {
-        case .admitted(let displaced):
-            displaced.map { $0.goOnLater(after: .noKey, .queueFull($0.providerName)) }
+        switch walk.takePlace(orWait: worker.ticket(for: self), of: access.principal.queue) {
+        case .entered: return try ask()
+        case .waits(let displaced):
+            worker.awaitPlace(self)
+            enter(.queued, until: walk.placeDeadline(now: worker.now))
+            worker.tell(displaced)
         case .full:
             // Another's queue may have room.
             if let other = walk.next(after: .noKey, now: worker.now) { return try turn(to: other) }
             throw .queueFull(providerName)
         }
-        enter(.queued, until: walk.placeDeadline(now: worker.now))
     }
 
-    /// A place at the provider is this request's; called from wherever somebody left one.
-    func placeGiven() {
-        walk.receivePlace()
-        worker.resume(self)
+    /// Gives up its place at the provider, or waiting for one.
+    func leavePlace() {
+        if walk.isQueued { worker.endWaiting(self) }
+        worker.tell(walk.leavePlace())
     }
 
     // MARK: Ask
@@ -290,7 +292,7 @@ final class Exchange {
     }
 
     func giveUp(_ problem: Problem) {
-        walk.leavePlace()?.placeGiven()
+        leavePlace()
         if let attempt, let answer = walk.takeKept() { return attempt.relay(answer) }
         fail(problem, problem.endState)
     }
@@ -328,9 +330,9 @@ final class Exchange {
     func settle(_ state: EndState) {
         guard ledger.settle() else { return }
         intake.giveBack(to: &worker.bodies, of: access.principal.payer)
-        if case .queued = phase { walk.leaveQueue(self) }
         enter(phase)
-        walk.end(now: worker.now)?.placeGiven()
+        leavePlace()
+        walk.end(now: worker.now)
         recall.end(self, state)
         guard AuditSettlement.isDue(for: self) else { return }
         let settlement = AuditSettlement(of: self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)

@@ -5,11 +5,12 @@ internal import HTTP
 internal import MenshenCore
 internal import MenshenUpstream
 
-/// One request's way through the providers that fit it: the plan, the place it has at one of them, what is known of their
-/// health, and a record of each attempt. Time is an argument, in monotonic microseconds. What changes nothing is `mutating` all
-/// the same: it is read in place then, and not copied out of the object that holds it.
+/// One request's way through the providers that fit it: the plan, the place it has or waits for at one of them, what is known
+/// of their health, and a record of each attempt. Time is an argument, in monotonic microseconds. What changes nothing is
+/// `mutating` all the same: it is read in place then, and not copied out of the object that holds it.
 struct RouteWalk {
     private let runtime: Runtime
+    private let id: RequestID
     /// Who answers for what this request does to a provider.
     private var blamed = ""
     /// The caller's.
@@ -24,11 +25,16 @@ struct RouteWalk {
     private var isOpen = false
     /// A place at the provider is this request's.
     private(set) var hasPlace = false
+    /// It stands in the queue of the provider's places, or there is news of it.
+    private(set) var isQueued = false
     private(set) var attempts: [AttemptRecord] = []
     /// The last provider's answer that was not passed on.
     @Boxed private var kept: KeptAnswer?
 
-    init(_ runtime: Runtime) { self.runtime = runtime }
+    init(_ runtime: Runtime, _ id: RequestID) {
+        self.runtime = runtime
+        self.id = id
+    }
 
     // MARK: The plan
 
@@ -45,7 +51,7 @@ struct RouteWalk {
         if fitting.count > 1 {
             let available = fitting.filter { index in
                 let state = runtime.states[index]
-                return !state.slots.isFull && state.health.wait(self.model(at: index), now, of: blamed) == 0
+                return !state.places.isFull && state.health.wait(self.model(at: index), now, of: blamed) == 0
             }
             order = runtime.snapshot.routes.order(fitting, available: available, draw: draw())
             if !failover.enable { order = [order[0]] }
@@ -96,7 +102,7 @@ struct RouteWalk {
     /// The same, after a failure: providers that are full come last.
     mutating func nextWithRoom(after outcome: AttemptOutcome, now: UInt64) -> RoutePlan.Try? {
         let states = runtime.states
-        plan?.postpone { states[$0].slots.isFull }
+        plan?.postpone { states[$0].places.isFull }
         return next(after: outcome, now: now)
     }
 
@@ -135,7 +141,7 @@ struct RouteWalk {
     // MARK: Places
 
     /// Turns to a provider. Returns who gets the place at the one that was left.
-    mutating func turn(to next: RoutePlan.Try) -> Exchange? {
+    mutating func turn(to next: RoutePlan.Try) -> Ticket? {
         let heir = provider == next.provider ? nil : leavePlace()
         provider = next.provider
         tried = next
@@ -145,26 +151,20 @@ struct RouteWalk {
     /// True if it has a place at its provider now.
     mutating func takePlace() -> Bool {
         guard !hasPlace, let provider else { return hasPlace }
-        let state = runtime.states[provider]
-        if state.slots.isFull { return false }
-        state.slots.enter()
-        hasPlace = true
-        return true
+        hasPlace = runtime.states[provider].places.enter()
+        return hasPlace
     }
 
-    /// Somebody left one.
-    mutating func receivePlace() { hasPlace = true }
-
-    /// Waits for one, unless the provider's queue is full.
-    mutating func queue(_ exchange: Exchange, of caller: String) -> FairQueue<Exchange>.Admission {
+    /// The same, or it waits for one. `ticket`: this request's. `caller`: whose turn it is in the queue.
+    mutating func takePlace(orWait ticket: Ticket, of caller: String) -> Places.Entry {
         guard let provider else { return .full }
-        return runtime.states[provider].slots.wait(exchange, of: caller)
-    }
-
-    /// It waits no longer.
-    mutating func leaveQueue(_ exchange: Exchange) {
-        guard !hasPlace, let provider else { return }
-        runtime.states[provider].slots.removeWaiting { $0 === exchange }
+        let entry = runtime.states[provider].places.enter(orWait: ticket, of: caller)
+        switch entry {
+        case .entered: hasPlace = true
+        case .waits: isQueued = true
+        case .full: break
+        }
+        return entry
     }
 
     /// How long others may wait for a place at its provider, in microseconds.
@@ -172,16 +172,27 @@ struct RouteWalk {
         mutating get { provider.map { runtime.snapshot.routes.providers[$0].queueTimeout.microseconds } }
     }
 
-    /// It has a place that others wait for.
-    var keepsOthersWaiting: Bool {
-        mutating get { provider.map { hasPlace && runtime.states[$0].slots.hasWaiting } ?? false }
+    /// What has become of its waiting; nil: nothing yet.
+    mutating func hearOfPlace() -> Places.News? {
+        guard isQueued, let provider, let news = runtime.states[provider].places.takeNews(of: id) else { return nil }
+        isQueued = false
+        hasPlace = news == .place
+        return news
     }
 
-    /// Returns who gets it.
-    mutating func leavePlace() -> Exchange? {
-        guard hasPlace, let provider else { return nil }
+    /// Gives up its place, or waiting for one. Returns who gets the place.
+    mutating func leavePlace() -> Ticket? {
+        guard hasPlace || isQueued, let provider else { return nil }
+        let places = runtime.states[provider].places
+        let heir = hasPlace ? places.leave() : places.withdraw(id)
         hasPlace = false
-        return runtime.states[provider].slots.leave()
+        isQueued = false
+        return heir
+    }
+
+    /// It has a place that others wait for.
+    var keepsOthersWaiting: Bool {
+        mutating get { provider.map { hasPlace && runtime.states[$0].places.hasWaiting } ?? false }
     }
 
     // MARK: The answer
@@ -224,14 +235,19 @@ struct RouteWalk {
             state.health.answered(tried.key, of: blamed)
             return nil
         }
-        let wasUsable = key(tried.provider, now) != nil
-        state.health.report(
-            outcome, key: tried.key, model: model(at: tried.provider), of: blamed,
-            blame: Self.blame(outcome, failure, isUploaded), retryAfter: pause,
-            reason: failure?.reason.rawValue ?? outcome.reason, now: now,
-            ProviderHealth.Limits(runtime.snapshot.configuration.failover))
-        guard wasUsable, outcome.isGood == false, key(tried.provider, now) == nil else { return nil }
-        return state.health.wait(model(at: tried.provider), now, of: blamed)
+        let model = model(at: tried.provider)
+        let limits = ProviderHealth.Limits(runtime.snapshot.configuration.failover)
+        return state.health.change { [blamed] health in
+            let wasUsable = health.usableKey(model, now, of: blamed) != nil
+            health.report(
+                outcome, key: tried.key, model: model, of: blamed,
+                blame: Self.blame(outcome, failure, isUploaded), retryAfter: pause,
+                reason: failure?.reason.rawValue ?? outcome.reason, now: now, limits)
+            guard wasUsable, outcome.isGood == false, health.usableKey(model, now, of: blamed) == nil else {
+                return nil
+            }
+            return health.wait(model, now, of: blamed)
+        }
     }
 
     /// Who may be the cause of an attempt's failure.
@@ -292,12 +308,10 @@ struct RouteWalk {
         }
     }
 
-    /// The request is over. Returns who gets its place.
-    mutating func end(now: UInt64) -> Exchange? {
+    /// The request is over.
+    mutating func end(now: UInt64) {
         report(nil, now: now)
-        let heir = leavePlace()
         plan = nil
         kept = nil
-        return heir
     }
 }

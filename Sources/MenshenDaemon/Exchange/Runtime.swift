@@ -18,14 +18,21 @@ package final class Snapshot: Sendable {
     package let fault: String?
     /// Why nothing is served over TCP, while the Unix socket is; nil if everything is.
     package let tcpFault: String?
+    /// What the workers that go by it know together.
+    let commons: Commons
 
-    package init(_ configuration: Configuration, cache: ResponseCache? = nil, tcpFault: String? = nil) {
+    /// `previous`: whose place it takes; what is known of the providers that stay goes on.
+    package init(
+        _ configuration: Configuration, cache: ResponseCache? = nil, tcpFault: String? = nil,
+        after previous: Snapshot? = nil
+    ) {
         self.configuration = configuration
         self.cache = cache
         self.tcpFault = tcpFault
         routes = RouteTable(providers: configuration.providers)
         tokens = TokenGate(tokens: configuration.authentication.tokens)
         fault = nil
+        commons = Commons(routes, after: previous)
     }
 
     /// Nothing to go by: the configuration is broken and menshen was started by its socket.
@@ -36,39 +43,29 @@ package final class Snapshot: Sendable {
         tokens = TokenGate(tokens: [])
         self.fault = fault
         tcpFault = nil
+        commons = Commons(routes, after: nil)
     }
 }
 
 /// What one worker makes of a snapshot: endpoints with their handles, and keys. Exchanges keep the one they began with.
 final class Runtime {
     let snapshot: Snapshot
-    /// Counts the configurations of its worker.
-    let generation: Int
     let keys: KeyRing
     private let endpoints: [Endpoint]
     /// Lower-case names of the headers each provider's configuration sets.
     let replacedHeaders: [Set<String>]
+    /// All workers'.
     let states: [ProviderState]
     private var targets = TargetCache()
 
-    /// `previous`: what is known of the providers that stay.
-    init(
-        _ snapshot: Snapshot, _ generation: Int, keys: KeyRing, after previous: Runtime?, worker: Int, of workers: Int
-    ) throws {
+    init(_ snapshot: Snapshot, keys: KeyRing) throws {
         self.snapshot = snapshot
-        self.generation = generation
         self.keys = keys
         let upstream = snapshot.configuration.upstream
         var endpoints: [Endpoint] = []
         for provider in snapshot.routes.providers { endpoints.append(try Endpoint(Self.settings(provider, upstream))) }
         self.endpoints = endpoints
-        states = snapshot.routes.providers.map { provider in
-            if let state = previous?.state(of: provider) {
-                state.health.forgiveFailures()
-                return state
-            }
-            return ProviderState(provider, worker: worker, of: workers)
-        }
+        states = snapshot.commons.providers
         replacedHeaders = snapshot.routes.providers.map { Set($0.headers.map { $0.name.lowercased() }) }
     }
 
@@ -81,20 +78,6 @@ final class Runtime {
         let known = keys.known(snapshot.configuration.secrets)
         guard let used, !known.contains(where: { $0 === used }) else { return known }
         return known + [used]
-    }
-
-    private func state(of provider: Provider) -> ProviderState? {
-        guard let index = snapshot.routes.providers.firstIndex(where: { $0.name == provider.name }) else { return nil }
-        let old = snapshot.routes.providers[index]
-        let isSame =
-            old.baseURL == provider.baseURL && old.key.count == provider.key.count
-            && old.maxConcurrent == provider.maxConcurrent && old.maxQueued == provider.maxQueued
-        guard isSame else { return nil }
-        // What was asked of one key is not asked of another.
-        if old.key.inlineKeys.map(\.digest) != provider.key.inlineKeys.map(\.digest) {
-            states[index].health = ProviderHealth(keys: provider.key.count)
-        }
-        return states[index]
     }
 
     func endpoint(_ index: Int) -> Endpoint { endpoints[index] }

@@ -4,7 +4,8 @@
 internal import Linux
 internal import MenshenCore
 
-/// The keys of one worker's providers: read when first needed, read again when their source changes.
+/// The keys of the providers, as one worker has them: read when first needed, read again when their source changes. What commands
+/// print is all workers'.
 final class KeyRing {
     enum Lookup {
         case ready(Secret?)
@@ -19,40 +20,29 @@ final class KeyRing {
     private struct FileKey {
         let secret: Secret
         let identity: FileIdentity
-        var trouble: Trouble?
+        var trouble: KeyTrouble?
     }
 
-    /// Why a source gives no key, and since when. Monotonic microseconds.
-    private struct Trouble {
-        let since: UInt64
-        var reason: String
-    }
-
-    private struct CommandKey {
-        var secret: Secret?
-        var trouble: Trouble?
-        /// Monotonic microseconds after which the command runs again.
-        var expires: UInt64 = 0
-        var endedAt: UInt64 = 0
-        var isRunning = false
-    }
-
-    /// A failed command is not run again for each request.
-    private static let failureLifetime: UInt64 = 5_000_000
     /// How long an earlier key serves while its source is being replaced, or has failed: an editor and a deployment are done
     /// in seconds, and a key that somebody has taken away shall not go on for long.
     static let grace: UInt64 = 60_000_000
     private var files: [String: FileKey] = [:] { didSet { all = nil } }
-    private var commands: [Int: CommandKey] = [:] { didSet { all = nil } }
+    private let commands: KeyCommands
     private var all: [Secret]?
+    /// Of the commands' keys that are in `all`.
+    private var version = 0
     /// Why a file that never gave a key does not.
     private var missing: [String: String] = [:]
     private let credentialsDirectory: String?
     private let run: (Int, [String], Duration) -> Void
 
-    /// `run` starts a provider's command; its outcome comes back through `commandEnded`.
-    init(credentialsDirectory: String?, run: @escaping (Int, [String], Duration) -> Void) {
+    /// `run` starts a provider's command; its outcome goes to `commands`.
+    init(
+        credentialsDirectory: String?, commands: KeyCommands = KeyCommands(),
+        run: @escaping (Int, [String], Duration) -> Void
+    ) {
         self.credentialsDirectory = credentialsDirectory
+        self.commands = commands
         self.run = run
     }
 
@@ -109,7 +99,7 @@ final class KeyRing {
         case .none, .inline, .pool: nil
         case .file(let path): files[path]?.trouble?.reason ?? missing[path]
         case .credential(let name): credentialPath(name).flatMap { files[$0]?.trouble?.reason ?? missing[$0] }
-        case .command: commands[index]?.trouble?.reason
+        case .command: commands.trouble(index)
         }
     }
 
@@ -120,14 +110,9 @@ final class KeyRing {
         case .file(let path): return read(path, isCredential: false, isAnew: true, now: now)
         case .credential(let name): return credential(name, isAnew: true, now: now)
         case .command(let argv, let timeout, _):
-            guard var state = commands[index] else { break }
-            // Whoever waits with us is answered by one run, and refused keys do not start one each.
-            if state.isRunning { return .pending }
-            if now < state.endedAt + Self.failureLifetime || state.secret?.digest != refused?.digest { break }
-            state.isRunning = true
-            commands[index] = state
-            run(index, argv, timeout)
-            return .pending
+            guard let (lookup, mustRun) = commands.keyAnew(index, refused: refused, now: now) else { break }
+            if mustRun { run(index, argv, timeout) }
+            return lookup
         }
         return key(index, source, place: place, now: now)
     }
@@ -135,8 +120,10 @@ final class KeyRing {
     /// Every secret in memory; what is recorded is searched for them. An earlier key is with the requests that it went with,
     /// and nowhere else.
     func known(_ configured: @autoclosure () -> [Secret]) -> [Secret] {
-        if let all { return all }
-        let secrets = files.values.map(\.secret) + commands.values.compactMap(\.secret) + configured()
+        let current = commands.version
+        if let all, version == current { return all }
+        version = current
+        let secrets = files.values.map(\.secret) + commands.secrets + configured()
         all = secrets
         return secrets
     }
@@ -172,45 +159,14 @@ final class KeyRing {
             missing[path] = reason
             return .failed(reason)
         }
-        let trouble = Trouble(since: known.trouble?.since ?? now, reason: reason)
+        let trouble = KeyTrouble(since: known.trouble?.since ?? now, reason: reason)
         files[path]?.trouble = trouble
         return now < trouble.since + Self.grace ? .stale(known.secret, reason) : .failed(reason)
     }
 
     private func command(_ index: Int, _ argv: [String], _ timeout: Duration, _ now: UInt64) -> Lookup {
-        var state = commands[index] ?? CommandKey()
-        defer { commands[index] = state }
-        if now >= state.expires, !state.isRunning {
-            state.isRunning = true
-            run(index, argv, timeout)
-        }
-        guard let trouble = state.trouble else {
-            // While the command runs again the old key serves.
-            if let secret = state.secret { return .ready(secret) }
-            return state.isRunning ? .pending : .failed("The key command of this provider gave no key.")
-        }
-        if let secret = state.secret, now < trouble.since + Self.grace { return .stale(secret, trouble.reason) }
-        return state.isRunning ? .pending : .failed(trouble.reason)
+        let (lookup, mustRun) = commands.key(index, now: now)
+        if mustRun { run(index, argv, timeout) }
+        return lookup
     }
-
-    func commandEnded(_ index: Int, _ result: Result<Secret, KeyCommandFailure>, lifetime: Duration, now: UInt64) {
-        var state = commands[index] ?? CommandKey()
-        state.isRunning = false
-        state.endedAt = now
-        switch result {
-        case .success(let secret):
-            state.secret = secret
-            state.trouble = nil
-            state.expires = now + lifetime.microseconds
-        case .failure(let failure):
-            state.trouble = Trouble(since: state.trouble?.since ?? now, reason: failure.message)
-            state.expires = now + Self.failureLifetime
-        }
-        commands[index] = state
-    }
-}
-
-/// Why a key command gave no key; holds nothing the command printed on its standard output.
-struct KeyCommandFailure: Error, Sendable {
-    let message: String
 }

@@ -119,7 +119,8 @@ final class Supervisor: TimerHandler {
             events.tell(.tcpRefused(tcpFault))
         }
         warnOfFixed(configuration)
-        snapshot = Snapshot(configuration, cache: keeper.cache(for: configuration), tcpFault: tcpFault)
+        snapshot = Snapshot(
+            configuration, cache: keeper.cache(for: configuration), tcpFault: tcpFault, after: snapshot)
         crew.install(snapshot)
     }
 

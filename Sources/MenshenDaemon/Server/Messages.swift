@@ -8,7 +8,12 @@ internal import Reactor
 /// What reaches a worker from other threads.
 enum WorkerMessage: Sendable {
     case receipts([AuditReceipt])
-    case key(provider: Int, generation: Int, Result<Secret, KeyCommandFailure>)
+    /// A provider's key command has ended, under the configuration to which these belong.
+    case key(provider: Int, KeyCommands)
+    /// There is news of a request that waits for a place.
+    case place(RequestID)
+    /// The request that this one followed is over, or has left it its place. nil: it asks for itself.
+    case flight(RequestID, CachedAnswer?)
     case recalled(RequestID, CacheLookup)
     case recent(RequestID, [RequestSummary])
     /// Another worker, whose mailbox it is, wants to know what this one knows.

@@ -5,15 +5,16 @@ internal import MenshenCore
 internal import MenshenStore
 
 /// The exchanges of one worker that wait for something which comes to the worker, not to them: the end of the turn, a
-/// receipt, a key, the cache, another exchange's answer, what a page is made of. Whatever comes is asked for here by name, and an
-/// exchange that has left is not found.
+/// receipt, a key, a place, the cache, another exchange's answer, what a page is made of. Whatever comes is asked for here by
+/// name, and an exchange that has left is not found.
 struct WaitingRoom<Waiter: AnyObject> {
     private var turns: [Waiter] = []
     private var gifts: [(waiter: Waiter, answer: CachedAnswer)] = []
     private var receipts: [RequestID: Waiter] = [:]
     private var lookups: [RequestID: Waiter] = [:]
     private var keys: [Int: [Waiter]] = [:]
-    private var flights = Flights<Waiter>()
+    private var places: [RequestID: Waiter] = [:]
+    private var followers: [RequestID: Waiter] = [:]
     private var pages: [RequestID: PendingPage] = [:]
 
     // MARK: The end of the turn
@@ -51,27 +52,32 @@ struct WaitingRoom<Waiter: AnyObject> {
         return Array(keys.values.joined())
     }
 
+    // MARK: Places
+
+    mutating func awaitPlace(_ waiter: Waiter, _ id: RequestID) { places[id] = waiter }
+
+    /// Who waits for a place; it goes on waiting until it has heard what it wants to hear.
+    func waitsForPlace(_ id: RequestID) -> Waiter? { places[id] }
+
+    mutating func endWaiting(_ id: RequestID) { places[id] = nil }
+
     // MARK: The cache
 
     mutating func awaitLookup(_ waiter: Waiter, _ id: RequestID) { lookups[id] = waiter }
 
     mutating func takeLookup(_ id: RequestID) -> Waiter? { lookups.removeValue(forKey: id) }
 
-    /// True: a request for the same is under way, and the waiter hears of its end.
-    mutating func join(_ waiter: Waiter, _ key: CacheKey) -> Bool { flights.join(waiter, key) }
+    /// A request for the same is under way, and the waiter hears of its end.
+    mutating func awaitFlight(_ waiter: Waiter, _ id: RequestID) { followers[id] = waiter }
 
-    func hasFollowers(_ waiter: Waiter, _ key: CacheKey) -> Bool { flights.hasFollowers(waiter, key) }
+    /// `answer`: what the other brought, if that may be given to others.
+    mutating func flightEnded(_ id: RequestID, _ answer: CachedAnswer?) {
+        guard let follower = followers.removeValue(forKey: id) else { return }
+        if let answer { gifts.append((follower, answer)) } else { turns.append(follower) }
+    }
 
-    /// `answer`: what it brought, if that may be given to others. `hasLeft`: its caller left, which says nothing of what
-    /// the provider would have said, so one of the others takes its place.
-    mutating func endFlight(of waiter: Waiter, _ key: CacheKey, _ answer: CachedAnswer?, hasLeft: Bool) {
-        for follower in flights.end(waiter, key) {
-            if let answer {
-                gifts.append((follower, answer))
-            } else if !hasLeft || !flights.join(follower, key) {
-                turns.append(follower)
-            }
-        }
+    mutating func leaveFlight(_ id: RequestID) {
+        if !followers.isEmpty { followers[id] = nil }
     }
 
     // MARK: Pages
@@ -98,11 +104,13 @@ struct WaitingRoom<Waiter: AnyObject> {
 
     // MARK: Leaving
 
-    /// It waits for nothing any more. Its flight, if it has one, is ended apart.
+    /// It waits for nothing any more. Its place and its flight, if it has one, are given up apart.
     mutating func leave(_ waiter: Waiter, _ id: RequestID) {
         receipts[id] = nil
         pages[id] = nil
         lookups[id] = nil
+        places[id] = nil
+        followers[id] = nil
         for provider in keys.keys { keys[provider]?.removeAll { $0 === waiter } }
     }
 }

@@ -10,7 +10,7 @@ internal import Reactor
 internal import Systemd
 
 /// One reactor with its connections, its transfers and its keys: everything between accept and settle happens on
-/// its thread, so nothing there is locked.
+/// its thread. What it knows together with others is in the `Commons`.
 final class Worker: TimerHandler {
     let reactor: Reactor
     let engine: TransferEngine
@@ -46,7 +46,7 @@ final class Worker: TimerHandler {
         records = RecordDesk(context.store.makeIntentWriter())
         ids = RequestID.Source(worker: context.index, of: context.count)
         settings = ConnectionSettings(snapshot.configuration, workers: context.count)
-        runtime = try Self.makeRuntime(snapshot, after: nil, context)
+        runtime = try Self.makeRuntime(snapshot, context)
         bodies.limit = settings.maxBufferedBodies
         reader = try MailboxReader(context.mailbox, on: reactor) { [unowned self] in receive($0) }
         reactor.beforeWait.append(turns)
@@ -200,39 +200,72 @@ final class Worker: TimerHandler {
 
     func awaitRecall(_ exchange: Exchange) { waiting.awaitLookup(exchange, exchange.id) }
 
-    /// True: a request for the same is under way, and `exchange` hears of its end.
-    func joinFlight(_ exchange: Exchange, to key: CacheKey) -> Bool { waiting.join(exchange, key) }
+    /// True: a request for the same is under way, at any worker, and `exchange` hears of its end.
+    func joinFlight(_ exchange: Exchange, to key: CacheKey) -> Bool {
+        guard exchange.runtime.snapshot.commons.flights.join(ticket(for: exchange), key) else { return false }
+        waiting.awaitFlight(exchange, exchange.id)
+        return true
+    }
 
     /// Those who wait for the answer of an exchange whose caller takes nothing of it ask for themselves.
     func handOverFlight(of exchange: Exchange, _ key: CacheKey) {
-        if waiting.hasFollowers(exchange, key) { endFlight(of: exchange, key, nil, hasLeft: true) }
+        let flights = exchange.runtime.snapshot.commons.flights
+        if flights.hasFollowers(exchange.id, key) { endFlight(of: exchange, key, nil, hasLeft: true) }
     }
 
+    /// `answer`: what it brought, if that may be given to others. `hasLeft`: its caller left, which says nothing of what the
+    /// provider would have said, so one of the others takes its place.
     func endFlight(of exchange: Exchange, _ key: CacheKey, _ answer: CachedAnswer?, hasLeft: Bool) {
-        waiting.endFlight(of: exchange, key, answer, hasLeft: hasLeft)
+        waiting.leaveFlight(exchange.id)
+        let flights = exchange.runtime.snapshot.commons.flights
+        for follower in flights.end(exchange.id, key, handsOver: hasLeft && answer == nil) {
+            if isOwn(follower) {
+                waiting.flightEnded(follower.id, answer)
+            } else {
+                follower.mailbox.post(.flight(follower.id, answer))
+            }
+        }
     }
+
+    // MARK: Places
+
+    func ticket(for exchange: Exchange) -> Ticket { Ticket(id: exchange.id, mailbox: context.mailbox) }
+
+    private func isOwn(_ ticket: Ticket) -> Bool { ticket.mailbox === context.mailbox }
+
+    func awaitPlace(_ exchange: Exchange) { waiting.awaitPlace(exchange, exchange.id) }
+
+    func endWaiting(_ exchange: Exchange) { waiting.endWaiting(exchange.id) }
+
+    /// There is news of its waiting for a place. nil: of nobody's.
+    func tell(_ ticket: Ticket?) {
+        guard let ticket else { return }
+        if isOwn(ticket) { placeNews(of: ticket.id) } else { ticket.mailbox.post(.place(ticket.id)) }
+    }
+
+    private func placeNews(of id: RequestID) { waiting.waitsForPlace(id)?.hearOfPlace() }
 
     // MARK: Keys
 
     func awaitKey(_ exchange: Exchange, of provider: Int) { waiting.awaitKey(exchange, of: provider) }
 
-    private static func makeRuntime(
-        _ snapshot: Snapshot, after previous: Runtime?, _ context: WorkerContext
-    ) throws -> Runtime {
-        let generation = previous.map { $0.generation + 1 } ?? 0
-        let keys = KeyRing(credentialsDirectory: context.credentialsDirectory) { index, argv, timeout in
+    private static func makeRuntime(_ snapshot: Snapshot, _ context: WorkerContext) throws -> Runtime {
+        let commands = snapshot.commons.keyCommands
+        let keys = KeyRing(credentialsDirectory: context.credentialsDirectory, commands: commands) {
+            [roster = context.roster, providers = snapshot.routes.providers] index, argv, timeout in
+            guard case .command(_, _, let lifetime) = providers[index].key else { return }
             KeyCommand.start(argv, timeout: timeout) { result in
-                context.mailbox.post(.key(provider: index, generation: generation, result))
+                commands.ended(index, result, lifetime: lifetime, now: Clock.monotonic())
+                for mailbox in roster.mailboxes(where: { _ in true }) {
+                    mailbox.post(.key(provider: index, commands))
+                }
             }
         }
-        return try Runtime(snapshot, generation, keys: keys, after: previous, worker: context.index, of: context.count)
+        return try Runtime(snapshot, keys: keys)
     }
 
-    private func keyArrived(_ index: Int, _ generation: Int, _ result: Result<Secret, KeyCommandFailure>) {
-        guard generation == runtime.generation else { return }
-        if case .command(_, _, let lifetime) = runtime.snapshot.routes.providers[index].key {
-            runtime.keys.commandEnded(index, result, lifetime: lifetime, now: reactor.now)
-        }
+    private func keyArrived(_ index: Int, _ commands: KeyCommands) {
+        guard commands === runtime.snapshot.commons.keyCommands else { return }
         for exchange in waiting.takeKey(of: index) { exchange.keyArrived() }
     }
 
@@ -243,7 +276,9 @@ final class Worker: TimerHandler {
         case .receipts(let receipts):
             records.came(receipts)
             for receipt in receipts { waiting.takeReceipt(receipt.id)?.receive(receipt.device) }
-        case .key(let index, let generation, let result): keyArrived(index, generation, result)
+        case .key(let index, let commands): keyArrived(index, commands)
+        case .place(let id): placeNews(of: id)
+        case .flight(let id, let answer): waiting.flightEnded(id, answer)
         case .recalled(let id, let lookup): waiting.takeLookup(id)?.recalled(lookup)
         case .recent(let id, let rows): finish(waiting.rowsCame(rows, id))
         case .survey(let id, let asker): asker.post(.surveyed(id, Survey(runtime, now: now)))
@@ -258,7 +293,7 @@ final class Worker: TimerHandler {
 
     private func install(_ snapshot: Snapshot) {
         do {
-            runtime = try Self.makeRuntime(snapshot, after: runtime, context)
+            runtime = try Self.makeRuntime(snapshot, context)
             let waitingForKeys = waiting.takeKeys()
             settings = ConnectionSettings(snapshot.configuration, workers: context.count)
             bodies.limit = settings.maxBufferedBodies

@@ -7,14 +7,12 @@ private let provider = "[[providers]]\nbase_url = \"https://api.openai.com/v1\"\
 let routingFaults: [FaultCase] = [
     FaultCase(
         name: "models and aliases",
-        text: "\(provider)models = []\naliases = { fast = \"\" }\nmax_concurrent = 2\n[server]\nworkers = 3",
+        text: "\(provider)models = []\naliases = { fast = \"\" }",
         expected: [
             "c.toml:3:10: error: providers[].models is empty, so the provider would get no request",
             "  hint: remove it if the provider has every model, or write models = [\"gpt-*\"]",
             "c.toml:4:20: error: providers[].aliases: a name and a model are needed",
             "  hint: write aliases = { fast = \"gpt-4.1-mini\" }",
-            "c.toml:5:18: error: providers[].max_concurrent is less than server.workers, which share it",
-            "  hint: give it at least 3, or fewer workers",
         ]),
     FaultCase(
         name: "several keys",

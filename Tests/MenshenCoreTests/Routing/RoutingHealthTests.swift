@@ -178,6 +178,28 @@ import Testing
         #expect(health.usableKey("m", 0, of: "a") == 0)
     }
 
+    @Test func `it is calm until something fails, and again once that is over`() {
+        var health = ProviderHealth(keys: 2)
+        health.enter(0, 0, of: "a")
+        health.answered(0, of: "a")
+        health.succeeded(0, of: "a")
+        health.left(1, of: "a")
+        #expect(health.isCalm)
+        report(&health, .failed, blame: .request)
+        #expect(!health.isCalm)
+        health.answered(0, of: "a")
+        #expect(!health.isCalm, "an answer that has begun may break off")
+        health.succeeded(0, of: "a")
+        #expect(health.isCalm)
+        report(&health, .answered(status: 429), key: 1, retryAfter: Self.second)
+        health.enter(0, Self.second - 1, of: "a")
+        #expect(!health.isCalm)
+        health.enter(0, Self.second, of: "a")
+        #expect(health.isCalm && health.preferred == 0 && health.lastFailure?.status == 429)
+        report(&health, .answered(status: 400))
+        #expect(health.isCalm, "that is the request's own")
+    }
+
     @Test func `callers are remembered up to a number`() {
         var health = ProviderHealth(keys: 1)
         for index in 0..<10_000 {

@@ -3,6 +3,7 @@
 
 import HTTP
 import MenshenCore
+import Reactor
 import Testing
 
 @testable import MenshenDaemon
@@ -37,9 +38,12 @@ enum ExchangeParts {
             Provider(name: $0, kind: .openai, baseURL: base, key: .inline(Secret("key-of-\($0)")))
         }
         change(&configuration)
-        return try Runtime(
-            Snapshot(configuration), 0, keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, after: nil, worker: 0,
-            of: 1)
+        return try Runtime(Snapshot(configuration), keys: KeyRing(credentialsDirectory: nil) { _, _, _ in })
+    }
+
+    /// Of a request that nobody else has.
+    static func ticket(_ number: Int64, _ mailbox: Mailbox<WorkerMessage>) -> Ticket {
+        Ticket(id: RequestID(rawValue: number), mailbox: mailbox)
     }
 
     struct Incomplete: Error {}

@@ -11,7 +11,7 @@ struct RouteWalkTests {
     private func walk(_ runtime: Runtime, _ fitting: [Int], at now: UInt64, draw: Double = 0) -> (
         RouteWalk, RoutePlan.Try?
     ) {
-        var walk = RouteWalk(runtime)
+        var walk = RouteWalk(runtime, RequestID(rawValue: 1))
         walk.fit(fitting)
         let first = walk.begin(model: "m", blamed: "a caller", now: now, draw: { draw })
         return (walk, first)
@@ -19,7 +19,7 @@ struct RouteWalkTests {
 
     /// An attempt of one more request at provider 0.
     private func ask(_ runtime: Runtime, at now: UInt64, by caller: String, _ outcome: AttemptOutcome) -> UInt64? {
-        var walk = RouteWalk(runtime)
+        var walk = RouteWalk(runtime, RequestID(rawValue: 1))
         walk.fit([0])
         guard let first = walk.begin(model: "m", blamed: caller, now: now, draw: { 0 }) else { return nil }
         _ = walk.turn(to: first)
@@ -110,7 +110,8 @@ struct RouteWalkTests {
         _ = other.turn(to: try #require(next))
         let hasSecond = other.takePlace()
         #expect(!hasSecond)
-        let heir = holder.end(now: 1)
+        let heir = holder.leavePlace()
+        holder.end(now: 1)
         let hasItNow = other.takePlace()
         #expect(heir == nil && hasItNow)
     }

@@ -54,11 +54,12 @@ struct KeyRingTests {
     }
 
     @Test func `so does a key whose command fails, and the next takes its place`() throws {
-        let ring = KeyRing(credentialsDirectory: nil) { _, _, _ in }
+        let commands = KeyCommands()
+        let ring = KeyRing(credentialsDirectory: nil, commands: commands) { _, _, _ in }
         let source = KeySource.command(argv: ["x"], timeout: .seconds(1), lifetime: .seconds(10))
         func key(_ seconds: UInt64) -> String { text(ring.key(0, source, place: 0, now: seconds * Self.second)) }
         func end(_ result: Result<Secret, KeyCommandFailure>, _ seconds: UInt64) {
-            ring.commandEnded(0, result, lifetime: .seconds(10), now: seconds * Self.second)
+            commands.ended(0, result, lifetime: .seconds(10), now: seconds * Self.second)
         }
         #expect(key(1) == "pending")
         end(.success(Secret("good")), 1)

@@ -15,41 +15,67 @@ import Testing
 
 /// A worker on the test's own thread, by a clock that the test turns. Only its store has a thread of its own.
 final class WorkerScene {
-    private static let isPrepared = Result { try TransferEngine.prepareProcess() }
+    /// What the workers of one process share.
+    private final class Process {
+        private static let isPrepared = Result { try TransferEngine.prepareProcess() }
 
-    let clock = ManualClock()
+        let clock = ManualClock()
+        let snapshot: Snapshot
+        let roster = Roster()
+        let store: AuditStore
+        private let directory: TemporaryDirectory
+
+        init(_ configuration: Configuration) throws {
+            try Self.isPrepared.get()
+            snapshot = Snapshot(configuration)
+            directory = try TemporaryDirectory()
+            store = try AuditStore(
+                settings: StoreSettings(databasePath: directory.path("menshen.db"), journal: nil)
+            ) { _ in }
+        }
+
+        deinit { store.close() }
+    }
+
     let context: WorkerContext
+    private let process: Process
     private let reactor: Reactor
     private let worker: Worker
     private let listener: Listener
-    private let store: AuditStore
-    private let directory: TemporaryDirectory
 
-    init(_ configuration: Configuration = Configuration()) throws {
-        try Self.isPrepared.get()
-        directory = try TemporaryDirectory()
-        store = try AuditStore(
-            settings: StoreSettings(databasePath: directory.path("menshen.db"), journal: nil)
-        ) { _ in }
-        reactor = try Reactor { [clock] in clock.now }
+    convenience init(_ configuration: Configuration = Configuration()) throws {
+        try self.init(Process(configuration), 0, of: 1)
+    }
+
+    /// Several workers of one process.
+    static func several(_ count: Int, _ configuration: Configuration) throws -> [WorkerScene] {
+        let process = try Process(configuration)
+        return try (0..<count).map { try WorkerScene(process, $0, of: count) }
+    }
+
+    private init(_ process: Process, _ index: Int, of count: Int) throws {
+        self.process = process
+        reactor = try Reactor { [clock = process.clock] in clock.now }
         context = try WorkerContext(
-            index: 0, count: 1, control: Mailbox(), store: store,
+            index: index, count: count, control: Mailbox(), store: process.store,
             events: Events(EventLog(journalStream: nil, isVerbose: false)),
             gate: PeerGate(ownUID: getuid(), overflowUID: 65534), activity: Activity(now: 0),
             board: StatusBoard(
                 version: "", pid: 0, configuration: "", database: "", listeners: [], startedAt: 0, startedMonotonic: 0),
-            credentialsDirectory: nil, roster: Roster())
-        worker = try Worker(context, Snapshot(configuration), on: reactor)
+            credentialsDirectory: nil, roster: process.roster)
+        worker = try Worker(context, process.snapshot, on: reactor)
         listener = Listener(ListeningSocket(descriptor: -1, kind: .unix(path: "/x"), name: "unix:/x"), worker)
     }
 
-    deinit {
-        worker.engine.close()
-        store.close()
-    }
+    deinit { worker.engine.close() }
+
+    var clock: ManualClock { process.clock }
 
     /// Bytes that callers do not take.
     var unread: Int { worker.answers.total }
+
+    /// Those at its first provider.
+    var places: Places { process.snapshot.commons.providers[0].places }
 
     func turn() throws { try reactor.turn(mayWait: false) }
 

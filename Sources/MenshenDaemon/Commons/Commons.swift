@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+
+/// What the workers of a process know together under one configuration: who is at which provider, how the providers do, which
+/// requests bring an answer for others, and what the key commands have printed. Each part has a lock of its own; nothing is
+/// called under one.
+final class Commons: Sendable {
+    /// By the indices of `routes.providers`.
+    let providers: [ProviderState]
+    let flights: Flights
+    /// Each configuration asks its commands anew.
+    let keyCommands = KeyCommands()
+
+    /// `previous`: what is known of the providers that stay.
+    init(_ routes: RouteTable, after previous: Snapshot?) {
+        providers = routes.providers.map { provider in
+            guard let previous, let state = previous.commons.state(of: provider, previous.routes) else {
+                return ProviderState(provider)
+            }
+            state.health.change { $0.forgiveFailures() }
+            return state
+        }
+        flights = previous?.commons.flights ?? Flights()
+    }
+
+    /// nil: it is new, or not what it was.
+    private func state(of provider: Provider, _ routes: RouteTable) -> ProviderState? {
+        guard let index = routes.providers.firstIndex(where: { $0.name == provider.name }) else { return nil }
+        let old = routes.providers[index]
+        let isSame =
+            old.baseURL == provider.baseURL && old.key.count == provider.key.count
+            && old.maxConcurrent == provider.maxConcurrent && old.maxQueued == provider.maxQueued
+        guard isSame else { return nil }
+        // What was asked of one key is not asked of another.
+        if old.key.inlineKeys.map(\.digest) != provider.key.inlineKeys.map(\.digest) {
+            providers[index].health.change { $0 = ProviderHealth(keys: provider.key.count) }
+        }
+        return providers[index]
+    }
+}
