@@ -52,7 +52,7 @@ package struct RequestRow: Sendable {
         FROM requests ORDER BY id
         """
 
-    static func all(_ path: String) throws -> [RequestRow] {
+    package static func all(_ path: String) throws -> [RequestRow] {
         let statement = try Connection(path: path, .readOnly, busyMilliseconds: 5000).prepare(columns)
         var rows: [RequestRow] = []
         while try statement.step() { rows.append(RequestRow(statement)) }

@@ -20,20 +20,24 @@ enum KeyCommand {
         "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_CONFIG_DIR",
     ]
 
-    /// `ended` is called once, on a thread of Swift's pool.
+    /// `ended` is called once, on a thread of Swift's pool. `sleep` waits for that time; a test gives one that it ends itself.
     static func start(
-        _ argv: [String], timeout: Duration, ended: @escaping @Sendable (Result<Secret, KeyCommandFailure>) -> Void
+        _ argv: [String], timeout: Duration,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        ended: @escaping @Sendable (Result<Secret, KeyCommandFailure>) -> Void
     ) {
-        Task { ended(await run(argv, timeout: timeout)) }
+        Task { ended(await run(argv, timeout: timeout, sleep)) }
     }
 
-    private static func run(_ argv: [String], timeout: Duration) async -> Result<Secret, KeyCommandFailure> {
+    private static func run(
+        _ argv: [String], timeout: Duration, _ sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) async -> Result<Secret, KeyCommandFailure> {
         guard let program = argv.first else { return .failure(KeyCommandFailure(message: "api_key_command is empty.")) }
         let work = Task { () async -> Result<Secret, KeyCommandFailure> in
             await capture(program, Array(argv.dropFirst()))
         }
         let clock = Task {
-            try await Task.sleep(for: timeout)
+            try await sleep(timeout)
             work.cancel()
         }
         let result = await work.value

@@ -99,47 +99,6 @@ struct LimitTests {
         }
     }
 
-    @Test func `a head that trickles in is cut after header_timeout`() throws {
-        try Stage.run(.with { $0.tables = "[server]\nheader_timeout = \"300ms\"" }) {
-            try $0.reply()
-        } _: { stage throws in
-            let caller = try stage.caller()
-            try caller.send("GET /v1/models HTTP/1.1\r\nHost: a\r\nX-")
-            let answer = try caller.answer()
-            #expect((answer.status, answer.problem) == (408, "request_timeout"))
-            #expect(try caller.isClosedCleanly())
-        }
-    }
-
-    @Test func `a body that stops is cut after idle_timeout`() throws {
-        try Stage.run(.with { $0.tables = "[server]\nidle_timeout = \"300ms\"" }) {
-            try $0.reply()
-        } _: { stage throws in
-            let caller = try stage.caller()
-            try caller.send("POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
-            let answer = try caller.answer()
-            #expect((answer.status, answer.problem) == (408, "request_timeout"))
-            #expect(try caller.isClosedCleanly())
-            #expect(stage.upstream.connections == 0)
-        }
-    }
-
-    @Test func `an idle connection is closed without a word, an answer under way is not`() throws {
-        try Stage.run(.with { $0.tables = "[server]\nidle_timeout = \"200ms\"" }) { call in
-            // Longer than the idle time: the stream, not the connection, is silent.
-            _ = try? call.wire.isBlocked(milliseconds: 1)
-            try call.reply(body: "x")
-        } _: { stage throws in
-            let fresh = try stage.caller()
-            #expect(try fresh.isClosedCleanly())
-            let used = try stage.caller()
-            try used.request("GET", "/v1/models")
-            #expect(try used.answer().text == "x")
-            #expect(try used.isClosedCleanly())
-            #expect(try stage.records().count == 1)
-        }
-    }
-
     @Test func `connections above max_connections are closed at once`() throws {
         try Stage.run(.with { $0.tables = "[server]\nmax_connections = 3" }) {
             try $0.reply(body: "x")

@@ -81,19 +81,6 @@ struct ShareTests {
         }
     }
 
-    @Test func `a stranger that says nothing has header_timeout, not idle_timeout`() throws {
-        try Stage.run(
-            .with {
-                $0.hasTCP = true
-                $0.tables = "[server]\nheader_timeout = \"200ms\""
-            }
-        ) {
-            try $0.reply()
-        } _: { stage throws in
-            #expect(try stage.tcpCaller().isClosedCleanly())
-        }
-    }
-
     @Test func `a refused upload is heard to its end, and its caller reads the answer`() throws {
         try Stage.run(
             .with {
@@ -108,18 +95,6 @@ struct ShareTests {
             let piece = [UInt8](repeating: 65, count: 1 << 20)
             for _ in 0..<24 { try caller.send(piece) }
             #expect(try caller.answer().status == 413)
-        }
-    }
-
-    @Test func `a body that is not whole within body_timeout is refused`() throws {
-        try Stage.run(.with { $0.tables = "[server]\nbody_timeout = \"200ms\"" }) {
-            try $0.reply()
-        } _: { stage throws in
-            let caller = try stage.caller()
-            try caller.request("POST", "/v1/x", ["Content-Length: 10"])
-            let answer = try caller.answer()
-            #expect(answer.status == 408)
-            #expect(answer.text.contains("server.body_timeout"))
         }
     }
 

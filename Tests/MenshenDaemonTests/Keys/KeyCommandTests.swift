@@ -54,22 +54,6 @@ struct KeyCommandTests {
         }
     }
 
-    @Test func `a command that does not end is killed with what it started`() throws {
-        let directory = try TemporaryDirectory()
-        let pid = directory.path("pid")
-        let setting = Self.setting("echo $$ > \(pid); sleep 600; echo k", "api_key_command_timeout = \"300ms\"")
-        try Stage.run(setting, in: directory) {
-            try $0.reply()
-        } _: { stage throws in
-            let answer = try stage.ask()
-            #expect((answer.status, answer.problem) == (503, "key_unavailable"))
-            #expect(answer.text.contains("api_key_command_timeout"))
-            let number = (TemporaryDirectory.read(pid) ?? "").filter(\.isNumber)
-            #expect(!number.isEmpty)
-            #expect(TemporaryDirectory.read("/proc/\(number)/cmdline") ?? "" == "")
-        }
-    }
-
     @Test(arguments: [
         ("echo half-a-secret; exit 3", "exited(3)"), ("set -x; : half-a-secret; exit 4", "exited(4)"),
         ("true", "is empty"),

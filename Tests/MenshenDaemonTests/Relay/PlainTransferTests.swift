@@ -138,31 +138,6 @@ struct PlainTransferTests {
         }
     }
 
-    @Test func `an upload that moves is no silent answer`() throws {
-        try Stage.run(
-            .with {
-                $0.readsBody = false
-                $0.tables = "[upstream]\ngap_timeout = \"400ms\""
-            }
-        ) { call in
-            try call.beginStream()
-            try call.readBody()
-            try call.chunk("data: {}\n\n")
-            try call.endStream()
-        } _: { stage throws in
-            let piece = [UInt8](repeating: 1, count: 256 << 10)
-            let caller = try Self.upload(12 * piece.count, on: stage)
-            try caller.send(piece)
-            #expect(try caller.head().status == 200)
-            for _ in 1..<12 {
-                _ = try caller.wire.isSilent(milliseconds: 100)
-                try caller.send(piece)
-            }
-            #expect(try caller.chunk()?.count == 10)
-            #expect(try caller.chunk() == nil)
-        }
-    }
-
     /// libcurl knows it.
     @Test(.enabled(if: isOurs))
     func `an answer whose framing nobody knows was not relayed, so it did not break off`() throws {

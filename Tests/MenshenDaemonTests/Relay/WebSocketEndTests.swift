@@ -156,32 +156,4 @@ struct WebSocketEndTests {
             #expect(row.attempts == ["openai 101 \(breaking == .afterGoodbye ? "ok" : "truncated")"])
         }
     }
-
-    @Test func `silence does not end it, and a stop says goodbye to both`() throws {
-        let setting = Stage.Setting.with {
-            $0.tables = """
-                [server]
-                idle_timeout = "1s"
-                drain_timeout = "2s"
-                [upstream]
-                gap_timeout = "1s"
-                total_timeout = "1s"
-                """
-        }
-        try Stage.run(setting) { call in
-            try call.acceptWebSocket()
-            #expect(try call.wire.readFrame(masked: true) == .goingAway)
-            try call.waitForEnd()
-        } _: { stage throws in
-            let caller = try stage.caller()
-            try caller.askForWebSocket()
-            _ = try caller.webSocketHead()
-            // Nothing is said until the drain's time, longer than each of the limits, has passed.
-            try stage.daemon.beginStop()
-            #expect(try caller.wire.readFrame(masked: false) == .goingAway)
-            #expect(try caller.isClosedCleanly())
-            #expect(try stage.daemon.process.wait() == .code(0))
-            #expect(try stage.daemon.rows().map(\.endState) == ["aborted"])
-        }
-    }
 }

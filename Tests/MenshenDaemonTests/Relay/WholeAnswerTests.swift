@@ -155,20 +155,6 @@ struct WholeAnswerTests {
         }
     }
 
-    @Test(arguments: Engine.allCases)
-    func `the limits of time say nothing of a stream that is over`(engine: Engine) throws {
-        try Stage.run(Self.setting(engine, "[upstream]\ngap_timeout = \"200ms\"")) { call in
-            try call.beginStream()
-            try call.chunk(Self.piece + Self.done)
-            try call.waitForEnd()
-        } _: { stage throws in
-            let answer = try stage.ask("POST", Self.chat, body: Self.asked)
-            #expect(answer.text == Self.piece + Self.done)
-            let row = try #require(try stage.records().first)
-            #expect((row.endState, row.attempts) == ("complete", ["openai 200 ok"]))
-        }
-    }
-
     @Test func `what comes behind the last word is passed on as long as it comes at once`() throws {
         try Stage.run { call in
             try call.beginStream()

@@ -89,37 +89,6 @@ struct FailoverTests {
         }
     }
 
-    @Test func `a body above the limit is sent once, and the deadline of several tries is not for it`() throws {
-        let body = #"{"model":"m","text":""# + String(repeating: "x", count: 3 << 20) + "\"}"
-        try Stage.run(Self.setting(["a", "b"], "[failover]\nmax_body_bytes = \"1 KiB\"\ndeadline = \"200ms\"")) {
-            call in
-            #expect(try call.wire.isSilent(milliseconds: 400))
-            try call.reply(503, body: "busy")
-        } _: { stage throws in
-            for text in [body, String(body.suffix(2000))] {
-                let answer = try stage.ask("POST", Self.path, body: text)
-                #expect((answer.status, answer.text) == (503, "busy"))
-            }
-            #expect(stage.upstream.requests.map(\.text.count) == [body.count, 2000])
-            #expect(try stage.records().allSatisfy { $0.attempts == ["a 503 server_error"] })
-        }
-    }
-
-    @Test func `one deadline holds for all tries together`() throws {
-        let tables = "[failover]\ndeadline = \"300ms\"\n[upstream]\nfirst_byte_timeout = \"30s\""
-        try Stage.run(Self.setting(["a", "b", "c"], tables)) { call in
-            if call.provider == "a" { return try call.reply(500, body: "of a") }
-            try call.waitForEnd()
-        } _: { stage throws in
-            let start = Clock.monotonic()
-            let answer = try stage.ask("POST", Self.path, body: "{}")
-            let time = Clock.monotonic() - start
-            #expect((answer.status, answer.text) == (500, "of a"))
-            #expect(time >= 290_000 && time < 5_000_000)
-            #expect(try stage.records().first?.attempts == ["a 500 server_error", "b - first_byte_timeout"])
-        }
-    }
-
     @Test func `a caller that leaves during a further try stops everything`() throws {
         let begun = try Signal()
         let gone = try Signal()

@@ -71,36 +71,6 @@ struct PauseTests {
         }
     }
 
-    @Test func `after failures in a row another is asked, while one request finds out, and a success ends it`() throws {
-        let isWell = Atomic(false)
-        let probing = try Signal()
-        let go = try Signal()
-        let tables = "[failover]\nbreaker_failures = 3\nbreaker_pause = \"1ms\""
-        try Stage.run(Self.setting(["a", "b"], "", tables)) { call in
-            if call.provider == "b" { return try call.reply(body: "b") }
-            if !isWell.load(ordering: .acquiring) { return try call.reply(500, body: "broken") }
-            if call.request.target.hasSuffix("/probe") {
-                probing.raise()
-                try go.wait()
-            }
-            try call.reply(body: "a")
-        } _: { stage throws in
-            for _ in 0..<3 { #expect(try ask(stage).text == "b") }
-            isWell.store(true, ordering: .releasing)
-            let probe = try stage.caller()
-            // The pause of a millisecond may not be over yet.
-            repeat {
-                try probe.request("POST", "/v1/probe", body: Self.body)
-                if try probe.wire.isSilent(milliseconds: 200) { break }
-            } while try probe.answer(to: "POST").text == "b"
-            try probing.wait("the one request that tries")
-            for _ in 0..<5 { #expect(try ask(stage).text == "b") }
-            go.raise()
-            #expect(try probe.answer(to: "POST").text == "a")
-            for _ in 0..<3 { #expect(try ask(stage).text == "a") }
-        }
-    }
-
     @Test func `where nobody else may be asked no request is refused for the failures of earlier ones`() throws {
         try Stage.run(Self.setting(["a"], "", "[failover]\nbreaker_failures = 1\nbreaker_pause = \"60s\"")) {
             try $0.reply(500, body: "broken")

@@ -53,34 +53,6 @@ struct PlacesTests {
         }
     }
 
-    @Test func `a full queue, and a wait that is too long, are a 429`() throws {
-        let begun = try Signal()
-        let go = try Signal()
-        try Stage.run(Self.setting("max_queued = 1\nqueue_timeout = \"300ms\"")) { call in
-            if call.request.target.hasSuffix("/first") {
-                begun.raise()
-                try go.wait()
-            }
-            try call.reply(body: "well")
-        } _: { stage throws in
-            let first = try begin(stage, "first")
-            try begun.wait()
-            let waiting = try begin(stage, "waiting")
-            try settle(stage)
-            let refused = try begin(stage, "refused").answer()
-            #expect((refused.status, refused.problem) == (429, "concurrency_limited"))
-            #expect(refused["Retry-After"] == "1" && refused["x-should-retry"] == "true")
-            let late = try waiting.answer()
-            #expect((late.status, late.problem) == (429, "concurrency_limited"))
-            #expect(late.text.contains("queue_timeout"))
-            go.raise()
-            #expect(try first.answer().text == "well")
-            #expect(try begin(stage, "later").answer().text == "well")
-            let rows = try stage.records().filter { $0.path?.hasPrefix("/v1") == true }
-            #expect(rows.filter { $0.problem == "concurrency_limited" && $0.attempts.isEmpty }.count == 2)
-        }
-    }
-
     @Test func `a place comes back however its request ends, and a caller that leaves the queue is forgotten`() throws {
         let begun = try Signal()
         let gone = try Signal()
@@ -129,37 +101,6 @@ struct PlacesTests {
             #expect(try staying.answer().text == "staying")
             #expect(try newcomer.answer().text == "newcomer")
             #expect(!stage.upstream.requests.contains { $0.target.hasSuffix("leaving") })
-        }
-    }
-
-    @Test(arguments: [false, true])
-    func `a caller that takes nothing, or sends nothing, gives its place to one that waits`(isUpload: Bool) throws {
-        var setting = Self.setting("queue_timeout = \"2s\"")
-        setting.readsBody = false
-        let piece = String(repeating: "x", count: 64 << 10)
-        let begun = try Signal()
-        try Stage.run(setting) { call in
-            if call.request.target.hasSuffix("/slow") {
-                begun.raise()
-                if isUpload { return try call.waitForEnd() }
-                try call.beginStream()
-                // Ends when menshen has given the request up.
-                while (try? call.chunk(piece)) != nil {}
-                return call.close()
-            }
-            try call.reply(body: "well")
-        } _: { stage throws in
-            let slow = try stage.tcpCaller()
-            let body = isUpload ? "Content-Length: 4000000\r\n\r\n" + String(repeating: " ", count: 1 << 17) : "\r\n"
-            try slow.send(
-                "\(isUpload ? "POST" : "GET") /v1/slow HTTP/1.1\r\nHost: localhost\r\nx-api-key: token-of-x-1\r\n"
-                    + "Content-Type: application/json\r\n" + body)
-            try begun.wait()
-            #expect(try begin(stage, "other", of: "y").answer().text == "well")
-            if isUpload { #expect(try slow.answer(to: "POST").status == 408) }
-            let row = try stage.records().first { $0.path == "/v1/slow" }
-            #expect(row?.problem == "request_timeout" && row?.endState == (isUpload ? "refused" : "client_gone"))
-            #expect(row?.attempts.count == 1)
         }
     }
 
