@@ -36,6 +36,8 @@ class Provider:
 
     def judge(self, connection, request):
         self.requests.append(request)
+        if request.path.endswith("/responses"):
+            return connection.respond(404, '{"detail": "Not Found"}')
         if "bad" in request.path:
             return connection.respond(401, '{"error": {"message": "Incorrect API key provided"}}')
 
@@ -229,6 +231,19 @@ def of_ends():
     equal(plain.requests[-1].headers["Sec-WebSocket-Protocol"], "realtime", "and does not reach the provider")
 
 
+def of_fallback():
+    """As Codex does: a WebSocket first, and plain HTTP at once after a 426."""
+    for _ in range(3):
+        try:
+            caller("/plain/v1/responses")
+            check(False, "a provider without a WebSocket for Responses has its callers told so")
+        except InvalidStatus as error:
+            fields = error.response.headers
+            equal((error.response.status_code, fields["Upgrade"], fields["x-menshen-error"]), (426, "websocket", "no_websocket"),
+                  "a provider without a WebSocket for Responses has its callers told so")
+    equal([request.path for request in plain.requests], ["/v1/responses"], "and is asked once")
+
+
 def of_the_proxy():
     with caller("/proxied/v1/realtime") as connection:
         connection.recv()
@@ -277,6 +292,7 @@ def of_stopping():
     equal(daemon.process.wait(40), 0, "and stops in order")
 
 
+of_fallback()
 for way in ("Unix socket", "TCP"):
     for name, provider in (("plain", plain), ("secure", secure)):
         if provider:

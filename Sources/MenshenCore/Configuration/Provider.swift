@@ -37,6 +37,7 @@ package struct Provider: Sendable {
     package var includeUsage = true
     /// Takes the chunk that this adds out of the answer again.
     package var stripAddedUsage = true
+    package var webSocket = WebSocketUse.auto
 
     package init(name: String, kind: Dialect, baseURL: BaseURL, key: KeySource) {
         self.name = name

@@ -103,6 +103,13 @@ extension Provider: ConfigurationRoot {
         .boolean(
             "providers[].strip_added_usage", \.stripAddedUsage,
             "Remove the usage chunk that this adds from the answer."),
+        .custom(
+            "providers[].websocket", .text, default: TOMLText.quoted(defaults.webSocket.rawValue),
+            "`\"auto\"`, or `\"off\"` for a provider without WebSockets: callers are answered 426 and go on without.",
+            read: readWebSocket
+        ) {
+            TOMLText.quoted($0.webSocket.rawValue)
+        },
     ]
 }
 
@@ -224,5 +231,18 @@ extension Provider {
             return
         }
         provider.proxy = Secret(text.text)
+    }
+
+    @Sendable private static func readWebSocket(_ provider: inout Self, _ section: ConfigurationSection) {
+        guard let text = section.text("websocket") else { return }
+        if let use = WebSocketUse(rawValue: text.text) {
+            provider.webSocket = use
+        } else {
+            section.reading.error(
+                at: text.span, "providers[].websocket must be \"auto\" or \"off\"",
+                hint: NearName.of(text.text, among: WebSocketUse.allCases.map(\.rawValue)).map {
+                    "did you mean \"\($0)\"?"
+                })
+        }
     }
 }

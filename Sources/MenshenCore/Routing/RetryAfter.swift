@@ -28,13 +28,8 @@ package enum RetryAfter {
         guard clock.count == 3, let hour = number(clock[0], 0...23), let minute = number(clock[1], 0...59),
             let second = number(clock[2], 0...60)
         else { return nil }
-        // Days since 1970-01-01, counted from March, so that the leap day is a year's last.
-        let shifted: Int64 = month < 2 ? year - 1 : year
-        let marchMonth = Int64((month + 10) % 12)
-        let dayOfYear: Int64 = (153 * marchMonth + 2) / 5 + day - 1
-        let leapDays: Int64 = shifted / 4 - shifted / 100 + shifted / 400
-        let days: Int64 = 365 * shifted + leapDays + dayOfYear - 719_468
-        return ((days * 24 + hour) * 60 + minute) * 60 + second
+        return UnixTime.seconds(
+            year: year, month: Int64(month) + 1, day: day, hour: hour, minute: minute, second: second)
     }
 
     private static let months = [

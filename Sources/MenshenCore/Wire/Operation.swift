@@ -31,6 +31,14 @@ package enum Operation: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether a caller that is refused a WebSocket can have the same over plain HTTP. What is not known might be either.
+    package var hasPlainForm: Bool {
+        switch self {
+        case .realtime, .live, .other: false
+        default: true
+        }
+    }
+
     /// Whether its requests may name a model in their body. Lists and stored files do not.
     package var namesModel: Bool {
         switch self {

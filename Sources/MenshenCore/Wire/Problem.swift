@@ -24,6 +24,8 @@ package struct Problem: Error, Sendable, Equatable {
         case upstreamUnreachable = "upstream_unreachable"
         case upstreamBroken = "upstream_broken"
         case upstreamTimeout = "upstream_timeout"
+        /// There is none to be had; plain HTTP is.
+        case noWebSocket = "no_websocket"
         case requestTimeout = "request_timeout"
         case auditUnavailable = "audit_unavailable"
         case configurationBroken = "configuration_broken"

@@ -13,6 +13,7 @@ struct ProviderReport: Sendable {
         var limited: [String]
         /// Callers who alone are kept away, because their own requests fail.
         var callers: Int
+        var headroom: Headroom
     }
 
     struct Failure: Sendable {
@@ -35,8 +36,8 @@ struct ProviderReport: Sendable {
         self.keyTrouble = keyTrouble
         name = provider.name
         let health = state.health.value
-        keys = health.states(now).map {
-            Key(breaker: $0.breaker, wait: $0.wait, limited: $0.cooling, callers: $0.callers)
+        keys = zip(health.states(now), state.headroom.value).map {
+            Key(breaker: $0.breaker, wait: $0.wait, limited: $0.cooling, callers: $0.callers, headroom: $1)
         }
         (active, queued) = state.places.counts
         // Another worker may have seen it after this one's turn began.

@@ -50,6 +50,7 @@ enum StatusPage {
             records in <code>\(escape(status.board.database))</code> (\(status.store.recordsWritten) written since the start).\(status.cache.map { " Cache: \(escape(StatusReport.words($0)))." } ?? "")</p></section>
             <section><h2>Providers</h2><div class="scroll"><table><thead><tr><th>Name</th><th>Kind</th><th>Base URL</th><th>Key from</th><th class="n">Weight</th><th class="n">Active</th><th class="n">Queued</th><th>State</th><th>Last failure</th></tr></thead>
             <tbody>\(status.providers.map(providerRow).joined())</tbody></table></div></section>
+            \(HeadroomReport.html(status))
             <section><h2>Last requests</h2><div class="scroll"><table><thead><tr><th>Time (\(escape(zone)))</th><th>Caller</th><th>Request</th><th>Provider</th><th>Model</th>
             <th class="n">Status</th><th>End</th><th class="n">First byte</th><th class="n">Total</th></tr></thead>
             <tbody>\(status.requests.map(requestRow).joined())</tbody></table></div>
@@ -159,7 +160,7 @@ enum StatusPage {
         }
         let providers = status.providers.map { row in
             let keys = row.report.keys.map { key in
-                "{\(text("breaker", key.breaker.rawValue)),\(number("wait_ms", key.wait / 1000)),\"limited_models\":\(list(key.limited))}"
+                "{\(text("breaker", key.breaker.rawValue)),\(number("wait_ms", key.wait / 1000)),\"limited_models\":\(list(key.limited)),\"headroom\":\(HeadroomReport.json(key.headroom, status))}"
             }
             let failure = row.report.lastFailure.map {
                 "{\(text("reason", $0.reason)),\(number("status", $0.status)),\(number("ago_ms", $0.ago / 1000))}"

@@ -23,7 +23,7 @@ enum StatusReport {
         }
         if let cache = status.cache { lines.append("cache          \(words(cache))") }
         lines.append("")
-        lines += table(
+        lines += TextTable.lines(
             [["PROVIDER", "KIND", "WEIGHT", "ACTIVE", "QUEUED", "STATE", "LAST FAILURE"]]
                 + status.providers.map { row in
                     [
@@ -31,6 +31,8 @@ enum StatusReport {
                         row.weight == 0 ? "switched off" : row.report.state, row.report.failureText ?? "-",
                     ]
                 })
+        let headroom = HeadroomReport.rows(status)
+        if !headroom.isEmpty { lines += [""] + TextTable.lines([HeadroomReport.Row.titles] + headroom.map(\.cells)) }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -51,28 +53,9 @@ enum StatusReport {
         }
     }
 
-    private static func printable(_ text: String) -> String {
-        let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }
-        return String(String.UnicodeScalarView(scalars))
-    }
-
     static func words(_ cache: CacheStatistics) -> String {
         if let reason = cache.unavailable { return "not in use: \(reason)" }
         return "\(cache.entries) answers, \(cache.bytes / 1024) KiB; since the start \(cache.hits) hits, "
             + "\(cache.misses) misses, \(cache.evictions) evicted"
-    }
-
-    /// Columns as wide as their longest cell. Names of models are the callers', and a terminal obeys what it is sent.
-    private static func table(_ cells: [[String]]) -> [String] {
-        let rows = cells.map { $0.map(printable) }
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            var line = ""
-            for (column, cell) in row.enumerated() {
-                line += cell
-                if column + 1 < row.count { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
-            }
-            return line
-        }
     }
 }

@@ -31,6 +31,7 @@ struct StatusSnapshot {
     let board: StatusBoard
     let uptimeSeconds: UInt64
     let wallMicroseconds: UInt64
+    let monotonicMicroseconds: UInt64
     let isDraining: Bool
     let fault: String?
     let tcpFault: String?
@@ -48,7 +49,7 @@ extension Worker {
         let snapshot = runtime.snapshot
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
-            wallMicroseconds: Clock.wall(), isDraining: isDraining, fault: snapshot.fault,
+            wallMicroseconds: Clock.wall(), monotonicMicroseconds: now, isDraining: isDraining, fault: snapshot.fault,
             tcpFault: snapshot.tcpFault, connections: context.activity.connections,
             store: context.store.status, journal: context.store.journalKeeping, cache: snapshot.cache?.statistics,
             providers: zip(snapshot.routes.providers, survey.providers).map {

@@ -4,7 +4,7 @@
 internal import MenshenCore
 
 /// What the workers of a process know together under one configuration: who is at which provider, how the providers do, which
-/// requests bring an answer for others, and what the key commands have printed. Each part has a lock of its own; nothing is
+/// requests bring an answer for others, what the key commands have printed, and who has no WebSockets. Each part has a lock of its own; nothing is
 /// called under one.
 final class Commons: Sendable {
     /// By the indices of `routes.providers`.
@@ -12,6 +12,8 @@ final class Commons: Sendable {
     let flights: Flights
     /// Each configuration asks its commands anew.
     let keyCommands = KeyCommands()
+    /// Each configuration asks for WebSockets anew.
+    let webSockets = WebSocketMemory()
 
     /// `previous`: what is known of the providers that stay.
     init(_ routes: RouteTable, after previous: Snapshot?) {
@@ -36,6 +38,7 @@ final class Commons: Sendable {
         // What was asked of one key is not asked of another.
         if old.key.inlineKeys.map(\.digest) != provider.key.inlineKeys.map(\.digest) {
             providers[index].health.change { $0 = ProviderHealth(keys: provider.key.count) }
+            providers[index].headroom.forget()
         }
         return providers[index]
     }

@@ -8,6 +8,7 @@ internal import Synchronization
 final class ProviderState: Sendable {
     let health: SharedHealth
     let places: Places
+    let headroom: SharedHeadroom
     /// Models for which it refuses `stream_options`; "" stands for requests without one.
     private let refusingUsage = Mutex<Set<String>>([])
     private let refusesSome = Atomic<Bool>(false)
@@ -16,6 +17,7 @@ final class ProviderState: Sendable {
 
     init(_ provider: Provider) {
         health = SharedHealth(keys: provider.key.count)
+        headroom = SharedHeadroom(keys: provider.key.count)
         places = Places(limit: provider.maxConcurrent, maxQueued: provider.maxQueued)
     }
 

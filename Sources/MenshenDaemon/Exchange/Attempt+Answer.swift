@@ -27,6 +27,7 @@ extension Attempt: TransferReceiver {
 
     func transferReceivedHead(_ transfer: any Transfer) {
         let exchange = exchange
+        noteHeadroom(transfer.head)
         if discards(transfer.head) { return }
         let mark = exchange.connection.output.count
         let before = mayHold(transfer.head) ? exchange.writer : nil

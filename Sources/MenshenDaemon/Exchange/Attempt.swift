@@ -14,6 +14,8 @@ final class Attempt {
     let runtime: Runtime
     /// Index into `routes.providers`.
     let provider: Int
+    /// Place of its key in the provider's pool.
+    private let key: Int
     /// What the provider is asked for, if that is not the caller's model.
     let model: String?
     /// The key of the attempt before, which the provider refused if this one reads its source anew.
@@ -46,6 +48,7 @@ final class Attempt {
         self.exchange = exchange
         runtime = exchange.runtime
         provider = tried.provider
+        key = tried.key
         model = exchange.walk.replacement(at: tried.provider)
         isRepeated = previous.map { $0.addedUsage == .withdrawn && !$0.isRepeated } ?? false
         // The key was not what that one was refused for.
@@ -175,6 +178,11 @@ final class Attempt {
         // Another refusal, 429 or 500, says nothing of the field.
         guard addedUsage == .withdrawn, 200..<300 ~= status else { return }
         runtime.states[provider].refuseUsage(of: model ?? exchange.intake.facts.model)
+    }
+
+    /// What an answer says of the limits of the key that it was asked with.
+    func noteHeadroom(_ head: ResponseHead) {
+        runtime.states[provider].headroom.note(head, key: key, now: exchange.worker.now)
     }
 
     // MARK: How it ends

@@ -116,7 +116,12 @@ final class Exchange {
     }
 
     private func fit(_ resolved: ResolvedTarget) throws(Problem) {
-        walk.fit(try resolved.fitting(runtime.snapshot, model: intake.facts.model))
+        let snapshot = runtime.snapshot
+        var fitting = try resolved.fitting(snapshot, model: intake.facts.model)
+        if upgrade != nil {
+            fitting = try snapshot.commons.webSockets.having(fitting, of: snapshot.routes.providers, resolved.operation)
+        }
+        walk.fit(fitting)
         intake.limitWhole(walk.fitting, runtime.snapshot)
     }
 

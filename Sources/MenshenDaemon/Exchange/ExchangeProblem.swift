@@ -69,6 +69,27 @@ extension Problem {
             isRetryable: true)
     }
 
+    // MARK: WebSockets
+
+    /// Codex goes on over plain HTTP at once on this status, and on no other.
+    static func noWebSocket(_ providers: [String], _ operation: Operation) -> Problem {
+        let list = providers.map { "'\($0)'" }.joined(separator: ", ")
+        let who = providers.count == 1 ? "Provider \(list) has" : "None of the providers \(list) has"
+        let none = providers.count == 1 ? "no WebSocket" : "a WebSocket"
+        return Problem(
+            .noWebSocket, status: 426,
+            "\(who) \(none) for this path."
+                + (operation.hasPlainForm ? " Send the request over plain HTTP." : " See its websocket setting."))
+    }
+
+    /// Its first message names the model, which comes after a provider was chosen.
+    static func noModelForWebSocket(_ ruling: String) -> Problem {
+        Problem(
+            .noWebSocket, status: 426,
+            "Which provider gets a request depends on its model (see models, model and aliases of '\(ruling)'), which a WebSocket names too late. Send the request over plain HTTP, or to /\(ruling)/…."
+        )
+    }
+
     // MARK: Keys
 
     static func noKey(_ provider: String, _ reason: String) -> Problem {

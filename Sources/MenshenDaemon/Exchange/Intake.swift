@@ -292,6 +292,7 @@ struct Intake {
         let providers = snapshot.routes.providers
         guard let index = fitting.first(where: { providers[$0].hasModelRule(isNamed: isNamed) }) else { return }
         let ruling = providers[index]
+        if modelFault == .notInQuery, resolved.operation.hasPlainForm { throw .noModelForWebSocket(ruling.name) }
         if let modelFault, resolved.operation != .other || !modelFault.isUsualWithoutModel {
             throw Self.unreadableModel(modelFault, ruling, isCoded: BodyKind.coding(head) != nil)
         }

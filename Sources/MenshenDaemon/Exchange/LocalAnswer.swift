@@ -31,6 +31,8 @@ struct LocalAnswer {
             let challenge = asksForPassword ? "Basic realm=\"menshen\", charset=\"UTF-8\"" : "Bearer realm=\"menshen\""
             fields.append(("WWW-Authenticate", challenge))
         }
+        // RFC 9110 §15.5.22: it names what would be needed.
+        if problem.status == 426 { fields += [("Upgrade", "websocket"), ("Connection", "Upgrade")] }
         if let field = dialect.api.field(of: problem) { fields.append(field) }
         if let seconds = problem.retryAfter { fields.append(("Retry-After", "\(seconds)")) }
     }

@@ -7,7 +7,7 @@ internal import MenshenCore
 internal import MenshenUpstream
 
 /// The WebSocket that one attempt asks for: the tunnel to the provider, and what is read of its frames on the way. A provider
-/// that answers with no WebSocket has its answer relayed as it is.
+/// that answers with no WebSocket has its answer relayed as it is, unless the same can be had over plain HTTP.
 final class WebSocketRelay {
     private unowned let attempt: Attempt
     private var tunnel: Tunnel?
@@ -83,6 +83,8 @@ extension WebSocketRelay: TunnelReceiver {
     func tunnelReceivedHead(_ tunnel: Tunnel) {
         let exchange = attempt.exchange
         let connection = exchange.connection
+        attempt.noteHeadroom(tunnel.head)
+        if showsLack(tunnel.head) { return }
         exchange.enter(.relaying)
         attempt.report(.answered(status: tunnel.head.status), head: tunnel.head)
         exchange.worker.prepare(&connection.output)
@@ -95,6 +97,21 @@ extension WebSocketRelay: TunnelReceiver {
             exchange.writer.begin(tunnel.head, exchange.additions, at: now, to: &connection.output)
         }
         connection.mark()
+    }
+
+    /// The provider has no WebSocket there: another is asked, else the caller hears of it in the one way that sends it on at once.
+    private func showsLack(_ head: ResponseHead) -> Bool {
+        let exchange = attempt.exchange
+        let operation = exchange.operation
+        guard operation.hasPlainForm, let lack = WebSocketLack(status: head.status, isEmpty: head.contentLength == 0)
+        else { return false }
+        if lack == .lasting { exchange.runtime.snapshot.commons.webSockets.noteLack(at: attempt.provider, operation) }
+        attempt.record(nil, status: head.status, reason: Problem.Code.noWebSocket.rawValue)
+        // It is well, whatever its status says of the key.
+        attempt.report(.answered(status: 426))
+        attempt.cut()
+        exchange.goOnLater(after: .failed, .noWebSocket([exchange.providerName], operation))
+        return true
     }
 
     func tunnelRoom(_ tunnel: Tunnel) -> Int { attempt.exchange.connection.room }

@@ -36,6 +36,12 @@ let configurationFaults: [FaultCase] = [
             "  hint: put the key into a file of its own (mode 0600) and give that file's path",
         ]),
     FaultCase(
+        name: "an unknown use of WebSockets", text: "\(provider)websocket = \"of\"",
+        expected: [
+            "c.toml:3:13: error: providers[].websocket must be \"auto\" or \"off\"",
+            "  hint: did you mean \"off\"?",
+        ]),
+    FaultCase(
         name: "duplicate key", text: "verbose = true\nverbose = false",
         expected: [
             "c.toml:2:11: error: this is not TOML: key-value pair: cannot redefine existing boolean 'verbose'"

@@ -74,6 +74,7 @@ import Testing
             http2 = true
             include_usage = true
             strip_added_usage = true
+            websocket = "auto"
 
             [upstream]
             """
