@@ -12,6 +12,8 @@ package struct PrivateFile: Sendable {
 
     /// A key has some hundred bytes; a service account's JSON has 3 KiB.
     package static let limit = 64 << 10
+    /// The kernel gives up after 40 links; nobody keeps a key behind more than a few.
+    static let maxLinks = 8
 
     /// Reads `path`. Symbolic links are followed only while each is owned by us or root.
     /// `allowGroup`: a group may read it. Only for $CREDENTIALS_DIRECTORY: there an access list for the service's
@@ -63,8 +65,7 @@ package struct PrivateFile: Sendable {
     /// swapped between the look and the step. Non-blocking: a FIFO must not hold us.
     private static func openOwned(_ path: String) throws(PrivateFileError) -> OwnedDescriptor {
         var current = path
-        // The kernel gives up after 40 links; nobody keeps a key behind more than a few.
-        for _ in 0..<8 {
+        for _ in 0..<maxLinks {
             let raw = open(current, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
             if raw >= 0 { return OwnedDescriptor(raw) }
             let code = errno

@@ -77,6 +77,7 @@ struct ConfigInit: ParsableCommand {
         } catch {
             throw Terminal.fault("\(error)", code: 73)
         }
-        Terminal.print("\(path) written. Next: put a key where its [[providers]] says, then 'menshen config check'.")
+        Terminal.print(
+            "\(path) written. Next: 'menshen key set NAME' for its [[providers]], then 'menshen config check'.")
     }
 }

@@ -18,7 +18,7 @@ struct Menshen: ParsableCommand {
             """,
         version: Version.line,
         subcommands: [
-            Serve.self, StatusCommand.self, RouteCommand.self, ConfigCommand.self, DemoCommand.self,
+            Serve.self, StatusCommand.self, RouteCommand.self, ConfigCommand.self, KeyCommand.self, DemoCommand.self,
         ])
 
     static func main() {

@@ -11,21 +11,18 @@ struct StatusCommand: ParsableCommand {
         abstract: "Show what the running menshen is, and what it knows of each provider.",
         discussion: "Under socket activation the question starts it, if it is not running.")
 
-    @Option(name: .long, help: "Its Unix socket (default: $XDG_RUNTIME_DIR/menshen/menshen.sock).")
-    var socket: String?
-
     @Flag(name: .long, help: "Print JSON, with the last requests.")
     var json = false
 
+    @OptionGroup var daemon: DaemonOption
     @OptionGroup var configuration: ConfigurationOption
 
     func run() throws {
-        let path: String
-        do { path = try socket ?? StandardPaths.socket() } catch { throw Terminal.fault("\(error)", code: 69) }
+        let path = try daemon.path()
         do {
             let page = try AdminClient.status(socket: path, as: json ? "application/json" : "text/plain")
             Terminal.write(String(decoding: page, as: UTF8.self))
-            if !json, socket == nil, let warning = TCPUnit.warning() { Terminal.print("\n" + warning) }
+            if !json, daemon.socket == nil, let warning = TCPUnit.warning() { Terminal.print("\n" + warning) }
         } catch {
             throw Terminal.fault(try explained(error, path), code: 69)
         }
@@ -39,7 +36,9 @@ struct StatusCommand: ParsableCommand {
             return
                 "nobody listens on \(path), and there is no configuration at \(file). Begin with 'menshen config init'."
         }
-        if socket != nil { return "nobody listens on \(path). Start it there: 'menshen serve --socket \(path)'." }
+        if daemon.socket != nil {
+            return "nobody listens on \(path). Start it there: 'menshen serve --socket \(path)'."
+        }
         return
             "nobody listens on \(path). Start it: 'systemctl --user enable --now menshen.socket', or 'menshen serve'."
     }

@@ -2,12 +2,12 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 /// Writes values as TOML.
-enum TOMLText {
+package enum TOMLText {
     /// In place of a secret.
     static let hidden = quoted("***")
 
     /// A basic string; whatever the text holds, it reads back as itself.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var output = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -20,6 +20,8 @@ enum Anthropic: ProviderAPI {
         AddedField(name: .anthropicVersion, start: "anthropic-version: ", value: "2023-06-01")
     }
 
+    static func probe(_ address: BaseURL) -> String { "/v1/models?limit=1" }
+
     static var browserFields: [String] {
         ["x-api-key", "anthropic-version", "anthropic-beta", "anthropic-dangerous-direct-browser-access"]
     }

@@ -21,6 +21,7 @@ enum Azure: ProviderAPI {
     static var keyParameters: [String] { ["api-key"] }
     static var browserFields: [String] { ["api-key"] }
     static var modelParameters: [String] { ["deployment"] }
+    static func probe(_ address: BaseURL) -> String { "/openai/v1/models" }
 
     /// A token of Entra's is a JWT, which a key never looks like.
     static func keyField(for key: Secret) -> StaticString {

@@ -12,6 +12,8 @@ extension Dialect {
 /// is sent.
 enum Bedrock: ProviderAPI {
     static var name: String { "bedrock" }
+    /// Models are listed by another server; this one lists its asynchronous invocations.
+    static func probe(_ address: BaseURL) -> String { "/async-invoke?maxResults=1" }
     static var version: Substring? { nil }
     static var escapesPaths: Bool { true }
     static var isSigned: Bool { true }

@@ -10,6 +10,7 @@ extension Dialect {
 /// Google's Gemini, and its Live API by WebSocket.
 enum Gemini: ProviderAPI {
     static var name: String { "gemini" }
+    static func probe(_ address: BaseURL) -> String { "/v1beta/models?pageSize=1" }
     static var version: Substring? { "v1beta" }
 
     static func isHost(_ host: Substring) -> Bool { host == "generativelanguage.googleapis.com" }

@@ -65,6 +65,11 @@ enum OpenAI: ProviderAPI {
         return .other
     }
 
+    /// OpenRouter lists its models to everybody.
+    static func probe(_ address: BaseURL) -> String {
+        address.host[...].isUnder("openrouter.ai") ? "/v1/key" : "/v1/models"
+    }
+
     static func writeError(_ problem: Problem, to output: inout [UInt8]) {
         let type = (500...599).contains(problem.status) ? "server_error" : "invalid_request_error"
         output.append(contentsOf: #"{"error":{"message":"#.utf8)

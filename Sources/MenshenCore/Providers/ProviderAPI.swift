@@ -60,6 +60,8 @@ package protocol ProviderAPI: SendableMetatype {
     static var addedField: AddedField? { get }
     /// Requests can be signed with AWS's keys.
     static var isSigned: Bool { get }
+    /// What can be asked for by GET that costs nothing and needs a key: a path with its query. `address`: of the provider.
+    static func probe(_ address: BaseURL) -> String
 
     // MARK: What answers say
 
@@ -103,6 +105,7 @@ extension ProviderAPI {
     package static func keyField(for key: Secret) -> StaticString { "Authorization: Bearer " }
     package static var addedField: AddedField? { nil }
     package static var isSigned: Bool { false }
+    package static func probe(_ address: BaseURL) -> String { "/v1/models" }
 
     package static func answers(_ operation: Operation) -> AnswerFormat? { nil }
     package static func write(_ problem: Problem, requestID: String, to output: inout [UInt8]) {

@@ -3,24 +3,62 @@
 
 internal import Glibc
 internal import Linux
+internal import MenshenCore
 
-/// Asks a running menshen for one of its own pages, over its Unix socket. Blocking; for commands.
+/// Asks a running menshen, over its Unix socket. Blocking; for commands.
 package enum AdminClient {
-    /// Longer than a page ever takes, also behind a busy loop.
+    /// Longer than a page ever takes, also behind a busy loop. Seconds.
     private static let patience = 10
+    /// No page, and no provider's list of models, is longer.
+    private static let limit = 16 << 20
 
     package struct Fault: Error, CustomStringConvertible {
         package let description: String
     }
 
+    package struct Answer: Sendable {
+        package let status: Int
+        /// Names in small letters.
+        let fields: [(name: String, value: String)]
+        package let body: [UInt8]
+
+        package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+    }
+
+    /// What the status page tells to other commands.
+    package struct Instance: Sendable {
+        package let pid: Int32
+        package let providers: Set<String>
+    }
+
     /// The status page as `type`, a media type that it is made in.
     package static func status(socket path: String, as type: String) throws -> [UInt8] {
+        let answer = try get("/_menshen/status", ["Accept: \(type)"], socket: path, patience: patience)
+        guard answer.status == 200 else {
+            throw Fault(description: "menshen at \(path) answered: \(String(decoding: answer.body, as: UTF8.self))")
+        }
+        return answer.body
+    }
+
+    package static func instance(socket path: String) throws -> Instance {
+        var scanner = JSONScanner(JSONPaths(["pid", "providers[].name"]))
+        let page = try status(socket: path, as: "application/json")
+        scanner.feed(page.span)
+        let pid = scanner.found.first { $0.path == 0 }?.count ?? 0
+        return Instance(
+            pid: Int32(clamping: pid), providers: Set(scanner.found.filter { $0.path == 1 }.compactMap(\.string)))
+    }
+
+    /// The answer to a GET: menshen's own, or a provider's. HTTP/1.0, so that its body ends with the connection.
+    static func get(
+        _ target: String, _ fields: [String], socket path: String, patience: Int
+    ) throws -> Answer {
         let fd = try UnixAddress(path).connect()
         defer { close(fd) }
-        var limit = timeval(tv_sec: Self.patience, tv_usec: 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        let request = Array(
-            "GET /_menshen/status HTTP/1.1\r\nHost: localhost\r\nAccept: \(type)\r\nConnection: close\r\n\r\n".utf8)
+        var time = timeval(tv_sec: patience, tv_usec: 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        let lines = ["GET \(target) HTTP/1.0", "Host: localhost"] + fields
+        let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
         guard case .bytes(request.count) = request.withUnsafeBytes({ SocketIO.write(fd, $0) }) else {
             throw Fault(description: "menshen at \(path) closed the connection before it was asked.")
         }
@@ -29,20 +67,34 @@ package enum AdminClient {
         reading: while true {
             switch buffer.withUnsafeMutableBytes({ SocketIO.read(fd, into: $0) }) {
             case .bytes(0): break reading
-            case .bytes(let count): answer += buffer[..<count]
+            case .bytes(let count):
+                answer += buffer[..<count]
+                if answer.count > limit { break reading }
             case .wouldBlock: throw Fault(description: "menshen at \(path) did not answer within \(patience) s.")
             case .failed(let code): throw SystemError("recv", code: code, subject: path)
             }
         }
-        let blank = Array("\r\n\r\n".utf8)
-        guard let end = answer.indices.first(where: { answer[$0...].starts(with: blank) }) else {
-            throw Fault(
-                description: "menshen at \(path) closed the connection without an answer, as another user's does.")
+        if let whole = Answer(answer) { return whole }
+        throw Fault(
+            description: "menshen at \(path) closed the connection without an answer, as another user's does.")
+    }
+}
+
+extension AdminClient.Answer {
+    private static let blank = Array("\r\n\r\n".utf8)
+
+    /// nil if the head is not whole.
+    fileprivate init?(_ bytes: [UInt8]) {
+        guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: Self.blank) }) else { return nil }
+        let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
+        let words = lines.first?.split(separator: " ") ?? []
+        guard words.count > 1, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else { return nil }
+        var fields: [(name: String, value: String)] = []
+        for line in lines.dropFirst() {
+            let name = line.prefix { $0 != ":" }
+            let value = line.dropFirst(name.count + 1).drop { $0 == " " }
+            fields.append((name.lowercased(), String(value)))
         }
-        let body = Array(answer[(end + blank.count)...])
-        guard answer.starts(with: "HTTP/1.1 200".utf8) else {
-            throw Fault(description: "menshen at \(path) answered: \(String(decoding: body, as: UTF8.self))")
-        }
-        return body
+        self.init(status: status, fields: fields, body: Array(bytes[(end + Self.blank.count)...]))
     }
 }

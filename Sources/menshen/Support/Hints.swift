@@ -16,16 +16,14 @@ enum Hints {
         "start": "'systemctl --user start menshen.socket', or 'menshen serve' in the foreground",
         "stop": "'systemctl --user stop menshen.socket menshen.service'",
         "restart": "'systemctl --user restart menshen.service'",
-        "key":
-            "'menshen config check', which looks at every key's source; api_key_file in the configuration names a file",
-        "keys":
-            "'menshen config check', which looks at every key's source; api_key_file in the configuration names a file",
+        "keys": "'menshen key list'",
         "token": "[auth] token in the configuration; 'menshen config init' writes one to begin with",
         "tokens": "[auth] token and [[auth.tokens]] in the configuration",
     ]
 
     private static let commands: [String: [String]] = [
-        "": ["serve", "status", "route", "config", "demo", "help"], "config": ["check", "show", "init"],
+        "": ["serve", "status", "route", "config", "key", "demo", "help"], "config": ["check", "show", "init"],
+        "key": ["set", "list", "test", "remove"],
     ]
 
     /// For a command that there is not; nil: the parser has to say what is wrong, if anything is.
