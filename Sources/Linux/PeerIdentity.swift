@@ -26,6 +26,23 @@ package struct PeerIdentity: Sendable, Equatable {
         return PeerIdentity(pid: pid, uid: uid, gid: gid)
     }
 
+    /// The supplementary groups of who connected, as of connect(2) as well. One system call. None where the kernel, or a
+    /// sandbox in its place, has no such option.
+    package static func groups(_ descriptor: Int32) throws(SystemError) -> [UInt32] {
+        var capacity = 32
+        while true {
+            var count = Int32(0)
+            let groups = [UInt32](unsafeUninitializedCapacity: capacity) { buffer, filled in
+                count = clinux_peer_groups(descriptor, buffer.baseAddress, capacity)
+                filled = max(0, min(Int(count), capacity))
+            }
+            if count == -ENOPROTOOPT || count == -EOPNOTSUPP { return [] }
+            try SystemError.check(count, "getsockopt", "SO_PEERGROUPS")
+            if count <= capacity { return groups }
+            capacity = Int(count)
+        }
+    }
+
     /// The effective uid of this process.
     package static var ownUID: UInt32 { geteuid() }
 

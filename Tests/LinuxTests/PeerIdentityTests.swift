@@ -23,6 +23,46 @@ import Testing
         }
     }
 
+    @Test func `the groups of the peer of our own socket are ours, however many they are`() throws {
+        try pair { socket in #expect(try PeerIdentity.groups(socket) == Self.ownGroups()) }
+        #expect(throws: SystemError("getsockopt", code: EBADF, subject: "SO_PEERGROUPS")) {
+            try PeerIdentity.groups(-1)
+        }
+    }
+
+    @Test(.enabled(if: OtherUser.isPossible))
+    func `more groups than there is room for at first are all read`() throws {
+        let many = (1...100).map { UInt32(70_000 + $0) }
+        try withGroups(many) {
+            try pair { socket in #expect(try PeerIdentity.groups(socket).sorted() == many) }
+        }
+        try withGroups([]) {
+            try pair { socket in #expect(try PeerIdentity.groups(socket).isEmpty) }
+        }
+    }
+
+    private static func ownGroups() -> [UInt32] {
+        var groups = [gid_t](repeating: 0, count: Int(getgroups(0, nil)))
+        getgroups(Int32(groups.count), &groups)
+        return groups
+    }
+
+    /// Gives this thread alone other groups for a while.
+    private func withGroups(_ groups: [UInt32], _ body: () throws -> Void) throws {
+        typealias SetGroups = @convention(c) (Int, Int, UnsafePointer<UInt32>?) -> Int
+        let system = unsafeBitCast(try #require(dlsym(nil, "syscall")), to: SetGroups.self)
+        // setgroups(2) by number, because the C library's changes every thread.
+        #if arch(x86_64)
+            let setgroups = 116
+        #else
+            let setgroups = 159
+        #endif
+        let before = Self.ownGroups()
+        try #require(system(setgroups, groups.count, groups) == 0)
+        defer { _ = system(setgroups, before.count, before) }
+        try body()
+    }
+
     @Test func `something that is no socket has no peer`() {
         #expect(throws: SystemError("getsockopt", code: EBADF, subject: "SO_PEERCRED")) {
             try PeerIdentity.read(-1)

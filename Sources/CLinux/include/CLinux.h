@@ -52,6 +52,8 @@ int clinux_set_nonblocking(int fd, int on);
 
 /* Peer of a Unix socket as of its connect(2). */
 int clinux_peer_credentials(int fd, pid_t *pid, uid_t *uid, gid_t *gid);
+/* Its supplementary groups at that time (Linux 4.13): how many there are, also if there is room for `capacity` only. */
+int clinux_peer_groups(int fd, gid_t *groups, size_t capacity);
 /* A pidfd of the peer (Linux 6.5), or a negative errno: -ENOPROTOOPT where the kernel has none, -EINVAL/-ESRCH for a reaped peer. */
 int clinux_peer_pidfd(int fd);
 

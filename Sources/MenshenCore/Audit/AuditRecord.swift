@@ -41,6 +41,9 @@ package final class CallerRecord: Sendable {
     /// nil on TCP.
     package let uid: UInt32?
     package let pid: Int32?
+    /// Its group, and its supplementary ones where the kernel tells them; nil on TCP. For policy, and in no record.
+    package let gid: UInt32?
+    package let groups: [UInt32]
     /// Attribution, not authentication; nil if the process was gone when we looked.
     package let executable: String?
     package let unit: String?
@@ -51,9 +54,14 @@ package final class CallerRecord: Sendable {
     /// Which program it is, or on TCP which host, however many processes and connections it has.
     package let program: String
 
-    package init(uid: UInt32?, pid: Int32?, executable: String?, unit: String?, address: String) {
+    package init(
+        uid: UInt32?, pid: Int32?, gid: UInt32? = nil, groups: [UInt32] = [], executable: String?, unit: String?,
+        address: String
+    ) {
         self.uid = uid
         self.pid = pid
+        self.gid = gid
+        self.groups = groups
         self.executable = executable
         self.unit = unit
         self.address = address

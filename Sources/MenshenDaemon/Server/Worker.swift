@@ -125,9 +125,11 @@ final class Worker: TimerHandler {
                 events.tell(.peerRefused(uid: peer.uid, pid: peer.pid, listener.socket.name))
                 return nil
             }
+            let groups = try PeerIdentity.groups(fd)
             let process = PeerProcess.read(socket: fd, peer: peer) { PeerUnit.name(socket: fd) }
             return CallerRecord(
-                uid: peer.uid, pid: peer.pid, executable: process?.executable, unit: process?.unit, address: "unix")
+                uid: peer.uid, pid: peer.pid, gid: peer.gid, groups: groups, executable: process?.executable,
+                unit: process?.unit, address: "unix")
         } catch {
             events.tell(.acceptFailed(listener.socket.name, error.description))
             return nil
