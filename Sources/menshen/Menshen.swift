@@ -18,7 +18,13 @@ struct Menshen: ParsableCommand {
             """,
         version: Version.line,
         subcommands: [
-            Serve.self, StatusCommand.self, RouteCommand.self, ConfigCommand.self, KeyCommand.self, DemoCommand.self,
+            Serve.self,
+            StatusCommand.self,
+            RouteCommand.self,
+            PolicyCommand.self,
+            ConfigCommand.self,
+            KeyCommand.self,
+            DemoCommand.self,
         ])
 
     static func main() {

@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func `the groups of the peer of our own socket are ours, however many they are`() throws {
-        try pair { socket in #expect(try PeerIdentity.groups(socket) == Self.ownGroups()) }
+        try pair { socket throws in #expect(try PeerIdentity.groups(socket) == Self.ownGroups()) }
         #expect(throws: SystemError("getsockopt", code: EBADF, subject: "SO_PEERGROUPS")) {
             try PeerIdentity.groups(-1)
         }
@@ -34,10 +34,10 @@ import Testing
     func `more groups than there is room for at first are all read`() throws {
         let many = (1...100).map { UInt32(70_000 + $0) }
         try withGroups(many) {
-            try pair { socket in #expect(try PeerIdentity.groups(socket).sorted() == many) }
+            try pair { socket throws in #expect(try PeerIdentity.groups(socket).sorted() == many) }
         }
         try withGroups([]) {
-            try pair { socket in #expect(try PeerIdentity.groups(socket).isEmpty) }
+            try pair { socket throws in #expect(try PeerIdentity.groups(socket).isEmpty) }
         }
     }
 

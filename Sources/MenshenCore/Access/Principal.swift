@@ -30,8 +30,8 @@ package struct Principal: Sendable {
 }
 
 /// Which rule lets a principal in, and to what.
-package struct Grant: Sendable, Equatable {
-    package enum Rule: String, Sendable {
+package struct Grant: Sendable {
+    package enum Rule: String, Sendable, CaseIterable {
         /// It is the owner, on the owner's Unix socket.
         case owner = "unix"
         case token
@@ -42,8 +42,17 @@ package struct Grant: Sendable, Equatable {
     }
 
     package let rule: Rule
+    /// What policy says of the principal; nil until it was asked, which it is not for menshen's own pages.
+    package var permit: Permit?
+    /// The rule of `[[callers]]` that has refused the request.
+    package var refusingRule: String?
 
     package init(_ rule: Rule) { self.rule = rule }
+
+    /// The rule of `[[callers]]` that decides.
+    package var ruleName: String? { refusingRule ?? permit?.rule?.name }
+    /// What the record says of it.
+    package var recordedRule: String { ruleName ?? rule.rawValue }
 
     /// The status page shows what everybody has asked for, and not only the principal.
     package var showsAll: Bool { rule == .owner || rule == .password }

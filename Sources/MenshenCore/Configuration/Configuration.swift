@@ -12,6 +12,8 @@ package struct Configuration: Sendable {
     package var verbose = false
     package var server = Server()
     package var authentication = Authentication()
+    /// The first that matches decides.
+    package var callers: [CallerRule] = []
     package var providers: [Provider] = []
     package var upstream = Upstream()
     package var failover = Failover()

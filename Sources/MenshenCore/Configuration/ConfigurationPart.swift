@@ -10,6 +10,7 @@ struct ConfigurationPart: Sendable {
         ConfigurationPart(\.self, check: Configuration.readListen),
         ConfigurationPart(\.server),
         Configuration.Authentication.part,
+        CallerRule.part,
         Provider.part,
         ConfigurationPart(\.upstream, check: Configuration.Upstream.warnOfOlderNames),
         ConfigurationPart(\.failover),

@@ -11,8 +11,13 @@ package struct ModelPattern: Sendable, Equatable, CustomStringConvertible {
         parts = text.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false).map(Array.init)
     }
 
+    /// It stands for more than itself.
+    package var hasWildcard: Bool { parts.count > 1 }
+
     package func matches(_ model: String) -> Bool {
         guard parts.count > 1, let first = parts.first, let last = parts.last else { return description == model }
+        // The usual form, "gpt-*".
+        if parts.count == 2, last.isEmpty { return model.utf8.starts(with: first) }
         let name = Array(model.utf8)
         guard name.count >= first.count + last.count, name.starts(with: first), name.suffix(last.count) == last[...]
         else { return false }

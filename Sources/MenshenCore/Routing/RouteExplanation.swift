@@ -11,20 +11,12 @@ package struct RouteExplanation {
     /// nil for a path that is not forwarded. `sender`: what the fields say that the caller's SDK sends.
     package init?(_ configuration: Configuration, path given: String, model asked: String?, sender: Dialect = .common) {
         let routes = RouteTable(providers: configuration.providers)
-        let parts = given.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let path = parts.first, path.hasPrefix("/"),
-            let target = RequestTarget(
-                path: String(path), query: parts.count > 1 ? String(parts[1]) : nil, providerNames: routes.names)
-        else { return nil }
-        let decided = Dialect.decided(by: target.plainPath)
-        let dialect = decided ?? sender
-        let facts = RequestFacts(dialect, path: target.plainPath)
-        let model = facts.model ?? asked
-        let operation = Operation(dialect, path: target.plainPath)
+        guard let question = RouteQuestion(routes, path: given, model: asked, sender: sender) else { return nil }
+        let (target, dialect, model) = (question.target, question.dialect, question.model)
         var lines = [
             "path      \(given)",
-            "dialect   \(dialect.rawValue) (\(operation.rawValue))"
-                + (decided == nil ? ", by what the caller's SDK sends; see --sdk" : ""),
+            "dialect   \(dialect.rawValue) (\(question.operation.rawValue))"
+                + (!question.isDecided ? ", by what the caller's SDK sends; see --sdk" : ""),
             "model     \(model ?? "not known: fits every list of models")", "",
         ]
         let fits = routes.judge(target, dialect, model: model)
@@ -45,7 +37,7 @@ package struct RouteExplanation {
         text = lines.joined(separator: "\n") + "\n"
     }
 
-    private static func problem(
+    static func problem(
         _ routes: RouteTable, _ target: RequestTarget, _ dialect: Dialect, _ model: String?
     ) -> Problem? {
         do throws(Problem) {
@@ -82,7 +74,7 @@ package struct RouteExplanation {
         return lines
     }
 
-    private static func reason(
+    static func reason(
         _ fit: RouteTable.Fit, _ provider: Provider, _ dialect: Dialect, _ model: String?
     ) -> String {
         switch fit {

@@ -12,6 +12,8 @@ package struct Problem: Error, Sendable, Equatable {
         case forbiddenOrigin = "forbidden_origin"
         case forbiddenContentType = "forbidden_content_type"
         case forbiddenPath = "forbidden_path"
+        /// A rule of `[[callers]]`, or what a token may do, is against it.
+        case deniedByPolicy = "denied_by_policy"
         case notFound = "not_found"
         case methodNotAllowed = "method_not_allowed"
         case noProvider = "no_provider"

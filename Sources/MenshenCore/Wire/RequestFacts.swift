@@ -10,6 +10,9 @@ package struct RequestFacts: Sendable, Equatable {
     /// Whom the caller says it asks for: OpenAI's `user`, Anthropic's `metadata.user_id`.
     package var endUser: String?
     package var serviceTier: String?
+    /// Beside the model it names others that may be asked in its place, as gateways offer (OpenRouter's `models`, LiteLLM's
+    /// `fallbacks`).
+    package var namesFurtherModels = false
 
     package init() {}
 
@@ -24,6 +27,7 @@ package struct RequestFacts: Sendable, Equatable {
         isStream = isStream ?? other.isStream
         endUser = endUser ?? other.endUser
         serviceTier = serviceTier ?? other.serviceTier
+        if other.namesFurtherModels { namesFurtherModels = true }
     }
 
     /// A caller that got hold of a key shall not bring it into the records.
@@ -40,13 +44,13 @@ package struct RequestFacts: Sendable, Equatable {
 /// written `Model` is one of them, because servers in Go take it so.
 package struct RequestScan: Sendable {
     private enum Path: Int {
-        case model, stream, streamOptions, includeUsage, user, userID, serviceTier
+        case model, stream, streamOptions, includeUsage, user, userID, serviceTier, models, fallbacks
     }
 
     private static let paths = JSONPaths(
         [
             "model", "stream", "stream_options", "stream_options.include_usage", "user", "metadata.user_id",
-            "service_tier",
+            "service_tier", "models", "fallbacks",
         ], anyCase: "model")
 
     /// Of members that are wanted, in one body. It has each once, and each costs more than what is passed over.
@@ -122,6 +126,7 @@ package struct RequestScan: Sendable {
             streamOptions = finding
             // That of an earlier duplicate.
             if let inner = includeUsage, inner.range.lowerBound < finding.range.lowerBound { includeUsage = nil }
+        case .models, .fallbacks: if finding.kind == .array { facts.namesFurtherModels = true }
         case nil: break
         }
     }

@@ -91,9 +91,12 @@ package struct RequestTarget: Sendable, Equatable {
         }
     }
 
+    /// Models that the query names.
+    var queryModels: [String] { Dialect.modelParameters.flatMap(queryValues) }
+
     /// Which model a WebSocket's query names.
     package var queryModel: (name: String?, fault: ModelFault?) {
-        let names = Dialect.modelParameters.flatMap(queryValues)
+        let names = queryModels
         return (names.first, names.isEmpty ? .notInQuery : names.contains { $0 != names[0] } ? .several : nil)
     }
 

@@ -12,6 +12,8 @@ struct Access {
     private(set) var grant: Grant?
     /// Named in Access-Control-Allow-Origin.
     private(set) var allowedOrigin: String?
+    /// What of this request policy forbids; nil: nothing.
+    @Boxed private(set) var confines: Confines?
 
     init(_ caller: CallerRecord) { principal = Principal(caller) }
 
@@ -29,6 +31,11 @@ struct Access {
         }
         if let preflight = try preflight(head, connection, snapshot) { return preflight }
         try judge(head, resolved, connection, snapshot)
+        if resolved.page == nil, grant != nil {
+            let permit = connection.permitMemo.permit(for: principal, snapshot)
+            grant?.permit = permit
+            if let denial = permit.denial { throw refuse(denial) }
+        }
         return nil
     }
 
@@ -48,7 +55,6 @@ struct Access {
         }
     }
 
-    /// What depends on the model is judged once that is known (`Intake.refuseGuess`, routes).
     private mutating func judge(
         _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
     ) throws(Problem) {
@@ -70,6 +76,41 @@ struct Access {
             if let problem = connection.listener.webGate(snapshot)?.checkPage(head) { throw problem }
         }
     }
+
+    // MARK: Policy
+
+    /// The first step: by the head. What depends on the model is judged once that is known (`Intake.refuseGuess`, `narrow`).
+    mutating func confine(
+        _ head: RequestHead, _ resolved: ResolvedTarget, hasBody: Bool, isWebSocket: Bool
+    ) throws(Problem) {
+        guard let permit = grant?.permit else { return }
+        confines = Confines(
+            permit,
+            RequestOutline(
+                resolved.target, resolved.operation, pathModel: resolved.facts.model, method: head.method,
+                hasBody: hasBody, isWebSocket: isWebSocket))
+        do throws(PolicyDenial) { try confines?.judge() } catch { throw refuse(error) }
+    }
+
+    /// The second: of the providers that fit, those that policy allows.
+    mutating func narrow(
+        _ fitting: [Int], _ routes: RouteTable, _ word: Confines.ModelWord
+    ) throws(Problem) -> [Int] {
+        guard let confines else { return fitting }
+        do throws(PolicyDenial) { return try confines.narrow(fitting, routes, word) } catch { throw refuse(error) }
+    }
+
+    /// Before each attempt: nothing leads out of what is allowed, whatever the plan says.
+    mutating func check(_ provider: Provider, _ word: Confines.ModelWord) throws(Problem) {
+        if let denial = confines?.denial(at: provider, word) { throw refuse(denial) }
+    }
+
+    private mutating func refuse(_ denial: PolicyDenial) -> Problem {
+        grant?.refusingRule = denial.ruleName
+        return denial.problem
+    }
+
+    // MARK: The door
 
     private static func grant(_ verdict: TokenGate.Verdict) throws(Problem) -> Grant {
         switch verdict {

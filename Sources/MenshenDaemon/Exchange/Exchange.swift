@@ -75,8 +75,9 @@ final class Exchange {
             }
             if let fault = runtime.snapshot.fault { throw .broken(fault, isTCP: connection.listener.isTCP) }
             understandHead(resolved)
+            try access.confine(head, resolved, hasBody: hasBody, isWebSocket: upgrade != nil)
             // Which of them gets it may depend on the model; that there is none at all need not wait for that.
-            try fit(resolved)
+            try fit(resolved, intake.facts.model == nil ? .awaited : intake.modelWord)
             if intake.isComplete { return try proceed() }
             inviteBody()
         }
@@ -115,9 +116,10 @@ final class Exchange {
         writer.closeAfter()
     }
 
-    private func fit(_ resolved: ResolvedTarget) throws(Problem) {
+    private func fit(_ resolved: ResolvedTarget, _ word: Confines.ModelWord) throws(Problem) {
         let snapshot = runtime.snapshot
-        var fitting = try resolved.fitting(snapshot, model: intake.facts.model)
+        var fitting = try access.narrow(
+            resolved.fitting(snapshot, model: intake.facts.model), snapshot.routes, word)
         if upgrade != nil {
             fitting = try snapshot.commons.webSockets.having(fitting, of: snapshot.routes.providers, resolved.operation)
         }
@@ -165,10 +167,10 @@ final class Exchange {
         // The rest of a compressed body in the next turn.
         guard isRead else { return enter(.reading, until: worker.now) }
         intake.mask(secrets)
-        try intake.refuseGuess(head, resolved, walk.fitting, runtime.snapshot)
+        try intake.refuseGuess(head, resolved, walk.fitting, runtime.snapshot, access.confines?.reader)
         // Without a model that the body alone tells, `begin` has found them.
-        if intake.facts.model != resolved.facts.model {
-            try fit(resolved)
+        if intake.facts.model != resolved.facts.model || access.confines?.reader != nil {
+            try fit(resolved, intake.modelWord)
         }
         if recall.ask(for: self, resolved) {
             enter(.recalling)
@@ -237,6 +239,7 @@ final class Exchange {
         guard let tried = walk.tried, let resolved else { return }
         enter(.asking)
         let provider = runtime.snapshot.routes.providers[tried.provider]
+        try access.check(provider, intake.modelWord)
         let attempt = Attempt(self, tried, after: attempt)
         self.attempt = attempt
         // The signature is over the body's hash, and stands before it.

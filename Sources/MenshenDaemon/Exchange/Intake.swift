@@ -36,8 +36,8 @@ struct Intake {
     @Boxed private var scan: RequestScan?
     @Boxed private var form: FormScan?
     @Boxed private var coded: CodedBody?
-    /// A provider whose rule depends on the model that the rest of a streamed body may still name.
-    @Boxed private var ruling: Provider?
+    /// The rule that depends on the model which the rest of a streamed body may still name.
+    @Boxed private var ruling: ModelRuling?
 
     /// The head is there. `facts`: what it says.
     mutating func begin(_ head: RequestHead, _ facts: RequestFacts, captureLimit: Int?) {
@@ -92,8 +92,9 @@ struct Intake {
         if let fault = scan?.modelFault(isWhole: false) ?? form?.modelFault(isWhole: false),
             !fault.isUsualWithoutModel
         {
-            throw Self.unreadableModel(fault, ruling, isCoded: false)
+            throw ruling.problem(fault, isCoded: false)
         }
+        if ruling.isOfCaller, scan?.facts.namesFurtherModels == true { throw ruling.problem(.several, isCoded: false) }
     }
 
     /// A piece that waits here, for it is to be read, or nobody takes it yet.
@@ -282,29 +283,34 @@ struct Intake {
 
     // MARK: What could not be read
 
-    /// A request whose model cannot be read does not go where a rule about models might forbid it.
+    /// A request whose model cannot be read does not go where a rule about models might forbid it. `reader`: whoever says
+    /// which models the caller may ask for.
     mutating func refuseGuess(
-        _ head: RequestHead, _ resolved: ResolvedTarget, _ fitting: [Int], _ snapshot: Snapshot
+        _ head: RequestHead, _ resolved: ResolvedTarget, _ fitting: [Int], _ snapshot: Snapshot,
+        _ reader: PolicyDenial.Holder?
     ) throws(Problem) {
         if modelFault == nil, isComplete { return }
-        guard resolved.facts.model == nil, resolved.operation.namesModel else { return }
+        guard resolved.facts.model == nil else { return }
+        if let reader {
+            let ruling = ModelRuling(reader)
+            if let modelFault { throw ruling.problem(modelFault, isCoded: BodyKind.coding(head) != nil) }
+            self.ruling = ruling
+            return
+        }
+        guard resolved.operation.namesModel else { return }
         let isNamed = resolved.target.providerName != nil
         let providers = snapshot.routes.providers
         guard let index = fitting.first(where: { providers[$0].hasModelRule(isNamed: isNamed) }) else { return }
-        let ruling = providers[index]
-        if modelFault == .notInQuery, resolved.operation.hasPlainForm { throw .noModelForWebSocket(ruling.name) }
+        if modelFault == .notInQuery, resolved.operation.hasPlainForm { throw .noModelForWebSocket(providers[index].name) }
+        let ruling = ModelRuling(providers[index])
         if let modelFault, resolved.operation != .other || !modelFault.isUsualWithoutModel {
-            throw Self.unreadableModel(modelFault, ruling, isCoded: BodyKind.coding(head) != nil)
+            throw ruling.problem(modelFault, isCoded: BodyKind.coding(head) != nil)
         }
         if !isComplete { self.ruling = ruling }
     }
 
-    private static func unreadableModel(_ fault: ModelFault, _ ruling: Provider, isCoded: Bool) -> Problem {
-        Problem(
-            isCoded ? .forbiddenContentType : .malformedRequest, status: isCoded ? 415 : 400,
-            "The model cannot be read: \(fault.rawValue). Which provider gets the request depends on it (see models, model and aliases of '\(ruling.name)')."
-        )
-    }
+    /// What the request has said of its model, once it is understood.
+    var modelWord: Confines.ModelWord { .told(facts.model, further: facts.namesFurtherModels) }
 
     private static let excessiveBody = Problem(
         .malformedRequest, status: 400,

@@ -12,6 +12,7 @@ package final class Snapshot: Sendable {
     package let configuration: Configuration
     package let routes: RouteTable
     package let tokens: TokenGate
+    package let policy: Policy
     /// nil: answers are not stored.
     package let cache: ResponseCache?
     /// Why there is no usable configuration; then every request is answered 503 with this.
@@ -31,6 +32,7 @@ package final class Snapshot: Sendable {
         self.tcpFault = tcpFault
         routes = RouteTable(providers: configuration.providers)
         tokens = TokenGate(tokens: configuration.authentication.tokens)
+        policy = Policy(configuration.callers)
         fault = nil
         commons = Commons(routes, after: previous)
     }
@@ -41,6 +43,7 @@ package final class Snapshot: Sendable {
         cache = nil
         routes = RouteTable(providers: [])
         tokens = TokenGate(tokens: [])
+        policy = Policy([])
         self.fault = fault
         tcpFault = nil
         commons = Commons(routes, after: nil)

@@ -23,6 +23,7 @@ package enum ConfigurationFile {
             for name in names { used(name) }
             if let warning = exposure(path, decoded.configuration) { decoded.diagnostics.append(warning) }
             readSecrets(&decoded, path, isCheck: isCheck)
+            CallerAccounts.resolve(&decoded, path)
             return decoded
         } catch {
             let hint = error.code == FileReading.notFound ? "'menshen config init' writes a commented one there" : nil

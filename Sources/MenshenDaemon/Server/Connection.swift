@@ -46,6 +46,7 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
     var closing = Closing.none
     var hostMemo = HostMemo()
     var credentialMemo = CredentialMemo()
+    var permitMemo = PermitMemo()
 
     init(_ fd: Int32, _ listener: Listener, _ caller: CallerRecord, _ worker: Worker) {
         self.fd = fd

@@ -22,8 +22,10 @@ enum Hints {
     ]
 
     private static let commands: [String: [String]] = [
-        "": ["serve", "status", "route", "config", "key", "demo", "help"], "config": ["check", "show", "init"],
+        "": ["serve", "status", "route", "policy", "config", "key", "demo", "help"],
+        "config": ["check", "show", "init"],
         "key": ["set", "list", "test", "remove"],
+        "policy": ["test"],
     ]
 
     /// For a command that there is not; nil: the parser has to say what is wrong, if anything is.

@@ -19,6 +19,7 @@ import Testing
         return switch key.section {
         case "": line + Self.provider
         case "providers[]": Self.provider + "api_key_command = [\"pass\"]\nmax_concurrent = 1\n" + line
+        case "callers[]": "[[callers]]\nname = \"a\"\n\(line)" + Self.provider
         default: "[\(key.section)]\n\(line)" + Self.provider
         }
     }

@@ -72,7 +72,7 @@ struct IntakeTests {
         let runtime = try ExchangeParts.runtime(["a"]) { $0.providers[0].model = "fixed" }
         let target = try #require(
             RequestTarget(path: "/v1/chat/completions", query: nil, providerNames: ["a"]))
-        try intake.refuseGuess(head, ResolvedTarget(target, .openai), [0], runtime.snapshot)
+        try intake.refuseGuess(head, ResolvedTarget(target, .openai), [0], runtime.snapshot, nil)
         try Array(#"","x":"#.utf8).withUnsafeBytes { try intake.pass($0) }
         #expect(throws: Problem.self) {
             try Array(#"1,"model":"m-2"}"#.utf8).withUnsafeBytes { try intake.pass($0) }
