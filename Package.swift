@@ -52,6 +52,7 @@ let package = Package(
         system("CSystemd", "libsystemd", apt: "libsystemd-dev"),
         .target(name: "CLinux"),
         .target(name: "CVersion", cSettings: [.define("MENSHEN_COMMIT", to: "\"\(commit)\"")]),
+        .target(name: "CPrices", exclude: ["prices.tsv"]),
         .target(name: "CTOML"),
 
         // Swift owners of those libraries.
@@ -68,7 +69,7 @@ let package = Package(
         module("HTTP", [], pure),
 
         // What decides, what stores, what forwards, what serves, what shows it.
-        module("MenshenCore", ["HTTP", "TOML", "Crypto"], pure),
+        module("MenshenCore", ["HTTP", "TOML", "Crypto", "CPrices"], pure),
         module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux"]),
         module("MenshenUpstream", ["Curl", "HTTP", "Reactor", "Linux"]),
         module(
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "menshen",
             dependencies: [
-                "MenshenCore", "MenshenDaemon", "MenshenDemo", "Linux",
+                "MenshenCore", "MenshenDaemon", "MenshenDemo", "MenshenStore", "Linux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -110,7 +111,7 @@ let package = Package(
             "MenshenDaemonTests",
             [
                 "menshen", "MenshenDaemon", "MenshenUpstream", "MenshenStore", "MenshenCore", "HTTP", "Reactor",
-                "Systemd", "TestSupport", "Linux",
+                "Systemd", "TestSupport", "Linux", "SQLite",
             ]),
         tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),

@@ -23,6 +23,7 @@ struct Menshen: ParsableCommand {
             RouteCommand.self,
             PolicyCommand.self,
             ConfigCommand.self,
+            PricesCommand.self,
             KeyCommand.self,
             DemoCommand.self,
         ])

@@ -15,7 +15,7 @@ import Testing
         "CCurl": ["Curl"], "CSQLite": ["SQLite"], "CCrypto": ["Crypto"], "CTOML": ["TOML"],
         "CZlib": ["Compression"], "CBrotli": ["Compression"], "CZstd": ["Compression"],
         "CSystemd": ["Systemd"],
-        "CLinux": ["Linux", "Reactor", "Systemd"], "CVersion": ["MenshenDaemon"],
+        "CLinux": ["Linux", "Reactor", "Systemd"], "CVersion": ["MenshenDaemon"], "CPrices": ["MenshenCore"],
     ]
 
     /// Each with a SAFETY comment beside it.

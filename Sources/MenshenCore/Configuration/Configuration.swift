@@ -20,6 +20,8 @@ package struct Configuration: Sendable {
     package var storage = Storage()
     package var logging = Logging()
     package var cache = Cache()
+    /// Of `prices.toml`, which is read along with it.
+    package var prices = PriceOverlay()
 
     package init() {}
 

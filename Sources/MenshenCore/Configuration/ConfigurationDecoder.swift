@@ -16,19 +16,22 @@ package struct DecodedConfiguration: Sendable {
     }
 }
 
-/// Text to `Configuration`. Pure: variables come from a function, files named in the text are not looked at.
+/// Text to `Configuration`. Pure: variables come from a function, files named in the text are not looked at. `priceProviders`:
+/// names that `[[providers]] prices` may have beside those that menshen knows; nil: any.
 package enum ConfigurationDecoder {
     /// `file` is shown in diagnostics, and relative paths in the text start from its directory.
     package static func decode(
-        _ text: String, file: String, environment: (String) -> String?
-    ) -> DecodedConfiguration { decode(Array(text.utf8), file: file, environment: environment) }
+        _ text: String, file: String, priceProviders: Set<String>? = [], environment: (String) -> String?
+    ) -> DecodedConfiguration {
+        decode(Array(text.utf8), file: file, priceProviders: priceProviders, environment: environment)
+    }
 
     /// The bytes of a file; what is not UTF-8 becomes a diagnostic.
     package static func decode(
-        _ bytes: [UInt8], file: String, environment: (String) -> String?
+        _ bytes: [UInt8], file: String, priceProviders: Set<String>? = [], environment: (String) -> String?
     ) -> DecodedConfiguration {
         withoutActuallyEscaping(environment) { environment in
-            let reading = ConfigurationReading(file: file, environment: environment)
+            let reading = ConfigurationReading(file: file, priceProviders: priceProviders, environment: environment)
             let root: TOMLTable
             do throws(TOMLError) {
                 root = try TOMLDocument.parse(bytes)

@@ -7,11 +7,14 @@ internal import TOML
 /// A class because every section adds to the same list; lives on one thread for the length of one call.
 final class ConfigurationReading {
     let file: String
+    /// Of `prices.toml`; nil: they are not known.
+    let priceProviders: Set<String>?
     let environment: (String) -> String?
     private(set) var diagnostics: [Diagnostic] = []
 
-    init(file: String, environment: @escaping (String) -> String?) {
+    init(file: String, priceProviders: Set<String>?, environment: @escaping (String) -> String?) {
         self.file = file
+        self.priceProviders = priceProviders
         self.environment = environment
     }
 

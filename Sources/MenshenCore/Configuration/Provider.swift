@@ -19,6 +19,8 @@ package struct Provider: Sendable {
     package var model: String?
     /// Names that callers may use, and the models they stand for here. Only providers that have a name get it.
     package var aliases: [String: String] = [:]
+    /// Whose list prices its answers cost, as `PriceTable` and `prices.toml` name them; nil: there are none.
+    package var prices: String?
     /// Share of requests among the providers that fit; 0 takes the provider out.
     package var weight = 1
     /// Requests it gets at a time; nil: any number. Local servers answer one or few at a time, and are slower with more.

@@ -63,6 +63,13 @@ extension Provider: ConfigurationRoot {
             let aliases = provider.aliases.sorted { $0.key < $1.key }.map { ($0.key, TOMLText.quoted($0.value)) }
             return aliases.isEmpty ? nil : TOMLText.table(aliases)
         },
+        .custom(
+            "providers[].prices", .text, sample: "\"openai\"",
+            "Whose list prices its answers cost; `\"free\"` for none; guessed from `base_url` for providers that are known.",
+            read: readPrices
+        ) {
+            $0.prices.map(TOMLText.quoted)
+        },
     ]
 
     private static let limitSettings: [ConfigurationSetting<Self>] = [
@@ -158,6 +165,7 @@ extension Provider {
         var provider = Provider(
             name: "", kind: kind, baseURL: address ?? defaults.baseURL, key: KeySource.read(section))
         provider.signing = SigV4.read(section, kind, address)
+        provider.prices = address.flatMap { PriceTable.shared.provider(at: $0)?.name }
         provider.read(section)
         guard let address else { return nil }
         if !address.isTLS, !isLocal(address), provider.key.isGiven {
@@ -186,6 +194,18 @@ extension Provider {
                 hint: "write aliases = { fast = \"gpt-4.1-mini\" }")
         }
         provider.aliases = Dictionary(aliases.map { ($0.name, $0.value.text) }) { $1 }
+    }
+
+    @Sendable private static func readPrices(_ provider: inout Self, _ section: ConfigurationSection) {
+        guard let text = section.text("prices") else { return }
+        provider.prices = text.text
+        guard let own = section.reading.priceProviders else { return }
+        let known = PriceTable.shared.providers.map(\.name) + own.sorted() + [PriceBook.free]
+        guard !known.contains(text.text) else { return }
+        let near = NearName.of(text.text, among: known).map { "did you mean \"\($0)\"?" }
+        section.reading.error(
+            at: text.span, "providers[].prices is no provider with a list of prices",
+            hint: near ?? "'menshen prices list' shows their names, and prices.toml can have others")
     }
 
     private static func baseURL(_ section: ConfigurationSection) -> BaseURL? {

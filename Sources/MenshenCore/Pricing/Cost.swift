@@ -25,6 +25,9 @@ package final class Cost: Sendable {
     /// Of the table and the overlay that it was made from.
     package let priceVersion: String?
 
+    /// Of what costs nothing.
+    package static let nothing = Cost(.zero, .none)
+
     package init(_ amount: Money?, _ state: State, reason: String? = nil, priceVersion: String? = nil) {
         self.amount = amount
         self.state = state

@@ -39,11 +39,26 @@ package struct Usage: Sendable, Equatable {
             if extras.isEmpty { return nil }
             return "{" + extras.map { "\"\($0.name)\":\($0.count)" }.joined(separator: ",") + "}"
         }
+
+        /// What `json` has made.
+        package static func read(json: String) -> [Extra] {
+            json.dropFirst().dropLast().split(separator: ",").compactMap { part in
+                let halves = part.split(separator: ":", maxSplits: 1)
+                guard halves.count == 2, let count = Int64(halves[1]) else { return nil }
+                return Extra(name: String(halves[0].dropFirst().dropLast()), count: count)
+            }
+        }
     }
 
     package init() {}
 
-    static let counts: [any WritableKeyPath<Usage, Int64?> & Sendable] = [
+    /// What the database calls them, in the order of `counts`.
+    package static let countNames: [StaticString] = [
+        "input_total", "input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output_total", "reasoning",
+        "audio_in", "audio_out", "image_in", "image_out",
+    ]
+
+    package static let counts: [any WritableKeyPath<Usage, Int64?> & Sendable] = [
         \.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite5m, \.cacheWrite1h, \.outputTotal, \.reasoning,
         \.audioIn, \.audioOut, \.imageIn, \.imageOut,
     ]

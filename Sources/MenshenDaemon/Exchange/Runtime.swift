@@ -59,11 +59,13 @@ final class Runtime {
     let replacedHeaders: [Set<String>]
     /// All workers'.
     let states: [ProviderState]
+    let prices: PriceBook
     private var targets = TargetCache()
 
     init(_ snapshot: Snapshot, keys: KeyRing) throws {
         self.snapshot = snapshot
         self.keys = keys
+        prices = PriceBook(snapshot.configuration.prices)
         let upstream = snapshot.configuration.upstream
         var endpoints: [Endpoint] = []
         for provider in snapshot.routes.providers { endpoints.append(try Endpoint(Self.settings(provider, upstream))) }

@@ -36,6 +36,7 @@ extension AuditSettlement {
         isStream = facts.isStream
         describeAnswer(exchange, facts, keys)
         exchange.recall.describe(&self)
+        cost = cost(exchange)
         firstByteMicroseconds = exchange.writer.firstByteAt.map { Int64($0 - exchange.startedAt) }
         messagesIn = exchange.attempt?.webSocket?.messagesIn
         messagesOut = exchange.attempt?.webSocket?.messagesOut
@@ -69,6 +70,18 @@ extension AuditSettlement {
                 endUser: facts.endUser, masking: keys)
         }
         usageState = Self.usageState(exchange, usage, endState)
+    }
+
+    /// By the prices of the provider whose answer it is, at the time when the request began.
+    private func cost(_ exchange: Exchange) -> Cost {
+        let providers = exchange.runtime.snapshot.routes.providers
+        var facts = PricedFacts(usage: answer?.usage, usageState: usageState)
+        facts.answerTier = answer?.serviceTier
+        facts.isSum = messagesIn != nil
+        return exchange.runtime.prices.cost(
+            provider: exchange.walk.provider.flatMap { providers[$0].prices },
+            answerModel: answer?.model, askedModel: attempts.last?.model ?? model ?? intent.model, facts: facts,
+            at: intent.id.microseconds / 1_000_000)
     }
 
     private static func usageState(_ exchange: Exchange, _ usage: Usage?, _ state: EndState) -> UsageState {

@@ -16,11 +16,18 @@ package enum ConfigurationFile {
         do {
             let bytes = try FileReading.bytes(path, limit: limit)
             var names: [String] = []
-            var decoded = ConfigurationDecoder.decode(bytes, file: path) { name in
-                names.append(name)
-                return Environment.value(name)
+            let prices = PriceFile.load(beside: path)
+            var decoded = ConfigurationDecoder.decode(bytes, file: path, priceProviders: prices.overlay?.providers) {
+                names.append($0)
+                return Environment.value($0)
             }
             for name in names { used(name) }
+            decoded.diagnostics += prices.diagnostics
+            if let overlay = prices.overlay {
+                decoded.configuration?.prices = overlay
+            } else {
+                decoded.configuration = nil
+            }
             if let warning = exposure(path, decoded.configuration) { decoded.diagnostics.append(warning) }
             readSecrets(&decoded, path, isCheck: isCheck)
             CallerAccounts.resolve(&decoded, path)

@@ -27,6 +27,7 @@ package enum RecordColumns: ColumnList {
         try visitUsage(&list, row)
         try visitSpecialUsage(&list, row)
         try visitCache(&list, row)
+        try visitCost(&list, row)
         try list.summary(Column("count", "1; in a summary row the number of requests it stands for"))
     }
 
@@ -251,6 +252,32 @@ package enum RecordColumns: ColumnList {
                 """),
             row.cache?.saved?.inputTotal)
         try list.integer(Column("saved_output", journal: .alone("MENSHEN_SAVED_OUT")), row.cache?.saved?.outputTotal)
+    }
+
+    @inline(__always)
+    private static func visitCost<Visitor: ColumnVisitor>(
+        _ list: inout Visitor, _ row: AuditSettlement
+    ) throws(Visitor.Failure) {
+        try list.integer(
+            Column(
+                "cost", journal: .every("MENSHEN_COST"),
+                "picodollars (10⁻¹² USD) by list prices; NULL if not known, which is not 0. See *Cost*"),
+            row.cost?.amount?.picodollars)
+        try list.text(
+            Column(
+                "cost_state", journal: .every("MENSHEN_COST_STATE"),
+                """
+                `priced`: every part had a price; `provider`: the provider said it; `partial`: what an answer that broke \
+                off had cost by then; `unpriced`: not known; `none`: there is nothing to pay
+                """),
+            row.cost?.state.rawValue)
+        try list.text(
+            Column("cost_reason", journal: .alone("MENSHEN_COST_REASON"), "why it is not known"), row.cost?.reason)
+        try list.text(
+            Column(
+                "price_version", journal: .alone("MENSHEN_PRICE_VERSION"),
+                "of the table of prices and of `prices.toml`, by which the cost was computed"),
+            row.cost?.priceVersion)
     }
 }
 

@@ -15,6 +15,7 @@ enum Schema {
         .init("4 ids until 2255", shorterSequence),
         .init("5 routing, cache", routing),
         .init("6 journal", journal),
+        .init("7 cost", cost),
     ])
 
     private static let tables = """
@@ -107,6 +108,16 @@ enum Schema {
     private static let journal = """
         ALTER TABLE bookmarks ADD COLUMN position TEXT;
         INSERT INTO bookmarks (name, id) VALUES ('journal', 0);
+        """
+
+    /// What a request cost, and by which prices.
+    private static let cost = """
+        ALTER TABLE requests ADD COLUMN cost INTEGER;
+        ALTER TABLE requests ADD COLUMN cost_state TEXT;
+        ALTER TABLE requests ADD COLUMN cost_reason TEXT;
+        ALTER TABLE requests ADD COLUMN price_version TEXT;
+        DROP VIEW request_log;
+        \(log(usage: usageColumns + " cost / 1e12 AS cost_usd, cost_state,", sequenceBits: 10))
         """
 
     private static let usageColumns = "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"

@@ -22,10 +22,11 @@ enum Hints {
     ]
 
     private static let commands: [String: [String]] = [
-        "": ["serve", "status", "route", "policy", "config", "key", "demo", "help"],
+        "": ["serve", "status", "route", "policy", "config", "key", "prices", "demo", "help"],
         "config": ["check", "show", "init"],
         "key": ["set", "list", "test", "remove"],
         "policy": ["test"],
+        "prices": ["list", "show", "check", "import", "set", "recompute", "cost"],
     ]
 
     /// For a command that there is not; nil: the parser has to say what is wrong, if anything is.

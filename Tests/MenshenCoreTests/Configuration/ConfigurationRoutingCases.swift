@@ -26,4 +26,11 @@ let routingFaults: [FaultCase] = [
             "c.toml:4:1: error: a provider has one source for its key, and api_keys is given already",
             "  hint: remove one of the two",
         ]),
+    FaultCase(
+        name: "whose prices",
+        text: "\(provider)prices = \"opnai\"",
+        expected: [
+            "c.toml:3:10: error: providers[].prices is no provider with a list of prices",
+            "  hint: did you mean \"openai\"?",
+        ]),
 ]

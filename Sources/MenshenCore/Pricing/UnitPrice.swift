@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// The price of a quantity of one unit, with the lines above which it is another for the whole request. In attodollars
+/// (10⁻¹⁸ USD): sellers' lists have prices of a million tokens with so many digits, and an amount is rounded once, at the end.
+package struct UnitPrice: Sendable, Equatable, CustomStringConvertible {
+    struct Line: Sendable, Equatable {
+        /// Of all the request's input tokens.
+        let threshold: Int64
+        /// The threshold itself is above the line.
+        let isInclusive: Bool
+        let attodollars: Int128
+    }
+
+    let attodollars: Int128
+    /// By threshold.
+    let lines: [Line]
+
+    /// "3", "0.25", "3>200000:6", "0.1>=200000:0.2"; nil for anything else.
+    package init?(_ text: some StringProtocol) {
+        var parts = text.split(separator: ">", omittingEmptySubsequences: false)
+        guard let base = Self.decimal(parts.removeFirst()) else { return nil }
+        var lines: [Line] = []
+        for part in parts {
+            let isInclusive = part.hasPrefix("=")
+            let halves = (isInclusive ? part.dropFirst() : part).split(
+                separator: ":", omittingEmptySubsequences: false)
+            guard halves.count == 2, let threshold = Int64(halves[0]), threshold > lines.last?.threshold ?? 0,
+                let price = Self.decimal(halves[1])
+            else { return nil }
+            lines.append(Line(threshold: threshold, isInclusive: isInclusive, attodollars: price))
+        }
+        attodollars = base
+        self.lines = lines
+    }
+
+    /// At a million dollars it is no price any more, and sums would leave their 128 bits.
+    private static func decimal(_ text: some StringProtocol) -> Int128? {
+        var value: Int128 = 0
+        var decimals: Int?
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "."), decimals == nil {
+                guard value > 0 || text.utf8.first == UInt8(ascii: "0") else { return nil }
+                decimals = 0
+            } else {
+                guard (48...57).contains(byte), decimals ?? 0 < 18, value < 1_000_000_000_000_000_000_000_000 else {
+                    return nil
+                }
+                value = value * 10 + Int128(byte - 48)
+                decimals = decimals.map { $0 + 1 }
+            }
+        }
+        guard !text.isEmpty, decimals != 0 else { return nil }
+        for _ in 0..<(18 - (decimals ?? 0)) { value *= 10 }
+        return value < 1_000_000_000_000_000_000_000_000 ? value : nil
+    }
+
+    /// For a request with so many input tokens.
+    func attodollars(input: Int128) -> Int128 {
+        let line = lines.last { input > Int128($0.threshold) || $0.isInclusive && input == Int128($0.threshold) }
+        return line?.attodollars ?? attodollars
+    }
+
+    /// What `init(_:)` reads.
+    package var description: String {
+        Self.text(attodollars)
+            + lines.map { ">\($0.isInclusive ? "=" : "")\($0.threshold):\(Self.text($0.attodollars))" }.joined()
+    }
+
+    private static func text(_ attodollars: Int128) -> String {
+        let digits = String(attodollars)
+        let padded = String(repeating: "0", count: max(0, 19 - digits.utf8.count)) + digits
+        var fraction = padded.suffix(18)
+        while fraction.last == "0" { fraction = fraction.dropLast() }
+        return padded.dropLast(18) + (fraction.isEmpty ? "" : "." + fraction)
+    }
+}
