@@ -138,8 +138,7 @@ struct CostSum {
 
     private mutating func takeSound() throws(Gap) {
         guard row.prices[.audioHour] != nil else {
-            // Beside tokens that have a price it is only said as well.
-            guard usage.seconds == nil || usage.inputTotal != nil else { throw Gap(reason: "no price for audio_hour") }
+            guard usage.seconds ?? 0 == 0 else { throw Gap(reason: "no price for audio_hour") }
             return
         }
         guard let seconds = usage.seconds else { throw Gap(reason: "the duration was not reported") }

@@ -126,6 +126,7 @@ import Testing
         #expect(Shop.amount("listens", Shop.usage(nil, nil) { $0.seconds = 60.5 }) == 6_050_000_000)
         #expect(
             Shop.amount("listens", Shop.usage(nil, nil) { $0.seconds = 2 }) == 1_000_000_000, "ten seconds at least")
+        #expect(Shop.reason("plain", Shop.usage(1, 1) { $0.seconds = 3 }) == "no price for audio_hour")
         #expect(Shop.reason("listens", Shop.usage(nil, nil)) == "the duration was not reported")
     }
 
