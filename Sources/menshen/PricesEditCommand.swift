@@ -78,7 +78,7 @@ struct PricesSet: ParsableCommand {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             named.append((String(parts[0]), parts.count == 2 ? String(parts[1]) : ""))
         }
-        return try PriceRow(
+        return try PriceRow.read(
             provider: provider, model: model, from: from, variant: variant, window: window, prices: named,
             checked: PriceOptions.today, source: source)
     }

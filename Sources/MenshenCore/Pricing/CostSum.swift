@@ -54,7 +54,7 @@ struct CostSum {
     private static func wide(_ count: Int64?) -> Int128 { Int128(count ?? 0) }
 
     private func isFree(_ unit: PriceUnit) -> Bool {
-        row.prices[unit].map { $0.attodollars == 0 && $0.lines.isEmpty } ?? true
+        row.prices[unit].map(\.isFree) ?? true
     }
 
     // MARK: Parts
@@ -164,7 +164,6 @@ struct CostSum {
             if facts.isSum { throw Gap(reason: "how many answers there were is not known") }
             try add(1, .request)
         }
-        let unseen = PriceUnit.allCases.first { $0.isNeverCounted && !isFree($0) }
-        if let unseen { throw Gap(reason: "\(unseen.rawValue) has a price and is not reported") }
+        if let unit = row.uncounted { throw Gap(reason: "\(unit.rawValue) has a price and is not reported") }
     }
 }

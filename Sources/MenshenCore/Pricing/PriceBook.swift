@@ -31,6 +31,7 @@ package final class PriceBook {
     private let table: PriceTable
     private let own: [Key: [PriceRow]]
     private var known: [Key: Found] = [:]
+    private var ceilings: [String: PriceCeiling?] = [:]
 
     package init(_ overlay: PriceOverlay = PriceOverlay(), table: PriceTable = .shared) {
         self.table = table
@@ -70,6 +71,15 @@ package final class PriceBook {
         } catch {
             return unpriced(error.reason)
         }
+    }
+
+    /// What so many tokens cost at most, whatever the model; nil if the seller has no prices. Reads all of a seller's rows once.
+    package func ceiling(provider: String, input: Int64, output: Int64) -> Money? {
+        if ceilings[provider] == nil {
+            let rows = own.filter { $0.key.provider == provider }.flatMap(\.value) + table.rows(of: provider)
+            ceilings[provider] = .some(PriceCeiling(rows))
+        }
+        return (ceilings[provider] ?? nil)?.money(input: input, output: output)
     }
 
     /// The row that says what a model costs at a moment, in seconds since 1970.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// What one model costs at one seller, from a day on, for one way of serving it. Without prices: it is not sold so any more.
-package struct PriceRow: Sendable, Equatable {
+/// What one model costs at one seller, from a day on, for one way of serving it. Without prices: it is not sold so any more. A
+/// class: requests find it, and none copies it.
+package final class PriceRow: Sendable, Equatable {
     /// Other than the standard way of serving. The raw values are what tables and `prices.toml` say.
     package enum Variant: String, Sendable, CaseIterable {
         case batch, flex, priority, fast
@@ -19,6 +20,8 @@ package struct PriceRow: Sendable, Equatable {
     /// nil: at all hours.
     package let window: PriceWindow?
     package let prices: [PriceUnit: UnitPrice]
+    /// One of them that costs something and is in no usage that menshen reads.
+    let uncounted: PriceUnit?
     /// What inference in the United States costs of these prices, in percent; nil: not known.
     package let usPercent: Int?
     /// Sound counts as so many seconds at least.
@@ -38,6 +41,7 @@ package struct PriceRow: Sendable, Equatable {
         self.variant = variant
         self.window = window
         self.prices = prices
+        uncounted = PriceUnit.allCases.first { $0.isNeverCounted && prices[$0].map { !$0.isFree } == true }
         self.usPercent = usPercent
         self.leastSeconds = leastSeconds
         self.checked = checked
@@ -45,17 +49,24 @@ package struct PriceRow: Sendable, Equatable {
     }
 
     /// As a person has written it; text that makes no sense is a fault.
-    package init(
+    package static func read(
         provider: String, model: String, from: String, variant: String, window: String,
         prices: [(name: String, text: String)], checked: PriceDate, source: String
-    ) throws(PriceFault) {
+    ) throws(PriceFault) -> PriceRow {
         var fields = PriceFields()
         fields.provider = provider
         fields.models = [model]
         (fields.from, fields.variant, fields.window) = (from, variant, window)
         fields.prices = prices
         (fields.checked, fields.source) = (checked.description, source)
-        self = try fields.row()
+        return try fields.row()
+    }
+
+    package static func == (one: PriceRow, other: PriceRow) -> Bool {
+        one.provider == other.provider && one.models == other.models && one.effectiveFrom == other.effectiveFrom
+            && one.variant == other.variant && one.window == other.window && one.prices == other.prices
+            && one.usPercent == other.usPercent && one.leastSeconds == other.leastSeconds
+            && one.checked == other.checked && one.source == other.source
     }
 
     package var model: String { models.first ?? "" }
@@ -74,9 +85,18 @@ extension [PriceRow] {
     /// whose hours it is, else the one for all hours.
     func inForce(_ variant: PriceRow.Variant?, at seconds: Int64) -> PriceRow? {
         let today = PriceDate(seconds: seconds)
-        let begun = filter { $0.variant == variant && $0.effectiveFrom ?? today <= today }
-        let latest = begun.compactMap(\.effectiveFrom).max()
-        let sheet = begun.filter { $0.effectiveFrom == latest }
-        return sheet.first { $0.window?.contains(seconds) == true } ?? sheet.first { $0.window == nil }
+        var latest: PriceDate?
+        for row in self where row.variant == variant {
+            if let from = row.effectiveFrom, from <= today, latest.map({ $0 < from }) ?? true { latest = from }
+        }
+        var always: PriceRow?
+        for row in self where row.variant == variant && row.effectiveFrom == latest {
+            guard let window = row.window else {
+                always = always ?? row
+                continue
+            }
+            if window.contains(seconds) { return row }
+        }
+        return always
     }
 }

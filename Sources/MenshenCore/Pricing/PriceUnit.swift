@@ -67,6 +67,9 @@ package enum PriceUnit: String, Sendable, CaseIterable {
         }
     }
 
+    /// A part of the answer's tokens.
+    var isOutput: Bool { [.output, .audioOut, .imageOut, .videoOut, .reasoning, .citation].contains(self) }
+
     /// A part of the tokens.
     var isToken: Bool { quantity == 1_000_000 && self != .character }
 }

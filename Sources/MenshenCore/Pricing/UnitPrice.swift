@@ -55,6 +55,8 @@ package struct UnitPrice: Sendable, Equatable, CustomStringConvertible {
         return value < 1_000_000_000_000_000_000_000_000 ? value : nil
     }
 
+    var isFree: Bool { attodollars == 0 && lines.isEmpty }
+
     /// For a request with so many input tokens.
     func attodollars(input: Int128) -> Int128 {
         let line = lines.last { input > Int128($0.threshold) || $0.isInclusive && input == Int128($0.threshold) }

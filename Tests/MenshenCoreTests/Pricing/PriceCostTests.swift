@@ -156,6 +156,15 @@ import Testing
         #expect(Shop.reason("listens", Shop.usage(nil, nil) { $0.seconds = .infinity }) == "the amount is too large")
     }
 
+    @Test func `the dearest tokens of a seller are a ceiling for what has no price`() {
+        let book = Shop.book
+        // Input at 8 and output at 30 dollars for a million are the dearest there.
+        #expect(book.ceiling(provider: "shop", input: 1_000_000, output: 1_000_000)?.dollars == "38")
+        #expect(book.ceiling(provider: "shop", input: 0, output: 1)?.picodollars == 30_000_000)
+        #expect(book.ceiling(provider: "nobody", input: 1, output: 1) == nil)
+        #expect(book.ceiling(provider: "shop", input: .max, output: .max) == nil)
+    }
+
     @Test func `a dated price holds from its day on`() throws {
         let usage = Shop.usage(1_000_000, 0)
         for (day, dollars) in [("2026-05-31", 1), ("2026-06-01", 2), ("2026-12-31", 2), ("2027-01-01", 3)] {

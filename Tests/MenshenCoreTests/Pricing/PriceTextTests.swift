@@ -122,7 +122,7 @@ import Testing
     private func row(_ prices: [(name: String, text: String)], model: String = "m", variant: String = "") throws
         -> PriceRow
     {
-        try PriceRow(
+        try PriceRow.read(
             provider: "a", model: model, from: "", variant: variant, window: "", prices: prices,
             checked: try #require(PriceDate("2026-11-28")), source: "a \"list\"")
     }
