@@ -70,7 +70,8 @@ struct CostSum {
     }
 
     private mutating func takeInput() throws(Gap) {
-        let fromCache = Self.wide(usage.cacheRead) + Self.wide(usage.cacheWrite5m) + Self.wide(usage.cacheWrite1h)
+        let written = usage.cacheWrites.reduce(Int128(0)) { $0 + Int128($1.tokens) }
+        let fromCache = Self.wide(usage.cacheRead) + written
         let isReported = usage.inputTotal != nil || usage.inputUncached != nil
         guard isReported || fromCache == 0 else { throw Gap(reason: "the input was not reported") }
         input = usage.inputTotal.map { Int128($0) } ?? (Self.wide(usage.inputUncached) + fromCache)
@@ -100,24 +101,23 @@ struct CostSum {
     }
 
     private mutating func takeWrites() throws(Gap) {
-        let hour = Self.wide(usage.cacheWrite1h)
-        let other = Self.wide(usage.cacheWrite5m)
-        try add(hour, row.prices[.write1h] == nil ? lone ?? .write1h : .write1h, named: "cache writes of 1h")
-        // Five minutes is also what a write counts as whose lifetime the answer does not say.
-        if row.prices[.write5m] != nil { return try add(other, .write5m) }
-        if let asked = facts.cacheLifetime {
-            let unit = PriceUnit.lifetimes.first { $0.name == asked }?.unit
-            guard let unit = lone ?? unit, row.prices[unit] != nil || other == 0 else {
-                throw Gap(reason: "no price for cache writes of \(AuditText.name(asked))")
+        for (said, tokens) in usage.cacheWrites where tokens != 0 {
+            if row.prices[.write] != nil {
+                // To this seller lifetimes are all the same.
+                try add(Int128(tokens), .write)
+            } else if let seconds = said ?? facts.cacheLifetime {
+                let unit = PriceUnit.lifetimes.first { $0.seconds == seconds }?.unit
+                guard let unit, row.prices[unit] != nil else {
+                    let name = unit.map { $0.rawValue.dropFirst("write_".count) } ?? "\(seconds) s"
+                    throw Gap(reason: "no price for cache writes of \(name)")
+                }
+                try add(Int128(tokens), unit)
+            } else {
+                let first = PriceUnit.lifetimes.first { row.prices[$0.unit] != nil }?.unit
+                try add(Int128(tokens), first ?? .write, named: "cache writes")
             }
-            return try add(other, unit)
         }
-        let first = PriceUnit.lifetimes.first { row.prices[$0.unit] != nil }?.unit
-        try add(other, lone ?? first ?? .write, named: "cache writes")
     }
-
-    /// The unit of a seller to whom lifetimes are all the same.
-    private var lone: PriceUnit? { row.prices[.write].map { _ in .write } }
 
     private mutating func takeOutput() throws(Gap) {
         guard let output = usage.outputTotal else {

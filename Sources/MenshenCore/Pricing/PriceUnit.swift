@@ -55,8 +55,8 @@ package enum PriceUnit: String, Sendable, CaseIterable {
     }
 
     /// Lifetimes of what is written to a cache; the first that a seller has is what a request gets that asks for none.
-    static let lifetimes: [(name: String, unit: PriceUnit)] = [
-        ("5m", .write5m), ("30m", .write30m), ("1h", .write1h), ("12h", .write12h),
+    static let lifetimes: [(seconds: Int64, unit: PriceUnit)] = [
+        (300, .write5m), (1800, .write30m), (3600, .write1h), (43_200, .write12h),
     ]
 
     /// It stands in no usage that menshen reads, so that what it costs is not known.

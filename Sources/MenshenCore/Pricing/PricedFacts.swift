@@ -10,8 +10,8 @@ package struct PricedFacts: Sendable, Equatable {
     package var askedTier: String?
     /// Anthropic's "fast".
     package var speed: String?
-    /// How long the request asked for its prefix to be kept: "30m", "12h". For writes whose lifetime the answer does not say.
-    package var cacheLifetime: String?
+    /// For how many seconds the request asked its prefix to be kept, for writes whose lifetime the answer does not say.
+    package var cacheLifetime: Int64?
     /// Where the answer was made, where that costs other: Anthropic's `inference_geo`.
     package var inferenceGeo: String?
     /// Calls that are charged one by one, by the names of their units, beside those in `usage.other`.
@@ -25,4 +25,10 @@ package struct PricedFacts: Sendable, Equatable {
         self.usage = usage
         self.usageState = usageState
     }
+}
+
+extension Usage {
+    /// What was written to a cache, by the seconds that it is kept; nil: not said, and so as long as the seller keeps what nobody
+    /// asked for otherwise, which for Anthropic is the five minutes that it is counted as.
+    var cacheWrites: [(seconds: Int64?, tokens: Int64)] { [(nil, cacheWrite5m ?? 0), (3600, cacheWrite1h ?? 0)] }
 }

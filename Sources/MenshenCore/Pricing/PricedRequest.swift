@@ -54,7 +54,7 @@ package struct PricedRequest: Sendable {
         facts.answerTier = texts[.tier]
         facts.askedTier = texts[.askedTier]
         facts.speed = texts[.speed]
-        facts.cacheLifetime = texts[.lifetime]
+        facts.cacheLifetime = numbers[.lifetime]?.count
         facts.inferenceGeo = texts[.geo]
         facts.stated = numbers[.cost]?.count.map { Money(picodollars: $0) }
         self.facts = facts

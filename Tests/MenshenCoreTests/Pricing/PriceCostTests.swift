@@ -109,9 +109,9 @@ import Testing
             $0.cacheWrite5m = 1_000_000
         }
         #expect(Shop.cost("keeps", usage).amount?.dollars == "1.25")
-        #expect(Shop.cost("keeps", usage) { $0.cacheLifetime = "12h" }.amount?.dollars == "2.5")
-        #expect(Shop.reason("keeps", usage) { $0.cacheLifetime = "24h" } == "no price for cache writes of 24h")
-        #expect(Shop.cost("alike", usage) { $0.cacheLifetime = "24h" }.amount?.dollars == "1.25")
+        #expect(Shop.cost("keeps", usage) { $0.cacheLifetime = 43_200 }.amount?.dollars == "2.5")
+        #expect(Shop.reason("keeps", usage) { $0.cacheLifetime = 86_400 } == "no price for cache writes of 86400 s")
+        #expect(Shop.cost("alike", usage) { $0.cacheLifetime = 86_400 }.amount?.dollars == "1.25")
     }
 
     @Test func `sound, images and reasoning are parts of the totals`() {
