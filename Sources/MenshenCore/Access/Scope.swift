@@ -67,8 +67,9 @@ extension Scope {
         case .files: return outline.mayNameModelInPath ? .hidden(.path) : .none
         case .batches: return .hidden(.batch)
         case .realtime, .live: return .hidden(.session)
-        // Whoever names them vouches that the body's word decides there.
-        case .models, .other: return operations.contains(outline.operation) ? .named : .hidden(.path)
+        case .models: return .hidden(.path)
+        // Whoever names it vouches that the body's word decides there.
+        case .other: return operations.contains(.other) ? .named : .hidden(.path)
         default: return outline.mayNameModelInPath ? .hidden(.path) : .named
         }
     }

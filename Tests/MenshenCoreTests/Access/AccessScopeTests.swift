@@ -148,6 +148,10 @@ import Testing
         #expect(ask(scope, "/v1/rerank", model: "cheap-1", fits: [0]) == ["one"])
         #expect(ask(scope, "/v1/rerank", model: "dear-1", fits: [0]).first?.contains("'dear-1'") == true)
         #expect(ask(scope, "/v1/rerank", model: nil, fits: [0]).first?.contains("names none") == true)
+        // Lists of models are to be had by that name, and no more.
+        scope.operations = [.models]
+        #expect(ask(scope, "/v1/models", .get, model: nil).count == 3)
+        #expect(ask(scope, "/models/owner/dear-1", model: "cheap-1").first?.contains("not known") == true)
     }
 
     @Test(arguments: [
