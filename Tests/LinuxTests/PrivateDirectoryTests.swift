@@ -3,12 +3,13 @@
 
 internal import Glibc
 import Linux
+import TestSupport
 import Testing
 
 @Suite struct PrivateDirectoryTests {
-    let scratch: Scratch
+    let scratch: TemporaryDirectory
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try TemporaryDirectory() }
 
     private func mode(_ path: String) -> mode_t {
         var status = stat()
@@ -35,7 +36,7 @@ import Testing
     }
 
     @Test func `a file in its place is refused`() throws {
-        let path = try scratch.file("file")
+        let path = try scratch.write("file", "")
         #expect(throws: PrivateDirectoryError.notADirectory(path: path)) { try PrivateDirectory.ensure(path) }
         #expect(throws: PrivateDirectoryError.system(SystemError("mkdir", code: ENOTDIR, subject: path + "/below"))) {
             try PrivateDirectory.ensure(path + "/below")

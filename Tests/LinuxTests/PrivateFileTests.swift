@@ -3,15 +3,16 @@
 
 internal import Glibc
 import Linux
+import TestSupport
 import Testing
 
 @Suite struct PrivateFileTests {
-    let scratch: Scratch
+    let scratch: TemporaryDirectory
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try TemporaryDirectory() }
 
     @Test func `a file of mode 0600 is read with its identity`() throws {
-        let path = try scratch.file("key", "sk-test\n")
+        let path = try scratch.write("key", "sk-test\n")
         let file = try PrivateFile.read(path)
         #expect(String(decoding: file.bytes, as: UTF8.self) == "sk-test\n")
         #expect(PrivateFile.identity(of: path) == file.identity)
@@ -19,7 +20,7 @@ import Testing
 
     @Test(arguments: [0o640, 0o604, 0o620, 0o660, 0o644, 0o601] as [mode_t])
     func `a file that others may touch is refused with the command that mends it`(mode: mode_t) throws {
-        let path = try scratch.file("key", "sk-test", mode: mode)
+        let path = try scratch.write("key", "sk-test", mode: mode)
         let error = #expect(throws: PrivateFileError.self) { try PrivateFile.read(path) }
         #expect(error == .openToOthers(path: path, mode: UInt32(mode), allowGroup: false))
         #expect(error?.description.hasSuffix("run: chmod 600 \(path)") == true)
@@ -27,7 +28,7 @@ import Testing
     }
 
     @Test func `a credential may be readable by a group but by nobody else`() throws {
-        let path = try scratch.file("key", "sk-test", mode: 0o440)
+        let path = try scratch.write("key", "sk-test", mode: 0o440)
         #expect(try PrivateFile.read(path, allowGroup: true).bytes.count == 7)
         chmod(path, 0o444)
         #expect(throws: PrivateFileError.openToOthers(path: path, mode: 0o444, allowGroup: true)) {
@@ -38,7 +39,7 @@ import Testing
     }
 
     @Test func `links of our own are followed, also relative ones in a row`() throws {
-        let path = try scratch.file("key", "sk-test")
+        let path = try scratch.write("key", "sk-test")
         symlink("key", scratch.path + "/one")
         symlink(scratch.path + "/one", scratch.path + "/two")
         let file = try PrivateFile.read(scratch.path + "/two")
@@ -48,7 +49,7 @@ import Testing
 
     @Test(.enabled(if: OtherUser.isPossible))
     func `a link made by another user is refused`() throws {
-        _ = try scratch.file("key", "sk-test")
+        _ = try scratch.write("key", "sk-test")
         let link = scratch.path + "/link"
         symlink("key", link)
         try #require(lchown(link, OtherUser.uid, OtherUser.uid) == 0)
@@ -57,7 +58,7 @@ import Testing
 
     @Test(.enabled(if: OtherUser.isPossible))
     func `another user's file is refused, also behind a link of our own`() throws {
-        let path = try scratch.file("key", "sk-test")
+        let path = try scratch.write("key", "sk-test")
         try #require(chown(path, OtherUser.uid, OtherUser.uid) == 0)
         symlink("key", scratch.path + "/link")
         let error = #expect(throws: PrivateFileError.self) { try PrivateFile.read(path) }
@@ -84,9 +85,9 @@ import Testing
     }
 
     @Test func `64 KiB are read and a byte more is refused`() throws {
-        let path = try scratch.file("key", String(repeating: "k", count: PrivateFile.limit))
+        let path = try scratch.write("key", String(repeating: "k", count: PrivateFile.limit))
         #expect(try PrivateFile.read(path).bytes.count == PrivateFile.limit)
-        let large = try scratch.file("large", String(repeating: "k", count: PrivateFile.limit + 1))
+        let large = try scratch.write("large", String(repeating: "k", count: PrivateFile.limit + 1))
         #expect(throws: PrivateFileError.tooLarge(path: large, size: Int64(PrivateFile.limit) + 1)) {
             try PrivateFile.read(large)
         }
@@ -99,9 +100,9 @@ import Testing
     }
 
     @Test func `the identity changes when the file is replaced by one of the same size`() throws {
-        let path = try scratch.file("key", "sk-old")
+        let path = try scratch.write("key", "sk-old")
         let before = PrivateFile.identity(of: path)
-        rename(try scratch.file("next", "sk-new"), path)
+        rename(try scratch.write("next", "sk-new"), path)
         #expect(before != nil && PrivateFile.identity(of: path) != before)
     }
 }

@@ -3,12 +3,13 @@
 
 internal import Glibc
 import Linux
+import TestSupport
 import Testing
 
 @Suite struct PrivateFileWritingTests {
-    let scratch: Scratch
+    let scratch: TemporaryDirectory
 
-    init() throws { scratch = try Scratch() }
+    init() throws { scratch = try TemporaryDirectory() }
 
     private func text(_ path: String) throws -> String {
         String(decoding: try PrivateFile.read(path).bytes, as: UTF8.self)
@@ -32,7 +33,7 @@ import Testing
     }
 
     @Test func `a link is followed and stays`() throws {
-        let path = try scratch.file("key", "old")
+        let path = try scratch.write("key", "old")
         symlink("key", scratch.path + "/one")
         symlink(scratch.path + "/one", scratch.path + "/two")
         try PrivateFile.write(scratch.path + "/two", Array("new".utf8))
@@ -56,7 +57,7 @@ import Testing
     }
 
     @Test func `what fails leaves the old file and nothing beside it`() throws {
-        let path = try scratch.file("key", "old")
+        let path = try scratch.write("key", "old")
         let hasChanged = try PrivateFile.replace(path) { new throws(PrivateFileError) in
             symlink("x", new)
             return false

@@ -4,14 +4,15 @@
 internal import CLinux
 internal import Glibc
 import Linux
+import TestSupport
 import Testing
 
 @Suite struct UnixListenerTests {
-    let scratch: Scratch
+    let scratch: TemporaryDirectory
     let path: String
 
     init() throws {
-        scratch = try Scratch()
+        scratch = try TemporaryDirectory()
         path = scratch.path + "/run/menshen.sock"
     }
 
@@ -73,7 +74,7 @@ import Testing
 
     @Test func `what is not a socket stays`() throws {
         try PrivateDirectory.ensure(scratch.path + "/run")
-        _ = try scratch.file("run/menshen.sock", "precious")
+        _ = try scratch.write("run/menshen.sock", "precious")
         #expect(throws: ListenError.notASocket(path: path)) { try UnixListener.bind(path) }
         #expect(exists(path))
         #expect(!exists(path + ".lock"))
