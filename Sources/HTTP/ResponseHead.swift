@@ -47,13 +47,18 @@ package struct ResponseHead: Sendable {
         package var allowedOrigin: String?
         /// What the cache had to do with it.
         package var xCache: StaticString?
+        /// What is left of the limits that the request has part in.
+        package var budget: String?
         /// The body that goes down may be shorter than the upstream's.
         package var hidesLength = false
 
-        package init(requestID: [UInt8], allowedOrigin: String?, xCache: StaticString?) {
+        package init(
+            requestID: [UInt8], allowedOrigin: String?, xCache: StaticString?, budget: String? = nil
+        ) {
             self.requestID = requestID
             self.allowedOrigin = allowedOrigin
             self.xCache = xCache
+            self.budget = budget
         }
     }
 
@@ -311,6 +316,11 @@ package struct ResponseHead: Sendable {
         if let xCache = additions.xCache {
             output.append(ascii: "X-Cache: ")
             output.append(ascii: xCache)
+            output.append(ascii: "\r\n")
+        }
+        if let budget = additions.budget {
+            output.append(ascii: "x-menshen-budget-remaining: ")
+            output.append(contentsOf: budget.utf8)
             output.append(ascii: "\r\n")
         }
         if let allowedOrigin = additions.allowedOrigin {

@@ -22,6 +22,7 @@ package struct Configuration: Sendable {
     package var cache = Cache()
     /// Of `prices.toml`, which is read along with it.
     package var prices = PriceOverlay()
+    package var limits = Limits()
 
     package init() {}
 

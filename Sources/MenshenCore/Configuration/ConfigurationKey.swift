@@ -7,6 +7,7 @@ package struct ConfigurationKey: Sendable {
     package enum Form: Sendable, Equatable {
         case text, texts, textOrTexts, boolean, textTable
         case integer(ClosedRange<Int>)
+        case integers(ClosedRange<Int>)
         case size(ClosedRange<Int>)
         /// `orOff`: 0 and "off" mean never.
         case duration(orOff: Bool)
@@ -92,6 +93,7 @@ extension ConfigurationKey.Form {
         case .boolean: "true or false"
         case .textTable: "a table of strings"
         case .integer(let range): "an integer from \(range.lowerBound) to \(range.upperBound)"
+        case .integers(let range): "an array of integers from \(range.lowerBound) to \(range.upperBound)"
         case .size(let range):
             "a size from \(ByteSizeText.written(range.lowerBound)) to \(ByteSizeText.written(range.upperBound))"
         case .duration(orOff: false): "a duration above 0 and up to 366d"
@@ -117,6 +119,7 @@ extension ConfigurationKey.Form {
         case .boolean: "boolean"
         case .textTable: "table of strings"
         case .integer(let range): "integer, \(range.lowerBound) to \(range.upperBound)"
+        case .integers(let range): "array of integers, \(range.lowerBound) to \(range.upperBound)"
         case .size: "size"
         case .duration(orOff: false): "duration"
         case .duration(orOff: true): "duration or \"off\""

@@ -17,6 +17,7 @@ struct ConfigurationPart: Sendable {
         ConfigurationPart(\.storage),
         ConfigurationPart(\.logging),
         ConfigurationPart(\.cache, check: Configuration.Cache.check),
+        Configuration.Limits.part,
     ]
 
     let keys: [ConfigurationKey]

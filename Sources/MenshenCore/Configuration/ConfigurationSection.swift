@@ -94,6 +94,20 @@ struct ConfigurationSection {
         return value
     }
 
+    func integers(_ name: String) -> [Int]? {
+        guard let (key, item) = find(name), case .integers(let range) = key.form else { return nil }
+        guard case .array(let items) = item.value else { return refuse(key, item) }
+        var numbers: [Int] = []
+        for element in items {
+            guard case .integer(let value) = element.value, let value = Int(exactly: value), range.contains(value)
+            else {
+                return refuse(key, element)
+            }
+            numbers.append(value)
+        }
+        return numbers
+    }
+
     func size(_ name: String) -> Int? {
         guard let (key, item) = find(name), case .size(let range) = key.form else { return nil }
         let bytes: Int?
@@ -135,7 +149,8 @@ struct ConfigurationSection {
     private func refuse<Value>(_ key: ConfigurationKey, _ item: TOMLItem) -> Value? {
         let isRightForm =
             switch (key.form, item.value) {
-            case (.integer, .integer), (.size, .integer), (.size, .string), (.duration, .integer), (.duration, .string):
+            case (.integer, .integer), (.integers, .integer), (.size, .integer), (.size, .string),
+                (.duration, .integer), (.duration, .string):
                 true
             default: false
             }

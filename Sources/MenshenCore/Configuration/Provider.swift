@@ -29,6 +29,8 @@ package struct Provider: Sendable {
     package var maxQueued = 64
     /// How long one waits. SDKs give up after 600 s, people before.
     package var queueTimeout: Duration = .seconds(60)
+    /// What may be spent at it.
+    package var limits: [Limit] = []
     /// Proxy URL for libcurl (http://, https://, socks5://, socks5h://); nil goes direct. The environment's proxy variables never apply.
     package var proxy: Secret?
     /// PEM bundle to verify the provider with, in place of the system's.

@@ -91,6 +91,7 @@ extension Provider: ConfigurationRoot {
         ).shown { $0.maxConcurrent != nil },
         .duration("providers[].queue_timeout", \.queueTimeout, "How long a request waits for a place.")
             .shown { $0.maxConcurrent != nil },
+        .limits("providers[].limits", \.limits, "What may be spent at it; then another provider that fits is asked."),
     ]
 
     private static let transportSettings: [ConfigurationSetting<Self>] = [

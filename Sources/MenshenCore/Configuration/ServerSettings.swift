@@ -30,6 +30,8 @@ extension Configuration {
         package var idleExit: Duration? = .seconds(600)
         /// How long SIGTERM waits for answers under way. The unit's TimeoutStopSec is 15 s more.
         package var drainTimeout: Duration = .seconds(30)
+        /// Headers of answers that tell callers more than they asked for, as what is left of a limit.
+        package var debugHeaders = false
     }
 }
 
@@ -84,6 +86,9 @@ extension Configuration.Server: ConfigurationRoot {
         .duration(
             "server.drain_timeout", \.drainTimeout,
             "Time that answers under way have to finish when menshen is stopped."),
+        .boolean(
+            "server.debug_headers", \.debugHeaders,
+            "Tell callers in `x-menshen-budget-remaining` what is left of the limits that they have part in."),
     ]
 
     /// A name, an IPv4 address or a bracketed IPv6 address, with or without a port.

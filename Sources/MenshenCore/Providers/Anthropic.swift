@@ -121,6 +121,8 @@ enum Anthropic: ProviderAPI {
     // MARK: Errors
 
     static var requestIDField: String { "request-id" }
+    /// Its SDK knows a type of error for that.
+    static var budgetStatus: Int { 402 }
 
     static func write(_ problem: Problem, requestID: String, to output: inout [UInt8]) {
         output.append(contentsOf: #"{"type":"error","error":{"type":"\#(errorType(problem.status))","message":"#.utf8)
@@ -131,6 +133,7 @@ enum Anthropic: ProviderAPI {
     private static func errorType(_ status: Int) -> String {
         switch status {
         case 401: "authentication_error"
+        case 402: "billing_error"
         case 403: "permission_error"
         case 404: "not_found_error"
         case 413: "request_too_large"

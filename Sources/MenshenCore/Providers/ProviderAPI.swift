@@ -71,6 +71,8 @@ package protocol ProviderAPI: SendableMetatype {
     static func write(_ problem: Problem, requestID: String, to output: inout [UInt8])
     /// The field that its SDK reads a request's id from.
     static var requestIDField: String { get }
+    /// Status of a refusal for which there is no money left.
+    static var budgetStatus: Int { get }
     /// A further field of an answer with a problem.
     static func field(of problem: Problem) -> (name: String, value: String)?
 }
@@ -112,6 +114,7 @@ extension ProviderAPI {
         OpenAI.writeError(problem, to: &output)
     }
     package static var requestIDField: String { "x-request-id" }
+    package static var budgetStatus: Int { 429 }
     package static func field(of problem: Problem) -> (name: String, value: String)? { nil }
 }
 

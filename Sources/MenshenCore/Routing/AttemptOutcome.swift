@@ -10,6 +10,8 @@ package enum AttemptOutcome: Sendable, Equatable {
     case failed
     /// The provider's key could not be had.
     case noKey
+    /// A limit does not allow it to be asked.
+    case limited
 
     /// Who might do better.
     package enum Remedy: Sendable, Equatable {
@@ -28,7 +30,7 @@ package enum AttemptOutcome: Sendable, Equatable {
         case .answered(status: 429): .otherKeyOrProvider
         case .answered(let status): Self.isServerFault(status) ? .otherProvider : .none
         case .errorEvent(let code): Self.remedy(ofEvent: code)
-        case .failed, .noKey: .otherProvider
+        case .failed, .noKey, .limited: .otherProvider
         }
     }
 
@@ -37,7 +39,7 @@ package enum AttemptOutcome: Sendable, Equatable {
         switch remedy {
         case .none: true
         case .otherKey: nil
-        case .otherKeyOrProvider, .otherProvider: self == .noKey ? nil : false
+        case .otherKeyOrProvider, .otherProvider: self == .noKey || self == .limited ? nil : false
         }
     }
 
@@ -80,6 +82,7 @@ extension AttemptOutcome {
         case .errorEvent: "error_event"
         case .failed: "failed"
         case .noKey: "key_unavailable"
+        case .limited: "limit_reached"
         }
     }
 }

@@ -22,6 +22,14 @@ package struct Problem: Error, Sendable, Equatable {
         case providerPaused = "provider_paused"
         /// Too many requests are at the provider, or wait for it.
         case concurrencyLimited = "concurrency_limited"
+        /// A limit in requests or tokens.
+        case limitReached = "limit_reached"
+        /// A limit in money.
+        case budgetReached = "budget_reached"
+        /// A limit in money, and a model without a price.
+        case unpricedModel = "unpriced_model"
+        /// Too many answers in a row said that the request was at fault.
+        case tooManyErrors = "too_many_errors"
         case keyUnavailable = "key_unavailable"
         case upstreamUnreachable = "upstream_unreachable"
         case upstreamBroken = "upstream_broken"

@@ -13,6 +13,8 @@ package struct RequestFacts: Sendable, Equatable {
     /// Beside the model it names others that may be asked in its place, as gateways offer (OpenRouter's `models`, LiteLLM's
     /// `fallbacks`).
     package var namesFurtherModels = false
+    /// Most output tokens that the caller wants; of several such members the largest.
+    package var maxOutput: Int64?
 
     package init() {}
 
@@ -28,6 +30,7 @@ package struct RequestFacts: Sendable, Equatable {
         endUser = endUser ?? other.endUser
         serviceTier = serviceTier ?? other.serviceTier
         if other.namesFurtherModels { namesFurtherModels = true }
+        maxOutput = maxOutput ?? other.maxOutput
     }
 
     /// A caller that got hold of a key shall not bring it into the records.
@@ -45,12 +48,16 @@ package struct RequestFacts: Sendable, Equatable {
 package struct RequestScan: Sendable {
     private enum Path: Int {
         case model, stream, streamOptions, includeUsage, user, userID, serviceTier, models, fallbacks
+        case maxTokens, maxCompletionTokens, maxOutputTokens, geminiMaxTokens, geminiSnakeMaxTokens, converseMaxTokens
     }
 
     private static let paths = JSONPaths(
         [
             "model", "stream", "stream_options", "stream_options.include_usage", "user", "metadata.user_id",
             "service_tier", "models", "fallbacks",
+            "max_tokens", "max_completion_tokens", "max_output_tokens",
+            "generationConfig.maxOutputTokens",
+            "generation_config.max_output_tokens", "inferenceConfig.maxTokens",
         ], anyCase: "model")
 
     /// Of members that are wanted, in one body. It has each once, and each costs more than what is passed over.
@@ -121,6 +128,11 @@ package struct RequestScan: Sendable {
         case .user: facts.endUser = finding.string
         case .userID: facts.endUser = facts.endUser ?? finding.string
         case .serviceTier: facts.serviceTier = finding.string
+        case .maxTokens, .maxCompletionTokens, .maxOutputTokens, .geminiMaxTokens, .geminiSnakeMaxTokens,
+            .converseMaxTokens:
+            guard finding.kind == .number, let count = Int64(String(decoding: finding.text, as: UTF8.self)), count >= 0
+            else { return }
+            facts.maxOutput = max(facts.maxOutput ?? 0, count)
         case .includeUsage: includeUsage = finding
         case .streamOptions:
             streamOptions = finding

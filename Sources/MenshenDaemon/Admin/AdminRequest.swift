@@ -12,6 +12,10 @@ protocol AdminCaller: AnyObject {
     /// Answers with what `render` makes of the state of all workers and of those requests that the caller may see; it is
     /// gathered first, from other threads.
     func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer)
+    /// What there is of the limits that concern the caller.
+    var ownPots: ([PotState], ZoneRules) { get }
+    /// That the caller has shown.
+    var token: AccessToken? { get }
     func answer(page answer: LocalAnswer)
 }
 

@@ -32,6 +32,8 @@ final class PageVisit: AdminCaller {
     // MARK: What the page asks
 
     var head: RequestHead { exchange.head }
+    var token: AccessToken? { exchange.access.principal.token }
+    var ownPots: ([PotState], ZoneRules) { Allowance.states(for: exchange) }
     var isWell: Bool { exchange.runtime.snapshot.fault == nil }
 
     func answer(page answer: LocalAnswer) {

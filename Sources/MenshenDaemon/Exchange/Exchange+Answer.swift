@@ -45,7 +45,9 @@ extension Exchange {
 
     /// What every head of an answer gets.
     var additions: ResponseHead.Additions {
-        .init(requestID: id.ascii, allowedOrigin: access.allowedOrigin, xCache: recall.record?.outcome.header)
+        .init(
+            requestID: id.ascii, allowedOrigin: access.allowedOrigin, xCache: recall.record?.outcome.header,
+            budget: runtime.snapshot.configuration.server.debugHeaders ? allowance.remainder(self) : nil)
     }
 
     /// A head is about to be written.

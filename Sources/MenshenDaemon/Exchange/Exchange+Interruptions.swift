@@ -34,6 +34,7 @@ extension Exchange: TimerHandler {
             guard walk.isQueued else { break }
             leavePlace()
             goOn(after: .noKey, .queueTimeout(providerName))
+        case .awaitingSpending: orGiveUp { () throws(Problem) in try walk.provider == nil ? plan() : ask() }
         case .asking where walk.deadline != nil:
             attempt?.deadlinePassed()
             goOn(after: .failed, .deadlinePassed)

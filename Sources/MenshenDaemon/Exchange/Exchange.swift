@@ -32,6 +32,7 @@ final class Exchange {
     private(set) var attempt: Attempt?
     var writer: AnswerWriter
     var ledger = Ledger()
+    var allowance = Allowance()
     /// Set for a request that asks for a WebSocket.
     private(set) var upgrade: WebSocketUpgrade?
     var watch: CallerWatch?
@@ -186,7 +187,11 @@ final class Exchange {
         if phase.isOver { return }
         if case .hit(let answer) = lookup {
             if intake.keep(answer, in: &worker.bodies, of: access.principal.payer) {
-                return recall.hit(Replay(answer, self)).start()
+                return orFail { () throws(Problem) in
+                    // It costs nothing, so it does not wait until it is known what was spent before.
+                    _ = try allowance.admit(self, nil)
+                    recall.hit(Replay(answer, self)).start()
+                }
             }
             // The provider can be made to wait for its caller, which leaves too many stored answers unread.
             recall.bypass()
@@ -206,8 +211,12 @@ final class Exchange {
             model: intake.facts.model, blamed: access.principal.blamed, now: worker.now,
             draw: { worker.random.draw() })
         guard let first else { throw walk.paused(now: worker.now) }
+        guard try allowance.admit(self, first) else { return awaitSpending() }
         try turn(to: first)
     }
+
+    /// It is not known yet what was spent before.
+    private func awaitSpending() { enter(.awaitingSpending, until: worker.now + Allowance.look) }
 
     /// Takes up an attempt: asks, or waits for a place at its provider.
     private func turn(to next: RoutePlan.Try) throws(Problem) {
@@ -240,6 +249,11 @@ final class Exchange {
         enter(.asking)
         let provider = runtime.snapshot.routes.providers[tried.provider]
         try access.check(provider, intake.modelWord)
+        switch try allowance.enter(self, tried) {
+        case .admitted: break
+        case .awaited: return awaitSpending()
+        case .refused(let problem): return goOn(after: .limited, problem)
+        }
         let attempt = Attempt(self, tried, after: attempt)
         self.attempt = attempt
         // The signature is over the body's hash, and stands before it.
@@ -344,6 +358,7 @@ final class Exchange {
         recall.end(self, state)
         guard AuditSettlement.isDue(for: self) else { return }
         let settlement = AuditSettlement(of: self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
+        allowance.settle(self, settlement)
         worker.events.debug(settlement.line)
         if ledger.intent != nil {
             worker.record(settlement)

@@ -12,6 +12,8 @@ extension Exchange {
         case visiting(PageVisit)
         /// The cache is asked, or another request brings the answer.
         case recalling
+        /// What was spent before, which limits go by, is being read. The timer: look again.
+        case awaitingSpending
         /// Waits for a place at the provider. The timer: its queue_timeout.
         case queued
         /// A command that prints the provider's key runs.

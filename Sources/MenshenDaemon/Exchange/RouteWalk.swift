@@ -300,9 +300,18 @@ struct RouteWalk {
     /// The last attempt's reason is that the request itself was broken off.
     mutating func relabelLast(_ reason: String) { attempts[attempts.count - 1].reason = reason }
 
+    /// Whether any provider was asked, in any attempt but the first `before`.
+    func wasAsked(since before: Int = 0) -> Bool {
+        attempts.dropFirst(before).contains {
+            $0.status != nil
+                || UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
+                    && $0.reason != AttemptOutcome.noKey.reason
+        }
+    }
+
     /// Whether any provider may have worked for this request.
-    mutating func wasSent() -> Bool {
-        attempts.contains {
+    func wasSent(since before: Int = 0) -> Bool {
+        attempts.dropFirst(before).contains {
             ($0.status ?? 0) < 400 && UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
                 && $0.reason != AttemptOutcome.noKey.reason
         }

@@ -13,6 +13,7 @@ package final class Snapshot: Sendable {
     package let routes: RouteTable
     package let tokens: TokenGate
     package let policy: Policy
+    package let limits: LimitTable
     /// nil: answers are not stored.
     package let cache: ResponseCache?
     /// Why there is no usable configuration; then every request is answered 503 with this.
@@ -33,6 +34,7 @@ package final class Snapshot: Sendable {
         routes = RouteTable(providers: configuration.providers)
         tokens = TokenGate(tokens: configuration.authentication.tokens)
         policy = Policy(configuration.callers)
+        limits = LimitTable(configuration)
         fault = nil
         commons = Commons(routes, after: previous)
     }
@@ -44,6 +46,7 @@ package final class Snapshot: Sendable {
         routes = RouteTable(providers: [])
         tokens = TokenGate(tokens: [])
         policy = Policy([])
+        limits = LimitTable(configuration)
         self.fault = fault
         tcpFault = nil
         commons = Commons(routes, after: nil)

@@ -31,6 +31,7 @@ package enum ConfigurationFile {
             if let warning = exposure(path, decoded.configuration) { decoded.diagnostics.append(warning) }
             readSecrets(&decoded, path, isCheck: isCheck)
             CallerAccounts.resolve(&decoded, path)
+            readZone(&decoded, path)
             return decoded
         } catch {
             let hint = error.code == FileReading.notFound ? "'menshen config init' writes a commented one there" : nil
@@ -83,6 +84,22 @@ package enum ConfigurationFile {
             (file, isCredential) = (directory + "/" + name, true)
         }
         return try SecretFile.read(file, isCredential: isCredential).secret
+    }
+
+    /// A zone that is not there is a fault of the configuration: nobody could say when a limit starts anew.
+    private static func readZone(_ decoded: inout DecodedConfiguration, _ path: String) {
+        guard let name = decoded.configuration?.limits.timezone else { return }
+        if let zone = ZoneFile.rules(name) {
+            decoded.configuration?.limits.zone = zone
+            return
+        }
+        decoded.configuration = nil
+        decoded.diagnostics.append(
+            Diagnostic(
+                .error, file: path, line: 0, column: 0, message: "limits.timezone: this system has no such time zone",
+                hint:
+                    "write \"UTC\", \"local\", or a name below /usr/share/zoneinfo such as \"Europe/Berlin\"; in a container it may need the package tzdata"
+            ))
     }
 
     /// A key in a file that others may read is no secret.

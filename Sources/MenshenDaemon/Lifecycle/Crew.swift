@@ -48,6 +48,7 @@ struct Crew {
 
     mutating func install(_ snapshot: Snapshot) {
         awaitedInstalls += contexts.count
+        contexts.first?.pots.prepare(snapshot)
         for context in contexts { context.mailbox.post(.install(snapshot)) }
     }
 

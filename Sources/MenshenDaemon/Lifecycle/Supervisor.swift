@@ -56,10 +56,12 @@ final class Supervisor: TimerHandler {
         activity = Activity(now: reactor.now)
         let count = snapshot.configuration.server.workers
         let roster = Roster()
+        let pots = PotLedger(store)
+        pots.prepare(snapshot)
         crew = Crew(
             try (0..<count).map { [control, activity] index in
                 try WorkerContext(
-                    index: index, count: count, control: control, store: store, events: events, gate: gate,
+                    index: index, count: count, control: control, store: store, pots: pots, events: events, gate: gate,
                     activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
                     roster: roster)
             })

@@ -14,6 +14,7 @@ final class WorkerContext: Sendable, ReceiptSink {
     let mailbox: Mailbox<WorkerMessage>
     let control: Mailbox<ControlMessage>
     let store: AuditStore
+    let pots: PotLedger
     let events: Events
     let gate: PeerGate
     let activity: Activity
@@ -22,13 +23,15 @@ final class WorkerContext: Sendable, ReceiptSink {
     let roster: Roster
 
     init(
-        index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, events: Events, gate: PeerGate,
+        index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, pots: PotLedger, events: Events,
+        gate: PeerGate,
         activity: Activity, board: StatusBoard, credentialsDirectory: String?, roster: Roster
     ) throws(SystemError) {
         self.index = index
         self.count = count
         self.control = control
         self.store = store
+        self.pots = pots
         self.events = events
         self.gate = gate
         self.activity = activity

@@ -33,7 +33,7 @@ package final class AuditStore: Sendable {
         thread = try NamedThread("store") {
             let worker = StoreWorker(settings, intents, log: log)
             Self.run(worker, queue, settings.gatherTime) { question in
-                if worker.keeper.database != nil { reporter.ask(question) } else { question.deliver([]) }
+                if worker.keeper.database != nil { reporter.ask(question) } else { question.fail() }
             }
         }
     }
@@ -57,8 +57,21 @@ package final class AuditStore: Sendable {
     /// Delivers the newest rows, newest first, what was submitted before among them; none if the database is not in use or the
     /// store is closed. `deliver` is called once, on a thread of the store's, or on the calling one if the store is closed.
     package func recent(limit: Int, deliver: @escaping @Sendable ([RequestSummary]) -> Void) {
-        let question = Question(limit: min(max(limit, 0), Self.recentLimit), deliver: deliver)
-        if queue.submit({ $0.add(question) }) == nil { deliver([]) }
+        let limit = min(max(limit, 0), Self.recentLimit)
+        ask { reader throws(StoreFault) in
+            deliver(try reader.requests(.newestFirst, limit: limit))
+        } fail: {
+            deliver([])
+        }
+    }
+
+    /// Has `answer` read the records, what was submitted before among them, on the thread that reads; `fail` is called if they
+    /// can't be read, or not to their end.
+    package func ask(
+        _ answer: @escaping @Sendable (RecordReader) throws(StoreFault) -> Void, fail: @escaping @Sendable () -> Void
+    ) {
+        let question = Question(answer: answer, fail: fail)
+        if queue.submit({ $0.add(question) }) == nil { fail() }
     }
 
     /// Makes the thread look at the clock: for tests whose clock is moved by hand.

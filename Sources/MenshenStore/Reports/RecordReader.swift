@@ -43,6 +43,16 @@ package final class RecordReader {
             throw StoreFault(error, path: path)
         }
     }
+
+    /// Steps through the rows of a query.
+    func read(_ query: String, _ visit: (Statement) -> Void) throws(StoreFault) {
+        do throws(SQLiteError) {
+            let rows = try connection.prepare(query, reused: false)
+            while try rows.step() { visit(rows) }
+        } catch {
+            throw StoreFault(error, path: path)
+        }
+    }
 }
 
 /// A row of `requests`, read by the names of its columns.

@@ -7,9 +7,9 @@ internal import Synchronization
 
 /// A question about what is recorded.
 package struct Question: Sendable {
-    let limit: Int
-    /// Called once, on the thread that has the answer.
-    let deliver: @Sendable ([RequestSummary]) -> Void
+    /// One of the two is called, on the thread that has the answer. Both are, if the database fails in the middle.
+    let answer: @Sendable (RecordReader) throws(StoreFault) -> Void
+    let fail: @Sendable () -> Void
 }
 
 /// Answers questions one after another, on a thread of its own: a long answer keeps no record waiting. The thread begins with
@@ -32,7 +32,7 @@ final class Reporter: Sendable {
     }
 
     func ask(_ question: Question) {
-        if !hasThread() || queue.submit({ $0.all.append(question) }) == nil { question.deliver([]) }
+        if !hasThread() || queue.submit({ $0.all.append(question) }) == nil { question.fail() }
     }
 
     /// Answers what was asked, and waits for the thread's end.
@@ -62,7 +62,7 @@ final class Reporter: Sendable {
             }
             switch outcome {
             case .work:
-                for question in taken.all { question.deliver(answer(question, path, foundDamage)) }
+                for question in taken.all { answer(question, path, foundDamage) }
                 taken.all.removeAll(keepingCapacity: true)
             case .later, .nothing: queue.sleep(nil)
             case .closed: return
@@ -72,12 +72,12 @@ final class Reporter: Sendable {
 
     private static func answer(
         _ question: Question, _ path: String, _ foundDamage: (StoreFault) -> Void
-    ) -> [RequestSummary] {
+    ) {
         do throws(StoreFault) {
-            return try RecordReader(path).requests(.newestFirst, limit: question.limit)
+            try question.answer(try RecordReader(path))
         } catch {
             if error.isDamage { foundDamage(error) }
-            return []
+            question.fail()
         }
     }
 }

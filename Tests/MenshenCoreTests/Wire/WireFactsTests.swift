@@ -158,3 +158,26 @@ import Testing
         }
     }
 }
+
+struct MaxOutputTests {
+    private static func facts(_ text: String) -> RequestFacts {
+        var scan = RequestScan()
+        let bytes = Array(text.utf8)
+        bytes.withUnsafeBufferPointer { scan.feed($0.span) }
+        return scan.facts
+    }
+
+    @Test(
+        arguments: [
+            (#"{"max_tokens":5}"#, 5), (#"{"max_completion_tokens":6}"#, 6), (#"{"max_output_tokens":7}"#, 7),
+            (#"{"generationConfig":{"maxOutputTokens":8}}"#, 8), (#"{"generation_config":{"max_output_tokens":9}}"#, 9),
+            (#"{"inferenceConfig":{"maxTokens":10}}"#, 10),
+            (#"{"max_tokens":3,"max_completion_tokens":30,"max_tokens":20}"#, 30),
+            (#"{"max_tokens":null}"#, nil), (#"{"max_tokens":"5"}"#, nil), (#"{"max_tokens":-5}"#, nil),
+            (#"{"max_tokens":1.5}"#, nil), (#"{"max_tokens":99999999999999999999}"#, nil),
+            (#"{"x":{"max_tokens":5}}"#, nil),
+        ] as [(String, Int64?)])
+    func `the most output that is asked for is read in each API's words`(_ text: String, _ count: Int64?) {
+        #expect(Self.facts(text).maxOutput == count)
+    }
+}

@@ -13,6 +13,8 @@ import Testing
     private final class Caller: AdminCaller {
         var head = RequestHead()
         var isWell = true
+        var token: AccessToken?
+        var ownPots: ([PotState], ZoneRules) { ([], .utc) }
         var answers: [LocalAnswer] = []
         var statusAsked = 0
 
@@ -77,7 +79,7 @@ import Testing
         let caller = Caller(.get)
         let request = try AdminRequest(.unknown, .get)
         let problem = #expect(throws: Problem.self) { try request.begin(isWhole: true, caller) }
-        #expect(problem?.message == "There is no such page. menshen's own are / and /_menshen/{health,status}.")
+        #expect(problem?.message == "There is no such page. menshen's own are / and /_menshen/{health,status,usage}.")
     }
 
     @Test func `health says whether the configuration is usable`() throws {

@@ -84,7 +84,7 @@ final class WorkerScene {
         self.process = process
         reactor = try Reactor { [clock = process.clock] in clock.now }
         context = try WorkerContext(
-            index: index, count: count, control: Mailbox(), store: process.store,
+            index: index, count: count, control: Mailbox(), store: process.store, pots: PotLedger(process.store),
             events: Events(EventLog(journalStream: nil, isVerbose: false)),
             gate: PeerGate(ownUID: getuid(), overflowUID: 65534), activity: Activity(now: 0),
             board: StatusBoard(

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// The limits of one configuration, by whom they concern.
+package struct LimitTable: Sendable {
+    package let settings: Configuration.Limits
+    private let instance: Demand?
+    /// In the order of the configuration's.
+    private let providers: [Demand?]
+    private let models: [(pattern: ModelPattern, demand: Demand)]
+    /// No provider and no model has any.
+    package let hasNoneOfAttempts: Bool
+
+    package init(_ configuration: Configuration) {
+        let settings = configuration.limits
+        self.settings = settings
+        instance = settings.instance.isEmpty ? nil : Demand(.instance, settings.instance)
+        providers = configuration.providers.map {
+            $0.limits.isEmpty ? nil : Demand(Holder(.provider, $0.name), $0.limits)
+        }
+        models = settings.models.map {
+            ($0.pattern, Demand(Holder(.model, $0.pattern.description), $0.limits))
+        }
+        hasNoneOfAttempts = models.isEmpty && providers.allSatisfy { $0 == nil }
+    }
+
+    package var zone: ZoneRules { settings.zone }
+    package var errorPause: Int64 { max(1, settings.errorPause.components.seconds) }
+
+    /// Of a request, whoever answers it. `others`: of the rule by which it is let in, say.
+    package func admission(_ token: AccessToken?, _ others: Demand? = nil) -> [Demand] {
+        var demands: [Demand] = []
+        if let token {
+            let demand = Demand(
+                Holder(.token, token.name), token.limits, concurrency: token.concurrency, maxErrors: token.maxErrors)
+            if !demand.isEmpty { demands.append(demand) }
+        }
+        if let others, !others.isEmpty { demands.append(others) }
+        if let instance { demands.append(instance) }
+        return demands
+    }
+
+    /// Of one attempt. `model`: that the provider is asked for.
+    package func attempt(_ provider: Int, model: String?) -> [Demand] {
+        var demands: [Demand] = []
+        if let demand = providers[provider] { demands.append(demand) }
+        if let model {
+            for limited in models where limited.pattern.matches(model) { demands.append(limited.demand) }
+        }
+        return demands
+    }
+
+    /// All that the configuration itself names.
+    package var all: [Demand] { [instance].compactMap { $0 } + providers.compactMap { $0 } + models.map(\.demand) }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// A request of before, as far as limits go by its record.
+package struct PastRequest: Sendable {
+    package enum Usage: Sendable {
+        /// Both numbers are the provider's.
+        case reported
+        /// The answer broke off: they are what was said by then.
+        case partial
+        /// Something was used, and nobody knows how much.
+        case unknown
+        /// Nothing was used.
+        case none
+        /// The process died before the end of the request was known.
+        case lost
+    }
+
+    package let time: Int64
+    package let token: String?
+    package let rule: String?
+    package let provider: String?
+    /// As the caller named it, and as the answer did.
+    package let model: String?
+    package let answerModel: String?
+    package let isReplayed: Bool
+    package let usage: Usage
+    package let input: Int64
+    package let output: Int64
+    package let bytesIn: Int64
+    package let bytesOut: Int64
+    /// nil: not known.
+    package let cost: Money?
+
+    package init(
+        time: Int64, token: String?, rule: String?, provider: String?, model: String?, answerModel: String?,
+        isReplayed: Bool, usage: Usage, input: Int64, output: Int64, bytesIn: Int64, bytesOut: Int64, cost: Money?
+    ) {
+        self.time = time
+        self.token = token
+        self.rule = rule
+        self.provider = provider
+        self.model = model
+        self.answerModel = answerModel
+        self.isReplayed = isReplayed
+        self.usage = usage
+        self.input = input
+        self.output = output
+        self.bytesIn = bytesIn
+        self.bytesOut = bytesOut
+        self.cost = cost
+    }
+}
+
+/// Fills pots from the records of what was spent before. What a record does not know is put on the safe side: a lost request
+/// counts as the largest one of its model that there is a record of.
+package struct PastSpending: Sendable {
+    private struct Largest {
+        var input: Int64
+        var output: Int64
+        var cost: Money?
+    }
+
+    package private(set) var pots: [PotKey: Pot]
+    package private(set) var usualOutput: [String: Int64] = [:]
+    private var largest: [String: Largest] = [:]
+    private var lost: [PastRequest] = []
+    private var byHolder: [Holder: [PotKey]] = [:]
+    private let patterns: [(pattern: ModelPattern, keys: [PotKey])]
+    private var byModel: [String: [PotKey]] = [:]
+    private let price: SpendingPrice
+
+    package init(_ pots: [PotKey: Pot], price: @escaping SpendingPrice) {
+        self.pots = pots
+        self.price = price
+        for key in pots.keys { byHolder[key.holder, default: []].append(key) }
+        patterns = byHolder.filter { $0.key.kind == .model }.map { (ModelPattern($0.key.name), $0.value) }
+    }
+
+    /// What is older counts in none of the pots. Seconds since 1970.
+    package var begin: Int64 { max(0, pots.values.map(\.begin).min() ?? .max) }
+
+    package mutating func add(_ request: PastRequest) {
+        let name = PotTable.name(request.provider ?? "", request.model ?? "")
+        switch request.usage {
+        case .lost: lost.append(request)
+        case .none: count(request, Amounts(requests: 1))
+        case .unknown:
+            let output = usualOutput[name] ?? SpendingEstimate.unknownOutput
+            estimate(request, SpendingEstimate.tokens(ofBytes: request.bytesIn), output)
+        case .partial:
+            let known = SpendingEstimate.partialOutput(
+                request.output, bytesOut: request.bytesOut, most: usualOutput[name] ?? SpendingEstimate.unknownOutput)
+            count(
+                request,
+                Amounts(requests: 1, inputTokens: request.input, outputTokens: known, money: request.cost ?? .zero))
+        case .reported:
+            PotTable.learn(&usualOutput[name], request.output)
+            let before = largest[name]
+            largest[name] = Largest(
+                input: max(before?.input ?? 0, request.input), output: max(before?.output ?? 0, request.output),
+                cost: [before?.cost, request.cost].compactMap { $0 }.max())
+            count(
+                request,
+                Amounts(
+                    requests: 1, inputTokens: request.input, outputTokens: request.output, money: request.cost ?? .zero)
+            )
+        }
+    }
+
+    /// All records were read.
+    package mutating func finish() {
+        for request in lost {
+            let known = largest[PotTable.name(request.provider ?? "", request.model ?? "")]
+            let unknown = SpendingEstimate.unknownOutput
+            estimate(request, known?.input ?? unknown, known?.output ?? unknown, known?.cost)
+        }
+        lost = []
+    }
+
+    private mutating func estimate(_ request: PastRequest, _ input: Int64, _ output: Int64, _ cost: Money? = nil) {
+        let money =
+            cost ?? request.cost ?? price(request.provider ?? "", request.answerModel ?? request.model, input, output)
+        count(request, Amounts(requests: 1, inputTokens: input, outputTokens: output, money: money ?? .zero))
+    }
+
+    private mutating func count(_ request: PastRequest, _ amounts: Amounts) {
+        // A stored answer was given by nobody, and cost nothing.
+        let amounts = request.isReplayed ? Amounts(requests: 1) : amounts
+        add(amounts, Holder.instance, request.time)
+        if let token = request.token { add(amounts, Holder(.token, token), request.time) }
+        if let rule = request.rule { add(amounts, Holder(.caller, rule), request.time) }
+        if request.isReplayed { return }
+        if let provider = request.provider { add(amounts, Holder(.provider, provider), request.time) }
+        if patterns.isEmpty { return }
+        for key in keys(of: [request.model, request.answerModel].compactMap { $0 }) {
+            pots[key]?.addPast(amounts[key.measure], at: request.time)
+        }
+    }
+
+    private mutating func add(_ amounts: Amounts, _ holder: Holder, _ time: Int64) {
+        for key in byHolder[holder] ?? [] { pots[key]?.addPast(amounts[key.measure], at: time) }
+    }
+
+    /// A model that was asked for under an alias is known by its answer's name.
+    private mutating func keys(of models: [String]) -> [PotKey] {
+        var keys: [PotKey] = []
+        for model in models {
+            let known = byModel[model] ?? patterns.filter { $0.pattern.matches(model) }.flatMap(\.keys)
+            byModel[model] = known
+            for key in known where !keys.contains(key) { keys.append(key) }
+        }
+        return keys
+    }
+}
+
+/// What so many tokens cost at a provider of the configuration, by its name; nil: there is no price.
+package typealias SpendingPrice =
+    @Sendable (_ provider: String, _ model: String?, _ input: Int64, _ output: Int64) -> Money?
+
+/// Guesses of what a request uses, before it is known.
+package enum SpendingEstimate {
+    /// Text has three to five bytes a token, and JSON around it has more: the guess is rather too high.
+    private static let bytesPerToken: Int64 = 3
+    /// Of an answer whose request does not say, and whose model has not answered yet.
+    package static let unknownOutput: Int64 = 1000
+
+    package static func tokens(ofBytes bytes: Int64) -> Int64 { (bytes + bytesPerToken - 1) / bytesPerToken }
+
+    /// Output of an answer that broke off: what it said, or what its bytes may be, but no more than was expected of it.
+    package static func partialOutput(_ reported: Int64, bytesOut: Int64, most: Int64) -> Int64 {
+        max(reported, min(most, tokens(ofBytes: bytesOut)))
+    }
+
+    /// Output tokens of a request that is about to be sent.
+    package static func output(_ operation: Operation, asked: Int64?, usual: Int64?) -> Int64 {
+        switch operation {
+        case .embeddings, .embed, .moderations, .countTokens, .files, .batches, .models: 0
+        default: asked ?? usual ?? unknownOutput
+        }
+    }
+}

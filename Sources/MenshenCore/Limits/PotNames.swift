@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// Whose limit it is.
+package struct Holder: Sendable, Hashable, CustomStringConvertible {
+    package enum Kind: String, Sendable {
+        case token
+        /// A rule of `[[callers]]`.
+        case caller
+        case provider
+        /// A pattern of `[[limits.models]]`.
+        case model
+        /// Everybody together.
+        case instance
+    }
+
+    package static let instance = Holder(.instance, "")
+
+    package let kind: Kind
+    package let name: String
+
+    package init(_ kind: Kind, _ name: String) {
+        self.kind = kind
+        self.name = name
+    }
+
+    /// In a sentence.
+    package var description: String {
+        switch kind {
+        case .token: "token '\(name)'"
+        case .caller: "the rule '\(name)' of [[callers]]"
+        case .provider: "provider '\(name)'"
+        case .model: "model '\(name)'"
+        case .instance: "this menshen"
+        }
+    }
+}
+
+/// Names a pot. The amount of its limit is no part of that: a limit may change, and what was spent stays.
+package struct PotKey: Sendable, Hashable {
+    package let holder: Holder
+    package let measure: Limit.Measure
+    package let window: Limit.Window
+
+    package init(_ holder: Holder, _ limit: Limit) {
+        self.holder = holder
+        measure = limit.measure
+        window = limit.window
+    }
+}
+
+/// What a holder's limits are, as a request asks for them.
+package struct Demand: Sendable {
+    package let holder: Holder
+    package let limits: [Limit]
+    /// Requests at the same time.
+    package let concurrency: Int?
+    /// It is refused after so many errors in a row.
+    package let maxErrors: Int?
+
+    package init(_ holder: Holder, _ limits: [Limit], concurrency: Int? = nil, maxErrors: Int? = nil) {
+        self.holder = holder
+        self.limits = Self.single(limits)
+        self.concurrency = concurrency
+        self.maxErrors = maxErrors
+    }
+
+    package var isEmpty: Bool { limits.isEmpty && concurrency == nil && maxErrors == nil }
+
+    /// Of two limits that share a pot the smaller one.
+    private static func single(_ limits: [Limit]) -> [Limit] {
+        if limits.count < 2 { return limits }
+        return limits.filter { limit in
+            let same = limits.filter { $0.measure == limit.measure && $0.window == limit.window }
+            return limit.amount == same.map(\.amount).min()
+        }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+}
+
+/// What one request costs in every measure: as it is estimated, or as it turned out.
+package struct Amounts: Sendable, Equatable {
+    package var requests: Int64
+    package var inputTokens: Int64
+    package var outputTokens: Int64
+    package var money: Money
+
+    package init(requests: Int64 = 0, inputTokens: Int64 = 0, outputTokens: Int64 = 0, money: Money = .zero) {
+        self.requests = requests
+        self.inputTokens = max(0, inputTokens)
+        self.outputTokens = max(0, outputTokens)
+        self.money = max(.zero, money)
+    }
+
+    package subscript(measure: Limit.Measure) -> Int64 {
+        switch measure {
+        case .money: money.picodollars
+        case .requests: requests
+        case .tokens: inputTokens.saturatingAdd(outputTokens)
+        case .inputTokens: inputTokens
+        case .outputTokens: outputTokens
+        }
+    }
+}
+
+/// What one request has reserved, until it is settled.
+package struct Hold: Sendable {
+    struct Entry {
+        let key: PotKey
+        let limit: Int64
+        let slip: Pot.Slip
+    }
+
+    let entries: [Entry]
+    /// Each counts this request among those under way.
+    let holders: [Holder]
+
+    /// The pots that it has part in.
+    package var keys: [PotKey] { entries.map(\.key) }
+}
+
+/// Somebody wants to hear that so much of a limit is used up.
+package struct LimitNotice: Sendable, Equatable {
+    package let key: PotKey
+    package let limit: Limit
+    package let percent: Int
+    package let spent: Int64
+    /// nil for ever.
+    package let resetsAt: Int64?
+}
+
+/// Why a request is not admitted.
+package struct LimitRefusal: Sendable, Equatable {
+    package enum Reason: Sendable, Equatable {
+        case pot(Limit, spent: Int64, reserved: Int64, wanted: Int64)
+        case concurrency(Int)
+        case errors(Int)
+    }
+
+    package let holder: Holder
+    package let reason: Reason
+    /// Seconds since 1970; nil for never.
+    package let resetsAt: Int64?
+    /// Seconds until then.
+    package let wait: Int64?
+}

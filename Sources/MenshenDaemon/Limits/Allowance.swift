@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+
+/// What one request may spend: its reservations, from its admission to its end. A request reserves twice: once for whoever
+/// asks, when it is known what is asked, and for each attempt for the provider and the model. Without limits it does nothing.
+struct Allowance {
+    enum Verdict {
+        case admitted
+        /// What was spent before is still being read: ask again after `look`.
+        case awaited
+        case refused(Problem)
+    }
+
+    /// Microseconds between two looks whether it is known what was spent, and how long that is waited for.
+    static let look: UInt64 = 5000
+    private static let patience: UInt64 = 10_000_000
+
+    /// A reservation with what it was made of.
+    private struct Part {
+        let demands: [Demand]
+        let estimate: Amounts
+        let hold: Hold
+    }
+
+    private var admission: Part?
+    private var attempt: Part?
+    /// Provider of `attempt`, and how many attempts were over when it was reserved.
+    private var provider = -1
+    private var before = 0
+    private var waitsUntil: UInt64?
+
+    // MARK: Admission
+
+    /// The request is to be answered: by a provider, or with a stored answer.
+    mutating func admit(_ exchange: Exchange, _ tried: RoutePlan.Try?) throws(Problem) -> Bool {
+        if admission != nil { return true }
+        let demands = exchange.runtime.snapshot.limits.admission(exchange.access.principal.token)
+        if demands.isEmpty { return true }
+        let estimate = try tried.map { tried throws(Problem) in try Self.estimate(exchange, tried.provider, demands) }
+        switch reserve(exchange, demands, estimate ?? Amounts(requests: 1)) {
+        case .success(let part): admission = part
+        case .failure(let problem): throw problem
+        case nil: return try isPatient(exchange)
+        }
+        return true
+    }
+
+    /// A provider is to be asked.
+    mutating func enter(_ exchange: Exchange, _ tried: RoutePlan.Try) throws(Problem) -> Verdict {
+        let limits = exchange.runtime.snapshot.limits
+        if limits.hasNoneOfAttempts { return .admitted }
+        if attempt != nil {
+            if provider == tried.provider, before == exchange.walk.attempts.count { return .admitted }
+            leaveAttempt(exchange)
+        }
+        let demands = limits.attempt(tried.provider, model: exchange.walk.model(at: tried.provider))
+        if demands.isEmpty { return .admitted }
+        do throws(Problem) {
+            switch reserve(exchange, demands, try Self.estimate(exchange, tried.provider, demands)) {
+            case .success(let part): attempt = part
+            case .failure(let problem): return .refused(problem)
+            case nil: return try isPatient(exchange) ? .admitted : .awaited
+            }
+        } catch {
+            if error.code == .unpricedModel { return .refused(error) }
+            throw error
+        }
+        provider = tried.provider
+        before = exchange.walk.attempts.count
+        return .admitted
+    }
+
+    /// nil: it is not known what was spent.
+    private func reserve(_ exchange: Exchange, _ demands: [Demand], _ estimate: Amounts) -> Result<Part, Problem>? {
+        let snapshot = exchange.runtime.snapshot
+        switch exchange.worker.context.pots.reserve(demands, estimate, snapshot) {
+        case .admitted(let hold): return .success(Part(demands: demands, estimate: estimate, hold: hold))
+        case .refused(let refusal, let notice):
+            if let notice { exchange.worker.tell(notice, snapshot.limits) }
+            return .failure(Problem(refusal, exchange.dialect, snapshot.limits.zone))
+        case .unknown: return nil
+        }
+    }
+
+    /// False: it is waited.
+    private mutating func isPatient(_ exchange: Exchange) throws(Problem) -> Bool {
+        let now = exchange.worker.now
+        let end = waitsUntil ?? now + Self.patience
+        waitsUntil = end
+        if now >= end { throw .spendingUnknown }
+        return false
+    }
+
+    // MARK: The estimate
+
+    private static func estimate(
+        _ exchange: Exchange, _ provider: Int, _ demands: [Demand]
+    ) throws(Problem) -> Amounts {
+        var amounts = Amounts(requests: 1)
+        let method = exchange.head.method
+        let isLookUp = method == .get || method == .head || method == .delete
+        guard exchange.operation.hasUsage(isLookUp: isLookUp) else { return amounts }
+        let snapshot = exchange.runtime.snapshot
+        let name = snapshot.routes.providers[provider].name
+        let model = exchange.walk.model(at: provider)
+        amounts.inputTokens = SpendingEstimate.tokens(ofBytes: bytes(exchange))
+        amounts.outputTokens = SpendingEstimate.output(
+            exchange.operation, asked: exchange.intake.facts.maxOutput,
+            usual: exchange.worker.context.pots.usualOutput(name, exchange.intake.facts.model ?? ""))
+        guard let demand = demands.first(where: { $0.limits.contains { $0.measure == .money } }) else { return amounts }
+        if let price = snapshot.price(name, model, amounts.inputTokens, amounts.outputTokens) {
+            amounts.money = price
+            return amounts
+        }
+        switch snapshot.limits.settings.unpriced {
+        case .allow: return amounts
+        case .ceiling:
+            if let price = snapshot.dearestPrice(name, amounts.inputTokens, amounts.outputTokens) {
+                amounts.money = price
+                return amounts
+            }
+        case .refuse: break
+        }
+        throw .unpriced(model, name, demand.holder)
+    }
+
+    /// Of the body, as far as is known. Compressed JSON becomes about four times as long.
+    private static func bytes(_ exchange: Exchange) -> Int64 {
+        let came = exchange.intake.bytesIn
+        let length = if case .fixed(let length) = exchange.head.framing { max(came, Int64(length)) } else { came }
+        return BodyKind.coding(exchange.head) == nil ? length : length * 4
+    }
+
+    // MARK: The end
+
+    /// The attempt has failed, and another follows.
+    private mutating func leaveAttempt(_ exchange: Exchange) {
+        guard let attempt else { return }
+        self.attempt = nil
+        close(attempt, exchange, Self.spentByFailed(attempt, exchange, since: before))
+    }
+
+    /// What a provider that gave no answer may have spent; nil: it was not asked.
+    private static func spentByFailed(_ part: Part, _ exchange: Exchange, since before: Int) -> Amounts? {
+        if exchange.walk.wasSent(since: before) { return part.estimate }
+        return exchange.walk.wasAsked(since: before) ? Amounts(requests: 1) : nil
+    }
+
+    /// The request has ended.
+    mutating func settle(_ exchange: Exchange, _ settlement: AuditSettlement) {
+        if admission == nil, attempt == nil { return }
+        let pots = exchange.worker.context.pots
+        let isHit = settlement.cache?.outcome == .hit
+        let wasAsked = isHit || exchange.walk.wasAsked()
+        if let admission {
+            self.admission = nil
+            close(admission, exchange, wasAsked ? Self.spent(settlement, admission.estimate) : nil)
+            if let isError = Self.isError(exchange, isHit) {
+                pots.answered(admission.demands, isError: isError, exchange.runtime.snapshot.limits)
+            }
+        }
+        if let attempt {
+            self.attempt = nil
+            let isItsAnswer = exchange.walk.provider == provider && exchange.walk.wasAsked(since: before)
+            close(
+                attempt, exchange,
+                isItsAnswer
+                    ? Self.spent(settlement, attempt.estimate)
+                    : Self.spentByFailed(attempt, exchange, since: before))
+        }
+        if settlement.usageState == .reported, let output = settlement.answer?.usage?.outputTotal,
+            let provider = settlement.answeringProvider
+        {
+            pots.learn(provider, exchange.intake.facts.model ?? "", output: output)
+        }
+    }
+
+    /// What it spent, by its record; what is not known is as it was estimated.
+    private static func spent(_ settlement: AuditSettlement, _ estimate: Amounts) -> Amounts {
+        if settlement.cache?.outcome == .hit { return Amounts(requests: 1) }
+        let usage = settlement.answer?.usage
+        let cost = settlement.cost?.amount
+        switch settlement.usageState {
+        case .none: return Amounts(requests: 1, money: cost ?? .zero)
+        case .unknown, .estimated:
+            var spent = estimate
+            if let cost { spent.money = cost }
+            return spent
+        case .partial:
+            let output = SpendingEstimate.partialOutput(
+                usage?.outputTotal ?? 0, bytesOut: settlement.bytesOut, most: estimate.outputTokens)
+            return Amounts(
+                requests: 1, inputTokens: usage?.inputTotal ?? estimate.inputTokens, outputTokens: output,
+                money: cost ?? estimate.money)
+        case .reported:
+            return Amounts(
+                requests: 1, inputTokens: usage?.inputTotal ?? 0, outputTokens: usage?.outputTotal ?? 0,
+                money: cost ?? estimate.money)
+        }
+    }
+
+    /// Whether the last answer says that the request itself is at fault; nil: it says nothing about that.
+    private static func isError(_ exchange: Exchange, _ isHit: Bool) -> Bool? {
+        guard !isHit, let status = exchange.walk.attempts.last?.status else { return nil }
+        switch status {
+        case 100..<400: return false
+        // Too early, too often, too slow: of these a repetition is the cure.
+        case 408, 409, 425, 429: return nil
+        case 400..<500: return true
+        default: return nil
+        }
+    }
+
+    private func close(_ part: Part, _ exchange: Exchange, _ spent: Amounts?) {
+        let pots = exchange.worker.context.pots
+        guard let spent else { return pots.release(part.hold) }
+        let limits = exchange.runtime.snapshot.limits
+        for notice in pots.settle(part.hold, spent, limits) { exchange.worker.tell(notice, limits) }
+    }
+
+    // MARK: Looking
+
+    /// For a header: what is left of the limits that it has part in.
+    func remainder(_ exchange: Exchange) -> String? {
+        let parts = [admission, attempt].compactMap { $0 }
+        if parts.isEmpty { return nil }
+        let states = exchange.worker.context.pots.look(
+            parts.flatMap(\.demands), exchange.runtime.snapshot)
+        return states.map { "\($0.limit.measure.text($0.remaining)) of \($0.limit) (\($0.holder.kind))" }
+            .joined(separator: ", ")
+    }
+}
+
+extension Snapshot {
+    /// What a request may cost at the provider's dearest model.
+    func dearestPrice(_ provider: String, _ input: Int64, _ output: Int64) -> Money? { nil }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import Subprocess
+internal import SystemPackage
+
+extension Worker {
+    /// So much of a limit is used up: says so, and has the operator's command run.
+    func tell(_ notice: LimitNotice, _ limits: LimitTable) {
+        let figures = notice.figures(limits.zone)
+        events.tell(.limitPassed(notice, resetsAt: figures.resetsAt))
+        if limits.settings.notifyCommand.isEmpty { return }
+        NotifyCommand.start(limits.settings.notifyCommand, figures.environment) { [events] reason in
+            events.tell(.notifyFailed(reason))
+        }
+    }
+}
+
+extension LimitNotice {
+    /// As the command finds them in its environment.
+    fileprivate func figures(_ zone: ZoneRules) -> (resetsAt: String, environment: [(String, String)]) {
+        let resetsAt = resetsAt.map { zone.stamp($0) } ?? "never"
+        return (
+            resetsAt,
+            [
+                ("MENSHEN_HOLDER_KIND", key.holder.kind.rawValue), ("MENSHEN_HOLDER", key.holder.name),
+                ("MENSHEN_LIMIT", limit.description), ("MENSHEN_PERCENT", "\(percent)"),
+                ("MENSHEN_SPENT", key.measure.text(spent)), ("MENSHEN_RESETS_AT", resetsAt),
+            ]
+        )
+    }
+}
+
+/// Runs `limits.notify_command` off the reactor's thread. Nobody waits for it.
+private enum NotifyCommand {
+    private static let patience = Duration.seconds(30)
+    private static let passedOn = [
+        "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
+        "DISPLAY", "WAYLAND_DISPLAY",
+    ]
+
+    /// `failed` is called on a thread of Swift's pool.
+    static func start(
+        _ argv: [String], _ figures: [(String, String)], failed: @escaping @Sendable (String) -> Void
+    ) {
+        Task {
+            let work = Task { await run(argv, figures) }
+            let clock = Task {
+                try await Task.sleep(for: patience)
+                work.cancel()
+            }
+            if let reason = await work.value { failed(reason) }
+            clock.cancel()
+        }
+    }
+
+    /// nil if it went well.
+    private static func run(_ argv: [String], _ figures: [(String, String)]) async -> String? {
+        guard let program = argv.first else { return nil }
+        var values: [Subprocess.Environment.Key: String] = [:]
+        for name in passedOn {
+            if let value = Linux.Environment.value(name) { values[.init(stringLiteral: name)] = value }
+        }
+        for (name, value) in figures { values[.init(stringLiteral: name)] = value }
+        var options = PlatformOptions()
+        options.processGroupID = 0
+        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
+        do {
+            let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
+            let outcome = try await Subprocess.run(
+                executable, arguments: Arguments(Array(argv.dropFirst())), environment: .custom(values),
+                platformOptions: options, input: .none, output: .discarded, error: .discarded)
+            return outcome.terminationStatus.isSuccess ? nil : "It failed (\(outcome.terminationStatus))."
+        } catch {
+            return "It could not be run: \(error)"
+        }
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+internal import Synchronization
+
+/// The pots of all limits: one for the process, whatever number of workers there is. A worker holds its lock for some
+/// dictionary look-ups and additions, and never while anything is read; see decision 0026.
+final class PotLedger: Sendable {
+    /// Reads what was spent before, on another thread; nil: it can't be read now.
+    typealias Reading = @Sendable (PastSpending, _ done: @escaping @Sendable (PastSpending?) -> Void) -> Void
+
+    private struct State {
+        var table = PotTable()
+        var isReading = false
+        /// Not read again before. Seconds since 1970.
+        var readAt = Int64.min
+    }
+
+    private let state = Mutex(State())
+    private let reading: Reading
+    private let wall: @Sendable () -> Int64
+
+    /// `wall`: seconds since 1970.
+    init(wall: @escaping @Sendable () -> Int64, reading: @escaping Reading) {
+        self.wall = wall
+        self.reading = reading
+    }
+
+    convenience init(_ store: AuditStore) {
+        self.init(wall: { Int64(Clock.wall() / 1_000_000) }) { past, done in
+            store.ask { reader throws(StoreFault) in
+                var past = past
+                try reader.pastRequests(since: past.begin) { past.add($0) }
+                past.finish()
+                done(past)
+            } fail: {
+                done(nil)
+            }
+        }
+    }
+
+    // MARK: Requests
+
+    /// Reserves in all pots or in none.
+    func reserve(_ demands: [Demand], _ wanted: Amounts, _ snapshot: Snapshot) -> PotTable.Outcome {
+        let now = wall()
+        let limits = snapshot.limits
+        let outcome = state.withLock {
+            $0.table.reserve(demands, wanted, notify: limits.settings.notify, at: now, limits.zone)
+        }
+        if case .unknown = outcome { read(snapshot, now) }
+        return outcome
+    }
+
+    func settle(_ hold: Hold, _ spent: Amounts, _ limits: LimitTable) -> [LimitNotice] {
+        let now = wall()
+        return state.withLock {
+            $0.table.settle(hold, spent, notify: limits.settings.notify, at: now, limits.zone)
+        }
+    }
+
+    func release(_ hold: Hold) { state.withLock { $0.table.release(hold) } }
+
+    func answered(_ demands: [Demand], isError: Bool, _ limits: LimitTable) {
+        let now = wall()
+        state.withLock { $0.table.answered(demands, isError: isError, pause: limits.errorPause, at: now) }
+    }
+
+    func learn(_ provider: String, _ model: String, output: Int64) {
+        state.withLock { $0.table.learn(provider, model, output: output) }
+    }
+
+    func usualOutput(_ provider: String, _ model: String) -> Int64? {
+        state.withLock { $0.table.usualOutput(provider, model) }
+    }
+
+    /// What is not known is read for whoever looks again.
+    func look(_ demands: [Demand], _ snapshot: Snapshot) -> [PotState] {
+        let now = wall()
+        let zone = snapshot.limits.zone
+        let states = state.withLock { state in demands.flatMap { state.table.state($0, at: now, zone) } }
+        if !states.allSatisfy(\.isKnown) { read(snapshot, now) }
+        return states
+    }
+
+    // MARK: The past
+
+    /// Reads what was spent in the pots that the configuration names, before the first request wants to know.
+    func prepare(_ snapshot: Snapshot) {
+        let demands = snapshot.limits.all
+        if !demands.isEmpty { _ = look(demands, snapshot) }
+    }
+
+    /// One reading at a time; a pot that is made meanwhile waits for the next.
+    private func read(_ snapshot: Snapshot, _ now: Int64) {
+        let unknown = state.withLock { state -> [PotKey: Pot]? in
+            if state.isReading || now < state.readAt { return nil }
+            let unknown = state.table.unknown
+            if unknown.isEmpty { return nil }
+            state.isReading = true
+            return unknown
+        }
+        guard let unknown else { return }
+        reading(PastSpending(unknown, price: snapshot.price)) { [self] past in
+            state.withLock { state in
+                state.isReading = false
+                if let past { state.table.fill(past) } else { state.readAt = now + 1 }
+            }
+        }
+    }
+}
+
+extension Snapshot {
+    /// What a request may cost, by the list prices.
+    var price: SpendingPrice { { _, _, _, _ in nil } }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP
+internal import MenshenCore
+
+/// What callers are told of limits that concern them.
+enum UsagePage {
+    /// `GET /_menshen/usage`.
+    static func usage(_ states: [PotState], _ zone: ZoneRules) -> LocalAnswer {
+        let limits = states.map { state in
+            fields([
+                ("holder", text(state.holder.kind.rawValue)), ("name", text(state.holder.name)),
+                ("limit", text(state.limit.description)), ("measure", text(state.limit.measure.rawValue)),
+                ("amount", amount(state, state.limit.amount)), ("spent", amount(state, state.spent)),
+                ("reserved", amount(state, state.reserved)), ("remaining", amount(state, state.remaining)),
+                ("resets_at", text(state.resetsAt.map { zone.stamp($0) })), ("is_known", "\(state.isKnown)"),
+            ])
+        }
+        return json(fields([("timezone", text(zone.name)), ("limits", "[\(limits.joined(separator: ","))]")]))
+    }
+
+    /// `GET /key/info` as LiteLLM answers it about the caller's own key, for the status bars that know that. Its budget is the
+    /// token's first limit in money.
+    static func key(_ token: AccessToken, _ states: [PotState], _ zone: ZoneRules) -> LocalAnswer {
+        let budget = states.first { $0.limit.measure == .money }
+        func perMinute(_ measure: Limit.Measure) -> String {
+            token.limits.first { $0.measure == measure && $0.window == .minute }.map { "\($0.amount)" } ?? "null"
+        }
+        let info = fields([
+            ("key_name", text(token.name)), ("key_alias", text(token.name)),
+            ("spend", budget.map { amount($0, $0.spent) } ?? "0"),
+            ("max_budget", budget.map { amount($0, $0.limit.amount) } ?? "null"),
+            ("budget_duration", text(budget.flatMap { duration($0.limit.window) })),
+            ("budget_reset_at", text(budget?.resetsAt.map { zone.stamp($0) })),
+            ("expires", text(token.expires.map { ZoneRules.utc.stamp($0) })),
+            ("tpm_limit", perMinute(.tokens)), ("rpm_limit", perMinute(.requests)),
+            ("max_parallel_requests", token.concurrency.map { "\($0)" } ?? "null"),
+            ("user_id", "null"), ("team_id", "null"), ("blocked", "false"),
+        ])
+        return json(fields([("key", text(token.name)), ("info", info)]))
+    }
+
+    /// As LiteLLM says it.
+    private static func duration(_ window: Limit.Window) -> String? {
+        switch window {
+        case .minute: "1m"
+        case .hour: "1h"
+        case .day: "1d"
+        case .week: "7d"
+        case .month: "1mo"
+        case .rolling(let seconds): "\(seconds)s"
+        case .ever: nil
+        }
+    }
+
+    // MARK: JSON
+
+    private static func json(_ text: String) -> LocalAnswer {
+        LocalAnswer(
+            status: 200, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+            body: Array("\(text)\n".utf8))
+    }
+
+    private static func fields(_ all: [(name: String, value: String)]) -> String {
+        "{\(all.map { "\"\($0.name)\":\($0.value)" }.joined(separator: ","))}"
+    }
+
+    private static func text(_ value: String?) -> String {
+        guard let value else { return "null" }
+        var output: [UInt8] = []
+        output.append(json: value)
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// Money as a number of dollars, with all of its digits.
+    private static func amount(_ state: PotState, _ amount: Int64) -> String {
+        state.limit.measure == .money ? Money(picodollars: amount).dollars : "\(amount)"
+    }
+}
+
+extension AdminPage {
+    static let usage = AdminPage(
+        "/_menshen/usage", access: .signedIn,
+        [
+            Action(.get) { caller, _ in
+                let (states, zone) = caller.ownPots
+                caller.answer(page: UsagePage.usage(states, zone))
+            }
+        ])
+
+    /// Where LiteLLM has it.
+    static let keyInfo = AdminPage(
+        "/key/info", access: .signedIn,
+        [
+            Action(.get) { (caller, _) throws(Problem) in
+                guard let token = caller.token else {
+                    throw Problem(.notFound, status: 404, "This is about the caller's own token, and none was shown.")
+                }
+                let (states, zone) = caller.ownPots
+                caller.answer(
+                    page: UsagePage.key(token, states.filter { $0.holder == Holder(.token, token.name) }, zone))
+            }
+        ])
+}
+
+extension Allowance {
+    /// What there is of the limits that concern a caller: whoever sees all requests sees all of the configuration's.
+    static func states(for exchange: Exchange) -> ([PotState], ZoneRules) {
+        let limits = exchange.runtime.snapshot.limits
+        var demands = limits.admission(exchange.access.principal.token)
+        if exchange.access.grant?.showsAll == true { demands += limits.all.filter { $0.holder != .instance } }
+        return (exchange.worker.context.pots.look(demands, exchange.runtime.snapshot), limits.zone)
+    }
+}
