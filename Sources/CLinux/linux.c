@@ -266,12 +266,6 @@ int clinux_peer_credentials(int fd, pid_t *pid, uid_t *uid, gid_t *gid) {
     return 0;
 }
 
-int clinux_peer_groups(int fd, gid_t *groups, size_t capacity) {
-    socklen_t size = (socklen_t)(capacity * sizeof *groups);
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0 && errno != ERANGE) return -errno;
-    return (int)(size / sizeof *groups);
-}
-
 int clinux_peer_pidfd(int fd) {
     int pidfd = -1;
     int rc = integer_option(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd);

@@ -77,6 +77,9 @@ import Testing
             #expect(process.command == nil)
             #expect(process.unit == "own.service")
             #expect(PeerProcess.read(pid: peer.pid, pidfd: nil) { "own.service" } == process)
+            #expect(process.directory == nil && process.job == nil)
+            let more = PeerProcess.read(socket: socket, peer: peer, readsDirectory: true) { nil }
+            #expect(more != nil && more?.directory == RepositoryRoot.resolved("."))
         }
     }
 

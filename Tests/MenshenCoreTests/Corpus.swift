@@ -26,11 +26,15 @@ struct CorpusCase: Sendable, CustomTestStringConvertible {
             var usage_state: String
             var answer_model: String?
             var service_tier: String?
+            var asked_tier: String?
+            var speed: String?
+            var inference_geo: String?
+            var stated_cost: Int64?
             var input_total: Int64?
             var input_uncached: Int64?
             var cache_read: Int64?
-            var cache_write_5m: Int64?
-            var cache_write_1h: Int64?
+            var cache_write: Int64?
+            var cache_write_ttl: Int64?
             var output_total: Int64?
             var reasoning: Int64?
             var audio_in: Int64?

@@ -109,6 +109,14 @@ package final class DaemonUnderTest {
     /// The records; of a daemon that has stopped they are final.
     package func rows() throws -> [RequestRow] { try RequestRow.all(databasePath) }
 
+    /// The first column of what `sql` finds.
+    package func texts(_ sql: String) throws -> [String?] {
+        let statement = try Connection(path: databasePath, .readOnly, busyMilliseconds: 5000).prepare(sql)
+        var texts: [String?] = []
+        while try statement.step() { texts.append(statement.text(0)) }
+        return texts
+    }
+
     /// Stored bodies, those of requests first.
     package func bodies() throws -> [String] {
         let statement = try Connection(path: databasePath, .readOnly, busyMilliseconds: 5000)

@@ -26,14 +26,14 @@ api_key = "{KEY}"
 USER = NOBODY if IS_ROOT else os.getuid()
 
 
-def call(target, who):
+def call(target, who, cwd="/"):
     """curl as a process of its own; it, and the id of its request."""
     place = ["--unix-socket", target] if isinstance(target, str) else []
     port = "" if isinstance(target, str) else f":{target[1]}"
     process = subprocess.Popen(
         [CURL, "-sS", "-D", "-", "-o", "/dev/null", *place, f"http://localhost{port}/v1/chat/completions",
          "-H", "Content-Type: application/json", "-H", f"Authorization: Bearer {TOKEN}", "-d", CHAT.decode()],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", **who)
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd, **who)
     head = process.communicate(timeout=PATIENCE)[0].decode()
     names = [line.split(": ")[1].strip() for line in head.splitlines() if line.lower().startswith("x-menshen-request-id:")]
     return process, names[0] if names else head
@@ -50,6 +50,17 @@ def records():
         equal(caller(daemon.row(name)), {
             "caller_uid": USER, "caller_pid": process.pid, "caller_exe": os.path.realpath(CURL), "peer_address": "unix",
         }, "a row names uid, process and program of who called over the Unix socket")
+        project = f"{daemon.home}/project"
+        for path in (project, f"{project}/.git", f"{project}/src"):
+            os.mkdir(path)
+            own(path)
+        # The first caller of a directory may be answered before its repository is found.
+        names = [call(daemon.socket, identity(), f"{project}/src")[1] for _ in range(2)]
+        row = daemon.row(names[-1])
+        equal((row["client"], row["rule"], row["caller_project"]), ("curl", "unix", os.path.realpath(project)),
+              "it names the client, the rule, and the repository that the caller works in")
+        row = daemon.row(call(daemon.socket, identity(), "/tmp")[1])
+        equal(row["caller_project"], None, "who works in none has none")
         _, name = call(("127.0.0.1", daemon.port), identity())
         row = caller(daemon.row(name))
         check(str(row.pop("peer_address")).startswith("127.0.0.1"), "over TCP it names the address", row)

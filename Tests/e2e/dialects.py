@@ -12,8 +12,8 @@ from harness import Daemon, check, done, equal, note, number, place
 
 COLUMNS = [
     "dialect", "operation", "model", "stream", "end_state", "problem", "finish_reason", "usage_state", "answer_model",
-    "service_tier", "end_user", "input_total", "input_uncached", "cache_read", "cache_write_5m", "cache_write_1h",
-    "output_total", "reasoning", "audio_in", "audio_out", "image_in", "image_out", "seconds", "usage_other",
+    "service_tier", "asked_tier", "speed", "inference_geo", "end_user", "input_total", "input_uncached", "cache_read",
+    "cache_write", "cache_write_ttl", "stated_cost", "output_total", "reasoning", "audio_in", "audio_out", "image_in", "image_out", "seconds", "usage_other",
 ]
 CODINGS = ("gzip", "br", "zstd")
 # Served encoded as well. The last is cut: an error event in plain text would be no part of an encoded body.

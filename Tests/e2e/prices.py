@@ -22,7 +22,7 @@ REASONS = {
     "a tier without a price": lambda ask, reason: reason == f"no price for {ask['tier']}" and not variants(ask),
     "which of the audio or images was cached is not known":
         lambda ask, reason: "was cached is not known" in reason
-        and any(ask["line"].get(part, 0) > 0 for part in ("cache_read", "cache_write_5m", "cache_write_1h")),
+        and any(ask["line"].get(part, 0) > 0 for part in ("cache_read", "cache_write")),
     "a model of whose price nothing is known": lambda ask, reason: not ask["model"].get_prices(ask["time"]).__dict__,
     "its price has units that no usage has": lambda ask, reason: reason.endswith(" has a price and is not reported"),
     "a count that costs something was not reported":
@@ -102,12 +102,17 @@ def made(random, provider, model, name):
         output = random.choice(sizes[:7]) if has("output_mtok") else 0
         sound = random.randint(0, output) if has("output_audio_mtok") and random.random() < 0.5 else 0
         images = random.randint(0, output - sound) if has("output_image_mtok") and random.random() < 0.5 else 0
+        writes = {key: parts.pop(key) for key in ("cache_write_5m", "cache_write_1h")}
         line |= {key: count for key, count in parts.items() if count}
+        line["cache_write"] = sum(writes.values())
+        # What is kept as long as nobody asked for otherwise has no name of its own.
+        if writes["cache_write_1h"]:
+            line["usage_other"] = {"cache_write_1h": writes["cache_write_1h"]}
         line |= {"input_total": total, "output_total": output, "audio_out": sound, "image_out": images}
         usage = {
             "input_tokens": total, "output_tokens": output, "cache_read_tokens": parts["cache_read"],
-            "cache_write_tokens": parts["cache_write_5m"] + parts["cache_write_1h"],
-            "cache_write_1h_tokens": parts["cache_write_1h"], "input_audio_tokens": parts["audio_in"],
+            "cache_write_tokens": line["cache_write"],
+            "cache_write_1h_tokens": writes["cache_write_1h"], "input_audio_tokens": parts["audio_in"],
             "output_audio_tokens": sound, "input_image_tokens": parts["image_in"], "output_image_tokens": images,
         }
     if has("audio_hours", "input_audio_hours"):
@@ -115,7 +120,7 @@ def made(random, provider, model, name):
         usage |= {"audio_seconds": line["seconds"], "input_audio_seconds": line["seconds"]}
     if has("web_searches_kcount") and random.random() < 0.3:
         usage["web_searches"] = random.randint(1, 20)
-        line["usage_other"] = {"web_search_requests": usage["web_searches"]}
+        line["usage_other"] = line.get("usage_other", {}) | {"web_search_requests": usage["web_searches"]}
     if tier:
         line["service_tier"] = tier
     usage = {key: count for key, count in usage.items() if count}

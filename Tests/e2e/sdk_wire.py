@@ -277,7 +277,7 @@ def retries(way):
         for name, request_id in zip((failing, failing, good), ids):
             # The failing ones are asked as the good one is.
             asked = {key: cases[good].record.get(key) for key in ("model", "stream", "end_user")}
-            tier = {} if name == good else {"service_tier": (cases[good].request["body"] or {}).get("service_tier")}
+            tier = {} if name == good else {"asked_tier": (cases[good].request["body"] or {}).get("service_tier")}
             expected.append((cases[name], way, request_id, {**asked, **tier}))
     first = len(upstream.calls)
     error, ids = attempt(lambda: ask(clients, cases["errors/openai-429-stream"]))

@@ -206,6 +206,8 @@ for way in WAYS:
     of_anthropic(way)
 refusals()
 example()
+equal({row["client"] for row in daemon.rows("SELECT DISTINCT client FROM requests")} - {None}, {"openai-python", "anthropic-python"},
+      "each row names the SDK that asked")
 equal(daemon.rows("SELECT count(*) AS n FROM requests WHERE end_state NOT IN ('complete', 'refused')")[0]["n"], 0,
       "no request ended in another way")
 equal(daemon.stop(), 0, "SIGTERM ends it with 0")

@@ -18,10 +18,14 @@ package final class AuditIntent: Sendable {
     package let model: String?
     /// nil when the body did not say.
     package let isStream: Bool?
+    package let client: ClientFacts
+    /// Which rule let it in, or refused it; nil where none was asked.
+    package let rule: String?
 
     package init(
         id: RequestID, caller: CallerRecord, tokenName: String?, method: String, path: String, dialect: Dialect,
-        operation: Operation, provider: String?, model: String?, isStream: Bool?
+        operation: Operation, provider: String?, model: String?, isStream: Bool?, client: ClientFacts = ClientFacts(),
+        rule: String? = nil
     ) {
         self.id = id
         self.caller = caller
@@ -33,7 +37,18 @@ package final class AuditIntent: Sendable {
         self.provider = provider
         self.model = model.map(AuditText.name)
         self.isStream = isStream
+        self.client = client
+        self.rule = rule
     }
+}
+
+/// Something that is found out beside the requests of a connection; nil until then, and if there is nothing.
+package protocol LateText: Sendable {
+    var text: String? { get }
+}
+
+extension String: LateText {
+    package var text: String? { self }
 }
 
 /// Who is at the other end of a connection, read once per connection.
@@ -47,6 +62,10 @@ package final class CallerRecord: Sendable {
     /// Attribution, not authentication; nil if the process was gone when we looked.
     package let executable: String?
     package let unit: String?
+    /// Job and step of a batch system: "123.0".
+    package let job: String?
+    /// Root of the repository that it works in.
+    package let project: (any LateText)?
     /// "127.0.0.1:49152" on TCP, "unix" on a Unix socket.
     package let address: String
     /// `address` without the port, which each connection on TCP has anew.
@@ -56,7 +75,7 @@ package final class CallerRecord: Sendable {
 
     package init(
         uid: UInt32?, pid: Int32?, gid: UInt32? = nil, groups: [UInt32] = [], executable: String?, unit: String?,
-        address: String
+        job: String? = nil, project: (any LateText)? = nil, address: String
     ) {
         self.uid = uid
         self.pid = pid
@@ -64,6 +83,8 @@ package final class CallerRecord: Sendable {
         self.groups = groups
         self.executable = executable
         self.unit = unit
+        self.job = job
+        self.project = project
         self.address = address
         host = String(address[..<(address.lastIndex(of: ":") ?? address.endIndex)])
         program = uid.map { "\($0) \(unit ?? "") \(executable ?? "")" } ?? host
@@ -128,30 +149,40 @@ package final class AnswerRecord: Sendable {
     /// The model the answer names.
     package let model: String?
     package let finishReason: String?
-    /// Of the answer, else of the request.
+    /// The tier that the answer names, and the one that the request asked for.
     package let serviceTier: String?
+    package let askedTier: String?
+    /// As the answer says it, else as the request asked for it.
+    package let speed: String?
     /// Whom the caller says it asks for: OpenAI's `user`, Anthropic's `metadata.user_id`.
     package let endUser: String?
 
     /// `keys` are masked in whatever the provider said.
     package init(
-        usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, endUser: String?,
-        masking keys: [Secret]
+        usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, askedTier: String? = nil,
+        speed: String? = nil, endUser: String?, masking keys: [Secret]
     ) {
         var (usage, model, finishReason, serviceTier) = (usage, model, finishReason, serviceTier)
+        var (mode, geo) = (usage?.speed, usage?.inferenceGeo)
         for key in keys {
             if var raw = usage?.raw {
                 key.mask(in: &raw)
                 usage?.raw = raw
             }
+            mode = key.masked(mode)
+            geo = key.masked(geo)
             model = key.masked(model)
             finishReason = key.masked(finishReason)
             serviceTier = key.masked(serviceTier)
         }
+        usage?.speed = mode.map(AuditText.name)
+        usage?.inferenceGeo = geo.map(AuditText.name)
         self.usage = usage
         self.model = model.map(AuditText.name)
         self.finishReason = finishReason.map(AuditText.name)
         self.serviceTier = serviceTier.map(AuditText.name)
+        self.askedTier = askedTier.map(AuditText.name)
+        self.speed = usage?.speed ?? speed.map(AuditText.name)
         self.endUser = endUser.map(AuditText.name)
     }
 }

@@ -7,7 +7,7 @@ internal import Crypto
 /// checksum over all of it. What does not read back to its last byte is no answer.
 extension CachedAnswer {
     /// "mnca" and the version of the form.
-    private static let mark = Array("mnca".utf8) + [1]
+    private static let mark = Array("mnca".utf8) + [2]
     private static let checksumLength = 16
 
     private static func checksum(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
@@ -34,6 +34,14 @@ extension CachedAnswer {
             }
             writer.add(usage.seconds == nil ? 0 : 1)
             if let seconds = usage.seconds { writer.add(seconds.bitPattern) }
+            writer.add(UInt64(usage.lifetimes.count))
+            for write in usage.lifetimes {
+                writer.add(UInt64(bitPattern: write.seconds))
+                writer.add(UInt64(bitPattern: write.tokens))
+            }
+            writer.add(usage.statedCost == nil ? 0 : 1)
+            if let cost = usage.statedCost { writer.add(UInt64(bitPattern: cost.picodollars)) }
+            for text in [usage.speed, usage.inferenceGeo] { writer.add(text.map { Array($0.utf8) }) }
             writer.add(UInt64(usage.other.count))
             for extra in usage.other {
                 writer.add(Array(extra.name.utf8))
@@ -131,6 +139,20 @@ extension CachedAnswer {
                 guard let bits = number() else { return nil }
                 usage.seconds = Double(bitPattern: bits)
             }
+            guard let lifetimes = number() else { return nil }
+            for _ in 0..<lifetimes {
+                guard let seconds = number(), let tokens = number() else { return nil }
+                usage.lifetimes.append(
+                    CacheWrite(seconds: Int64(bitPattern: seconds), tokens: Int64(bitPattern: tokens)))
+            }
+            guard let hasCost = flag() else { return nil }
+            if hasCost {
+                guard let cost = number() else { return nil }
+                usage.statedCost = Money(picodollars: Int64(bitPattern: cost))
+            }
+            guard let speed = optional(), let geo = optional() else { return nil }
+            usage.speed = speed.map { String(decoding: $0, as: UTF8.self) }
+            usage.inferenceGeo = geo.map { String(decoding: $0, as: UTF8.self) }
             guard let extras = number() else { return nil }
             for _ in 0..<extras {
                 guard let name = text(), let count = number() else { return nil }

@@ -29,6 +29,9 @@ package struct PricedFacts: Sendable, Equatable {
 
 extension Usage {
     /// What was written to a cache, by the seconds that it is kept; nil: not said, and so as long as the seller keeps what nobody
-    /// asked for otherwise, which for Anthropic is the five minutes that it is counted as.
-    var cacheWrites: [(seconds: Int64?, tokens: Int64)] { [(nil, cacheWrite5m ?? 0), (3600, cacheWrite1h ?? 0)] }
+    /// asked for otherwise.
+    var cacheWrites: [(seconds: Int64?, tokens: Int64)] {
+        let known = lifetimes.reduce(0) { Self.sum($0, $1.tokens) }
+        return lifetimes.map { ($0.seconds, $0.tokens) } + [(nil, max(0, (cacheWrite ?? 0) - known))]
+    }
 }

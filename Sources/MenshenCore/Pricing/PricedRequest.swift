@@ -12,16 +12,23 @@ package struct PricedRequest: Sendable {
 
     private enum Field: Int, CaseIterable {
         case provider, model, answerModel, tier, askedTier, speed, lifetime, geo, state, time, cost, seconds
-        case webSearches, webFetches
+        case writeTTL, webSearches, webFetches, write5m, write30m, write1h, write12h
     }
 
     private static let paths = JSONPaths(
         [
             "provider", "model", "answer_model", "service_tier", "asked_tier", "speed", "cache_lifetime",
             "inference_geo",
-            "usage_state", "time", "cost", "seconds", "usage_other.web_search_requests",
-            "usage_other.web_fetch_requests",
+            "usage_state", "time", "cost", "seconds", "cache_write_ttl",
+            "usage_other.web_search_requests", "usage_other.web_fetch_requests",
+            "usage_other.cache_write_5m", "usage_other.cache_write_30m", "usage_other.cache_write_1h",
+            "usage_other.cache_write_12h",
         ] + Usage.countNames)
+
+    private static let named: [(field: Field, name: String)] = [
+        (.webSearches, "web_search_requests"), (.webFetches, "web_fetch_requests"), (.write5m, "cache_write_5m"),
+        (.write30m, "cache_write_30m"), (.write1h, "cache_write_1h"), (.write12h, "cache_write_12h"),
+    ]
 
     /// nil for what is no JSON object with at least a provider.
     package init?(json line: String) {
@@ -41,9 +48,10 @@ package struct PricedRequest: Sendable {
         }
         guard let provider = texts[.provider] else { return nil }
         usage.seconds = numbers[.seconds]?.double
-        for (field, name) in [(Field.webSearches, "web_search_requests"), (.webFetches, "web_fetch_requests")] {
-            if let count = numbers[field]?.count { usage.other.append(Usage.Extra(name: name, count: count)) }
-        }
+        usage.take(
+            named: Self.named.compactMap { field, name in
+                numbers[field]?.count.map { Usage.Extra(name: name, count: $0) }
+            }, cacheWriteTTL: numbers[.writeTTL]?.count)
         self.provider = provider
         askedModel = texts[.model]
         model = texts[.answerModel]

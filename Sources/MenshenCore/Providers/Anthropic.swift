@@ -79,18 +79,22 @@ enum Anthropic: ProviderAPI {
             "output_tokens_details.reasoning_tokens": .reasoning,
             "server_tool_use.web_search_requests": .webSearches,
             "server_tool_use.web_fetch_requests": .webFetches,
-            "service_tier": .serviceTier,
+            "service_tier": .serviceTier, "speed": .speed, "inference_geo": .inferenceGeo,
+            "cost": .cost,
         ], reportsTwice: true, totals: addUpInput)
 
     /// What came from the cache, and what went into it, is counted apart.
     @Sendable static func addUpInput(_ counts: UsageReading, _ usage: inout Usage) {
         usage.inputUncached = counts[.inputUncached]
-        usage.cacheWrite5m = counts[.cacheWritten5m]
-        usage.cacheWrite1h = counts[.cacheWritten1h]
-        // Without the split it is the default lifetime's.
-        if usage.cacheWrite5m == nil, usage.cacheWrite1h == nil { usage.cacheWrite5m = counts[.cacheWritten] }
-        let written = counts[.cacheWritten] ?? (usage.cacheWrite5m ?? 0) &+ (usage.cacheWrite1h ?? 0)
-        usage.inputTotal = counts[.inputUncached].map { $0 &+ written &+ (counts[.cacheRead] ?? 0) }
+        let (short, long) = (counts[.cacheWritten5m], counts[.cacheWritten1h])
+        usage.cacheWrite = counts[.cacheWritten]
+        if usage.cacheWrite == nil, short != nil || long != nil { usage.cacheWrite = (short ?? 0) &+ (long ?? 0) }
+        usage.add(CacheWrite(seconds: CacheWrite.fiveMinutes, tokens: short ?? 0))
+        usage.add(CacheWrite(seconds: CacheWrite.hour, tokens: long ?? 0))
+        for write in counts.lifetimes { usage.add(write) }
+        usage.inputTotal = counts[.inputUncached].map {
+            $0 &+ (usage.cacheWrite ?? 0) &+ (counts[.cacheRead] ?? 0)
+        }
     }
 
     // MARK: Answers

@@ -87,13 +87,15 @@ enum Bedrock: ProviderAPI {
 
     // MARK: Usage
 
-    /// By Converse, and by what is added to a model's stream; the cache lives five minutes.
+    /// By Converse, and by what is added to a model's stream.
     static let usage = UsageTable(
         [
             "inputTokens": .inputUncached,
             "outputTokens": .output,
             "cacheReadInputTokens": .cacheRead,
             "cacheWriteInputTokens": .cacheWritten,
+            "cacheDetails[]": .lifetime,
+            "cacheDetails[].ttl": .lifetimeName, "cacheDetails[].inputTokens": .lifetimeCount,
             "inputTokenCount": .inputUncached,
             "outputTokenCount": .output,
             "cacheReadInputTokenCount": .cacheRead,

@@ -111,13 +111,16 @@ extension OpenAI {
             "output_token_details.audio_tokens": .audioOut,
             "output_token_details.image_tokens": .imageOut,
             "seconds": .seconds,
+            // Of what is not tokens, and of what it costs, only others that speak like OpenAI tell: OpenRouter, Perplexity, xAI.
+            "server_tool_use.web_search_requests": .webSearches,
+            "cost": .cost, "cost.total_cost": .cost, "cost_in_usd_ticks": .costTicks,
         ], totals: splitInput)
 
     /// What came from the cache is a part of the input.
     @Sendable private static func splitInput(_ counts: UsageReading, _ usage: inout Usage) {
         usage.inputTotal = counts[.input]
         let written = counts[.cacheWritten]
-        if let written { usage.other.append(Usage.Extra(name: "cache_write_tokens", count: written)) }
+        usage.cacheWrite = written
         guard let total = counts[.input], let read = counts[.cacheRead] else { return }
         let rest = total - read - (written ?? 0)
         if rest >= 0 { usage.inputUncached = rest }

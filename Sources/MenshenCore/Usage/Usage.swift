@@ -8,8 +8,10 @@ package struct Usage: Sendable, Equatable {
     /// Input that was neither read from nor written to a cache.
     package var inputUncached: Int64?
     package var cacheRead: Int64?
-    package var cacheWrite5m: Int64?
-    package var cacheWrite1h: Int64?
+    /// Input that was written to a cache, for however long.
+    package var cacheWrite: Int64?
+    /// The parts of it whose lifetime is known; none of no tokens, and none twice.
+    package var lifetimes: [CacheWrite] = []
     /// All output, reasoning included.
     package var outputTotal: Int64?
     package var reasoning: Int64?
@@ -22,6 +24,11 @@ package struct Usage: Sendable, Equatable {
     package var seconds: Double?
     /// Counts of one provider alone, under its own names.
     package var other: [Extra] = []
+    /// What the provider itself says it charges.
+    package var statedCost: Money?
+    /// How fast, and where, the provider says it worked, if it has prices for that.
+    package var speed: String?
+    package var inferenceGeo: String?
     /// The provider's JSON; an array of two where a stream reports in two parts.
     package var raw: [UInt8] = []
 
@@ -54,38 +61,43 @@ package struct Usage: Sendable, Equatable {
 
     /// What the database calls them, in the order of `counts`.
     package static let countNames: [StaticString] = [
-        "input_total", "input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output_total", "reasoning",
-        "audio_in", "audio_out", "image_in", "image_out",
+        "input_total", "input_uncached", "cache_read", "cache_write", "output_total", "reasoning", "audio_in",
+        "audio_out", "image_in", "image_out",
     ]
 
     package static let counts: [any WritableKeyPath<Usage, Int64?> & Sendable] = [
-        \.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite5m, \.cacheWrite1h, \.outputTotal, \.reasoning,
-        \.audioIn, \.audioOut, \.imageIn, \.imageOut,
+        \.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite, \.outputTotal, \.reasoning, \.audioIn,
+        \.audioOut, \.imageIn, \.imageOut,
     ]
 
     /// Something was reported.
     package var isCounted: Bool {
-        seconds != nil || !other.isEmpty || Self.counts.contains { self[keyPath: $0] != nil }
+        seconds != nil || statedCost != nil || !other.isEmpty || Self.counts.contains { self[keyPath: $0] != nil }
     }
 
     /// Adds what another response used, number by number; what neither reported stays unreported, and what is too large
     /// stops at the largest number. `raw` stays.
     package mutating func add(_ part: Usage) {
-        func sum(_ count: Int64, _ more: Int64) -> Int64 {
-            let (sum, isOver) = count.addingReportingOverflow(more)
-            return isOver ? .max : sum
-        }
         for field in Self.counts {
-            if let count = part[keyPath: field] { self[keyPath: field] = sum(self[keyPath: field] ?? 0, count) }
+            if let count = part[keyPath: field] { self[keyPath: field] = Self.sum(self[keyPath: field] ?? 0, count) }
         }
+        for write in part.lifetimes { add(write) }
+        if let more = part.statedCost { statedCost = (statedCost ?? .zero) + more }
+        speed = part.speed ?? speed
+        inferenceGeo = part.inferenceGeo ?? inferenceGeo
         if let more = part.seconds { seconds = (seconds ?? 0) + more }
         for extra in part.other {
             if let index = other.firstIndex(where: { $0.name == extra.name }) {
-                other[index].count = sum(other[index].count, extra.count)
+                other[index].count = Self.sum(other[index].count, extra.count)
             } else {
                 other.append(extra)
             }
         }
+    }
+
+    static func sum(_ count: Int64, _ more: Int64) -> Int64 {
+        let (sum, isOver) = count.addingReportingOverflow(more)
+        return isOver ? .max : sum
     }
 }
 

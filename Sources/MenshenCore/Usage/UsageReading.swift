@@ -9,8 +9,13 @@ package struct UsageReading: Sendable {
     private var seconds: Double?
     /// Anthropic's is inside the usage object.
     package private(set) var serviceTier: String?
+    private var speed: String?
+    private var inferenceGeo: String?
+    private var statedCost: Money?
     private var reports: [[UInt8]] = []
     private var modality: String?
+    private var lifetimeName: String?
+    private(set) var lifetimes: [CacheWrite] = []
 
     init(_ table: UsageTable) { self.table = table }
 
@@ -21,6 +26,7 @@ package struct UsageReading: Sendable {
         } else if !reports.isEmpty {
             self = UsageReading(table)
         }
+        lifetimes = []
         reports.append(object)
         var scanner = JSONScanner(table.paths)
         scanner.feed(object.span)
@@ -31,6 +37,17 @@ package struct UsageReading: Sendable {
         switch slot {
         case .seconds: seconds = finding.double.flatMap { $0 >= 0 ? $0 : nil }
         case .serviceTier: serviceTier = finding.string
+        case .speed: speed = finding.string ?? speed
+        case .inferenceGeo: inferenceGeo = finding.string ?? inferenceGeo
+        case .cost: if finding.kind == .number { statedCost = Money(dollars: finding.text) ?? statedCost }
+        case .costTicks: if let ticks = finding.count { statedCost = Money(ticks: ticks) ?? statedCost }
+        case .lifetimeName: lifetimeName = finding.string
+        case .lifetime:
+            if let seconds = lifetimeName.flatMap(CacheWrite.seconds), let tokens = self[.lifetimeCount] {
+                lifetimes.append(CacheWrite(seconds: seconds, tokens: tokens))
+            }
+            lifetimeName = nil
+            self[.lifetimeCount] = nil
         case .modality: modality = finding.string
         case .modalityIn, .modalityOut:
             if let modality, let count = self[.modalityCount] { add(count, modality, isInput: slot == .modalityIn) }
@@ -67,6 +84,9 @@ package struct UsageReading: Sendable {
         usage.imageIn = self[.imageIn]
         usage.imageOut = self[.imageOut]
         usage.seconds = seconds
+        usage.statedCost = statedCost
+        usage.speed = speed
+        usage.inferenceGeo = inferenceGeo
         table.totals(self, &usage)
         func addOther(_ name: String, _ count: Int64?) {
             if let count { usage.other.append(Usage.Extra(name: name, count: count)) }

@@ -12,7 +12,11 @@ enum UsageSlot: Int, Sendable, CaseIterable {
     case output, candidates, reasoning
     case audioIn, audioOut, imageIn, imageOut
     case acceptedPrediction, rejectedPrediction, webSearches, webFetches
-    case seconds, serviceTier
+    case seconds, serviceTier, speed, inferenceGeo
+    /// What the provider charges: in dollars, and in units of a ten-thousandth of a millionth of one.
+    case cost, costTicks
+    /// Bedrock's list of cache writes by lifetime: an element of it, and what is in it.
+    case lifetime, lifetimeName, lifetimeCount
     /// Google's lists of tokens by modality: an element of one, and what is in it.
     case modalityIn, modalityOut, modality, modalityCount
 }

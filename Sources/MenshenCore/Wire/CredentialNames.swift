@@ -130,24 +130,27 @@ extension FieldName {
 
 /// Names found by their bytes, whatever their case, with underscores as dashes.
 struct NameTable: Sendable {
-    private var byLength: [[[UInt8]]] = []
+    private var byLength: [[(name: [UInt8], place: Int)]] = []
 
     init(_ names: [String]) {
-        for name in names {
+        for (place, name) in names.enumerated() {
             let bytes = Array(name.utf8)
             while byLength.count <= bytes.count { byLength.append([]) }
-            byLength[bytes.count].append(bytes)
+            byLength[bytes.count].append((bytes, place))
         }
     }
 
-    func has(_ bytes: borrowing Span<UInt8>, in range: Range<Int>) -> Bool {
-        guard range.count < byLength.count else { return false }
-        for name in byLength[range.count] {
+    func has(_ bytes: borrowing Span<UInt8>, in range: Range<Int>) -> Bool { place(of: bytes, in: range) != nil }
+
+    /// Which of the names it is.
+    func place(of bytes: borrowing Span<UInt8>, in range: Range<Int>) -> Int? {
+        guard range.count < byLength.count else { return nil }
+        for (name, place) in byLength[range.count] {
             var index = 0
             while index < name.count, Self.folded(bytes[range.lowerBound + index]) == name[index] { index += 1 }
-            if index == name.count { return true }
+            if index == name.count { return place }
         }
-        return false
+        return nil
     }
 
     static func folded(_ byte: UInt8) -> UInt8 { byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte.lowercased }

@@ -15,6 +15,10 @@ package struct RequestFacts: Sendable, Equatable {
     package var namesFurtherModels = false
     /// Most output tokens that the caller wants; of several such members the largest.
     package var maxOutput: Int64?
+    /// Anthropic's `speed`.
+    package var speed: String?
+    /// For how many seconds its input shall stay in the provider's cache: OpenAI's `prompt_cache_options.ttl`.
+    package var cacheTTL: Int64?
 
     package init() {}
 
@@ -31,6 +35,8 @@ package struct RequestFacts: Sendable, Equatable {
         serviceTier = serviceTier ?? other.serviceTier
         if other.namesFurtherModels { namesFurtherModels = true }
         maxOutput = maxOutput ?? other.maxOutput
+        speed = speed ?? other.speed
+        cacheTTL = cacheTTL ?? other.cacheTTL
     }
 
     /// A caller that got hold of a key shall not bring it into the records.
@@ -39,6 +45,7 @@ package struct RequestFacts: Sendable, Equatable {
             model = key.masked(model)
             endUser = key.masked(endUser)
             serviceTier = key.masked(serviceTier)
+            speed = key.masked(speed)
         }
     }
 }
@@ -47,14 +54,14 @@ package struct RequestFacts: Sendable, Equatable {
 /// written `Model` is one of them, because servers in Go take it so.
 package struct RequestScan: Sendable {
     private enum Path: Int {
-        case model, stream, streamOptions, includeUsage, user, userID, serviceTier, models, fallbacks
+        case model, stream, streamOptions, includeUsage, user, userID, serviceTier, models, fallbacks, speed, cacheTTL
         case maxTokens, maxCompletionTokens, maxOutputTokens, geminiMaxTokens, geminiSnakeMaxTokens, converseMaxTokens
     }
 
     private static let paths = JSONPaths(
         [
             "model", "stream", "stream_options", "stream_options.include_usage", "user", "metadata.user_id",
-            "service_tier", "models", "fallbacks",
+            "service_tier", "models", "fallbacks", "speed", "prompt_cache_options.ttl",
             "max_tokens", "max_completion_tokens", "max_output_tokens",
             "generationConfig.maxOutputTokens",
             "generation_config.max_output_tokens", "inferenceConfig.maxTokens",
@@ -128,6 +135,8 @@ package struct RequestScan: Sendable {
         case .user: facts.endUser = finding.string
         case .userID: facts.endUser = facts.endUser ?? finding.string
         case .serviceTier: facts.serviceTier = finding.string
+        case .speed: facts.speed = finding.string
+        case .cacheTTL: facts.cacheTTL = finding.string.flatMap(CacheWrite.seconds)
         case .maxTokens, .maxCompletionTokens, .maxOutputTokens, .geminiMaxTokens, .geminiSnakeMaxTokens,
             .converseMaxTokens:
             guard finding.kind == .number, let count = Int64(String(decoding: finding.text, as: UTF8.self)), count >= 0

@@ -49,7 +49,7 @@ final class Replay {
     func describe(_ settlement: inout AuditSettlement) {
         settlement.answer = AnswerRecord(
             usage: nil, model: answer.model, finishReason: answer.finishReason, serviceTier: answer.serviceTier,
-            endUser: settlement.answer?.endUser, masking: [])
+            askedTier: settlement.answer?.askedTier, endUser: settlement.answer?.endUser, masking: [])
         settlement.usageState = .none
     }
 }

@@ -10,11 +10,18 @@ extension AuditIntent {
     convenience init(of exchange: Exchange, provider: String?) {
         let principal = exchange.access.principal
         let facts = exchange.intake.facts
+        let keys = exchange.secrets
+        var client = ClientFacts()
+        if exchange.runtime.snapshot.configuration.logging.clientHeaders {
+            client = ClientFacts(exchange.head)
+            client.mask(keys)
+        }
+        let path = keys.reduce(exchange.resolved?.target.path ?? "-") { $1.masked($0) }
         self.init(
             id: exchange.id, caller: principal.caller, tokenName: principal.tokenName,
-            method: exchange.head.method.rawValue,
-            path: exchange.masked(exchange.resolved?.target.path ?? "-"), dialect: exchange.dialect,
-            operation: exchange.operation, provider: provider, model: facts.model, isStream: facts.isStream)
+            method: exchange.head.method.rawValue, path: path, dialect: exchange.dialect,
+            operation: exchange.operation, provider: provider, model: facts.model, isStream: facts.isStream,
+            client: client, rule: exchange.access.grant?.recordedRule)
     }
 }
 
@@ -60,14 +67,16 @@ extension AuditSettlement {
     private mutating func describeAnswer(_ exchange: Exchange, _ facts: RequestFacts, _ keys: [Secret]) {
         let attempt = exchange.attempt
         let messages = attempt?.webSocket?.observer
-        let usage = messages?.usage ?? attempt?.reader.usage
-        let serviceTier = messages?.serviceTier ?? attempt?.reader.serviceTier ?? facts.serviceTier
+        var usage = messages?.usage ?? attempt?.reader.usage
+        usage?.assume(lifetime: facts.cacheTTL)
+        let serviceTier = messages?.serviceTier ?? attempt?.reader.serviceTier
         let model = messages?.model ?? attempt?.reader.model
         let isUnderstood = attempt?.reader.understands == true
-        if usage != nil || isUnderstood || serviceTier != nil || facts.endUser != nil || model != nil {
+        let isSaid = usage != nil || isUnderstood || serviceTier != nil || model != nil
+        if isSaid || facts.serviceTier != nil || facts.speed != nil || facts.endUser != nil {
             answer = AnswerRecord(
                 usage: usage, model: model, finishReason: attempt?.reader.finishReason, serviceTier: serviceTier,
-                endUser: facts.endUser, masking: keys)
+                askedTier: facts.serviceTier, speed: facts.speed, endUser: facts.endUser, masking: keys)
         }
         usageState = Self.usageState(exchange, usage, endState)
     }
@@ -77,6 +86,10 @@ extension AuditSettlement {
         let providers = exchange.runtime.snapshot.routes.providers
         var facts = PricedFacts(usage: answer?.usage, usageState: usageState)
         facts.answerTier = answer?.serviceTier
+        facts.askedTier = answer?.askedTier
+        facts.speed = answer?.speed
+        facts.inferenceGeo = answer?.usage?.inferenceGeo
+        facts.stated = answer?.usage?.statedCost
         facts.isSum = messagesIn != nil
         return exchange.runtime.prices.cost(
             provider: exchange.walk.provider.flatMap { providers[$0].prices },

@@ -58,12 +58,13 @@ final class Supervisor: TimerHandler {
         let roster = Roster()
         let pots = PotLedger(store)
         pots.prepare(snapshot)
+        let projects = ProjectFinder()
         crew = Crew(
             try (0..<count).map { [control, activity] index in
                 try WorkerContext(
                     index: index, count: count, control: control, store: store, pots: pots, events: events, gate: gate,
                     activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
-                    roster: roster)
+                    roster: roster, projects: projects)
             })
         reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
         signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }

@@ -121,15 +121,20 @@ final class Worker: TimerHandler {
         }
         do {
             let peer = try PeerIdentity.read(fd)
-            if context.gate.judge(uid: peer.uid) == .foreign {
+            let verdict = context.gate.judge(uid: peer.uid)
+            if verdict == .foreign {
                 events.tell(.peerRefused(uid: peer.uid, pid: peer.pid, listener.socket.name))
                 return nil
             }
             let groups = try PeerIdentity.groups(fd)
-            let process = PeerProcess.read(socket: fd, peer: peer) { PeerUnit.name(socket: fd) }
+            let readsProject = verdict == .own && runtime.snapshot.configuration.logging.callerProject
+            let process = PeerProcess.read(socket: fd, peer: peer, readsDirectory: readsProject) {
+                PeerUnit.name(socket: fd)
+            }
+            let project = process?.directory.flatMap { context.projects.project(of: $0, owner: peer.uid, now: now) }
             return CallerRecord(
                 uid: peer.uid, pid: peer.pid, gid: peer.gid, groups: groups, executable: process?.executable,
-                unit: process?.unit, address: "unix")
+                unit: process?.unit, job: process?.job, project: project, address: "unix")
         } catch {
             events.tell(.acceptFailed(listener.socket.name, error.description))
             return nil

@@ -21,11 +21,12 @@ final class WorkerContext: Sendable, ReceiptSink {
     let board: StatusBoard
     let credentialsDirectory: String?
     let roster: Roster
+    let projects: ProjectFinder
 
     init(
         index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, pots: PotLedger, events: Events,
-        gate: PeerGate,
-        activity: Activity, board: StatusBoard, credentialsDirectory: String?, roster: Roster
+        gate: PeerGate, activity: Activity, board: StatusBoard, credentialsDirectory: String?, roster: Roster,
+        projects: ProjectFinder = ProjectFinder()
     ) throws(SystemError) {
         self.index = index
         self.count = count
@@ -38,6 +39,7 @@ final class WorkerContext: Sendable, ReceiptSink {
         self.board = board
         self.credentialsDirectory = credentialsDirectory
         self.roster = roster
+        self.projects = projects
         mailbox = try Mailbox()
         roster.add(mailbox)
     }

@@ -15,5 +15,5 @@ package protocol IntentCoding: Sendable {
 /// The versions that are read. One that a menshen has written stays here for ever, as it is: a killed process's log is read by
 /// whichever menshen starts next. What is written is of `IntentLog.Current`'s version.
 package enum IntentCodings {
-    package static let known: [any IntentCoding] = [IntentCoding1()]
+    package static let known: [any IntentCoding] = [IntentCoding2(), IntentCoding1()]
 }

@@ -13,7 +13,7 @@ internal import Synchronization
 /// for a slot or no slot is free.
 final class IntentLog: Sendable {
     /// The version that is written.
-    typealias Current = IntentCoding1
+    typealias Current = IntentCoding2
 
     /// Workers write to it.
     private let descriptor = Atomic<Int32>(-1)
@@ -42,7 +42,7 @@ final class IntentLog: Sendable {
     /// A lane for one more thread; nil if there are too many.
     func makeLane() -> IntentLane? {
         lanes.withLock { lanes in
-            guard lanes.count < Current.maximumLanes else { return nil }
+            guard lanes.count < IntentSlots.maximumLanes else { return nil }
             let lane = IntentLane(log: self, index: lanes.count)
             lanes.append(lane)
             return lane
@@ -147,7 +147,7 @@ final class IntentLog: Sendable {
     func start() throws(StoreFault) {
         let file = descriptor.load(ordering: .relaxed)
         var header = Current.magic
-        header += [UInt8](repeating: 0, count: Current.headerBytes - header.count)
+        header += [UInt8](repeating: 0, count: IntentSlots.headerBytes - header.count)
         guard ftruncate(file, 0) == 0, pwrite(file, header, header.count, 0) == header.count else {
             throw DatabaseFile.system("write", path)
         }
@@ -193,9 +193,8 @@ package final class IntentLane: Sendable {
 
     /// `number`: how many the worker has written with this one. False if there is no room.
     fileprivate func write(_ bytes: UnsafeRawBufferPointer, number: Int) -> Bool {
-        guard number - releasedCount.load(ordering: .acquiring) <= IntentLog.Current.laneSlots
-        else { return false }
-        return log.write(bytes, at: IntentLog.Current.slotPlace(lane: index, number: number))
+        guard number - releasedCount.load(ordering: .acquiring) <= IntentSlots.laneSlots else { return false }
+        return log.write(bytes, at: IntentSlots.slotPlace(lane: index, number: number))
     }
 
     fileprivate func released(_ count: Int) { releasedCount.add(count, ordering: .releasing) }
@@ -203,7 +202,7 @@ package final class IntentLane: Sendable {
     /// A number that can't be written makes a start look at intents that have a row: it lets those alone.
     fileprivate func writeReleased(to file: Int32) {
         var count = Int64(releasedCount.load(ordering: .relaxed))
-        _ = pwrite(file, &count, 8, off_t(IntentLog.Current.counterPlace(lane: index)))
+        _ = pwrite(file, &count, 8, off_t(IntentSlots.counterPlace(lane: index)))
     }
 }
 
@@ -211,7 +210,7 @@ package final class IntentLane: Sendable {
 package final class IntentWriter {
     package let lane: IntentLane
     private var count = 0
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: IntentLog.Current.slotBytes, alignment: 8)
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: IntentSlots.slotBytes, alignment: 8)
 
     init(_ lane: IntentLane) { self.lane = lane }
 
@@ -219,9 +218,9 @@ package final class IntentWriter {
 
     /// True: the intent survives the death of the process, and must be submitted as `.noted`. False: it needs a receipt.
     package func note(_ intent: AuditIntent) -> Bool {
-        var writer = IntentLog.Current.Writer(buffer)
-        guard writer.write(intent, number: count + 1),
-            lane.write(UnsafeRawBufferPointer(rebasing: buffer[..<writer.count]), number: count + 1)
+        var slot = SlotWriter(buffer)
+        guard IntentLog.Current.write(intent, number: count + 1, to: &slot),
+            lane.write(UnsafeRawBufferPointer(rebasing: buffer[..<slot.count]), number: count + 1)
         else { return false }
         count += 1
         return true

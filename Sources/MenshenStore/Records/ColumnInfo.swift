@@ -10,7 +10,7 @@ package struct ColumnInfo: Sendable {
     let column: Column
     let kind: Kind
     /// When the answer begins.
-    let isKnownAtBeginning: Bool
+    package let isKnownAtBeginning: Bool
 
     /// No row is without it.
     package var isRequired: Bool { column.isRequired }

@@ -17,7 +17,7 @@ package struct CostRecalculation {
     private static let step = 256
     private static let columns = [
         "provider", "model", "answer_model", "service_tier", "usage_state", "usage_other", "seconds", "messages_in",
-        "cost", "cost_state", "cost_reason", "price_version",
+        "asked_tier", "speed", "inference_geo", "cache_write_ttl", "cost", "cost_state", "cost_reason", "price_version",
     ]
     private static let counts = Usage.countNames.map { "\($0)" }
 
@@ -116,9 +116,12 @@ package struct CostRecalculation {
         var usage = Usage()
         for (index, count) in Self.counts.enumerated() { usage[keyPath: Usage.counts[index]] = integer(count) }
         usage.seconds = Self.place("seconds").flatMap { select.double($0) }
-        usage.other = text("usage_other").map(Usage.Extra.read) ?? []
+        usage.take(named: text("usage_other").map(Usage.Extra.read) ?? [], cacheWriteTTL: integer("cache_write_ttl"))
         var facts = PricedFacts(usage: usage.isCounted ? usage : nil, usageState: state)
         facts.answerTier = text("service_tier")
+        facts.askedTier = text("asked_tier")
+        facts.speed = text("speed")
+        facts.inferenceGeo = text("inference_geo")
         facts.isSum = integer("messages_in") != nil
         let id = RequestID(rawValue: select.integer(0) ?? 0)
         let cost = book.cost(

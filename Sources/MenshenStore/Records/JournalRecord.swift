@@ -45,7 +45,8 @@ struct JournalRecord {
     // MARK: Reading
 
     /// nil: it names no request, or was not written by `RequestJournal`.
-    init?(_ fields: JournalReader.Fields) {
+    init?(_ written: JournalReader.Fields) {
+        let fields = Self.renewed(written)
         func text(_ name: String) -> String? { fields[name]?.first }
         guard let id = text("MENSHEN_REQUEST_ID").flatMap({ RequestID($0) }), id.rawValue > 0,
             let state = text("MENSHEN_END_STATE")
@@ -65,6 +66,28 @@ struct JournalRecord {
         } else {
             return nil
         }
+    }
+
+    /// What an older menshen has written under other names: cache writes by two lifetimes, or among the counts of one provider.
+    private static func renewed(_ fields: JournalReader.Fields) -> JournalReader.Fields {
+        func count(_ name: String) -> Int64? { fields[name]?.first.flatMap { Int64($0) } }
+        let (short, long) = (count("MENSHEN_CACHE_WRITE_5M"), count("MENSHEN_CACHE_WRITE_1H"))
+        let suffix = " cache_write_tokens"
+        let others = fields["MENSHEN_USAGE_OTHER"] ?? []
+        let untimed = others.first { $0.hasSuffix(suffix) }
+        guard short != nil || long != nil || untimed != nil else { return fields }
+        var usage = Usage()
+        usage.other = []
+        for (seconds, tokens) in [(CacheWrite.fiveMinutes, short ?? 0), (CacheWrite.hour, long ?? 0)] where tokens > 0 {
+            usage.lifetimes.append(CacheWrite(seconds: seconds, tokens: tokens))
+        }
+        usage.cacheWrite = untimed.flatMap { Int64($0.dropLast(suffix.count)) } ?? (short ?? 0) &+ (long ?? 0)
+        var fields = fields
+        fields["MENSHEN_CACHE_WRITE"] = usage.cacheWrite.map { [String($0)] }
+        fields["MENSHEN_CACHE_WRITE_TTL"] = usage.cacheWriteTTL.map { [String($0)] }
+        fields["MENSHEN_USAGE_OTHER"] =
+            others.filter { !$0.hasSuffix(suffix) } + usage.named.map { "\($0.count) \($0.name)" }
+        return fields
     }
 
     private static func values(_ fields: JournalReader.Fields, _ columns: [ColumnInfo]) -> [ColumnValue]? {

@@ -43,22 +43,7 @@ package enum RecordColumns: ColumnList {
                 `x-menshen-request-id` of the answer shows it in base 32
                 """),
             row.intent.id)
-        try list.integer(
-            Column(
-                "caller_uid", journal: .every("MENSHEN_CALLER_UID"),
-                "of the process that connected to the Unix socket; NULL on TCP"),
-            row.intent.caller.uid.map(Int64.init))
-        try list.integer(
-            Column("caller_pid", journal: .every("MENSHEN_CALLER_PID")),
-            row.intent.caller.pid.map(Int64.init))
-        try list.text(
-            Column(
-                "caller_exe", journal: .every("MENSHEN_CALLER_EXE"),
-                "its program and systemd unit; NULL if it was gone or can't be seen. Attribution, not authentication"),
-            row.intent.caller.executable)
-        try list.text(
-            Column("caller_unit", journal: .every("MENSHEN_CALLER_UNIT")),
-            row.intent.caller.unit)
+        try visitCaller(&list, row.intent.caller)
         try list.text(
             Column(
                 "token_name", journal: .every("MENSHEN_TOKEN_NAME"),
@@ -66,8 +51,52 @@ package enum RecordColumns: ColumnList {
             row.intent.tokenName)
         try list.text(
             Column(
+                "rule", journal: .every("MENSHEN_RULE"),
+                """
+                by which it was let in or refused: `unix` (the owner's socket), `token`, `auth.enable` (authentication is \
+                switched off), …; NULL if none was reached
+                """),
+            row.intent.rule)
+        try list.text(
+            Column(
                 "peer_address", journal: .every("MENSHEN_PEER"), "`unix`, or address and port on TCP"),
             row.intent.caller.address)
+        try visitRequest(&list, row)
+        try visitClient(&list, row.intent.client)
+    }
+
+    @inline(__always)
+    private static func visitCaller<Visitor: ColumnVisitor>(
+        _ list: inout Visitor, _ caller: CallerRecord
+    ) throws(Visitor.Failure) {
+        try list.integer(
+            Column(
+                "caller_uid", journal: .every("MENSHEN_CALLER_UID"),
+                "of the process that connected to the Unix socket; NULL on TCP"),
+            caller.uid.map(Int64.init))
+        try list.integer(Column("caller_pid", journal: .every("MENSHEN_CALLER_PID")), caller.pid.map(Int64.init))
+        try list.text(
+            Column(
+                "caller_exe", journal: .every("MENSHEN_CALLER_EXE"),
+                "its program and systemd unit; NULL if it was gone or can't be seen. Attribution, not authentication"),
+            caller.executable)
+        try list.text(Column("caller_unit", journal: .every("MENSHEN_CALLER_UNIT")), caller.unit)
+        try list.text(
+            Column(
+                "caller_job", journal: .every("MENSHEN_CALLER_JOB"),
+                "job and step of Slurm that it runs in: `123.0`, `123.batch`. Attribution"),
+            caller.job)
+        try list.text(
+            Column(
+                "caller_project", journal: .every("MENSHEN_CALLER_PROJECT"),
+                "root of the repository that it worked in when it connected. Attribution; see *Who asked*"),
+            caller.project?.text)
+    }
+
+    @inline(__always)
+    private static func visitRequest<Visitor: ColumnVisitor>(
+        _ list: inout Visitor, _ row: AuditSettlement
+    ) throws(Visitor.Failure) {
         try list.text(
             Column("method", journal: .every("MENSHEN_METHOD"), "as asked, without the query"),
             row.intent.method)
@@ -99,6 +128,26 @@ package enum RecordColumns: ColumnList {
     }
 
     @inline(__always)
+    private static func visitClient<Visitor: ColumnVisitor>(
+        _ list: inout Visitor, _ client: ClientFacts
+    ) throws(Visitor.Failure) {
+        try list.text(
+            Column(
+                "client", journal: .every("MENSHEN_CLIENT"),
+                """
+                program as it calls itself in its headers: `claude-code`, `codex`, `openai-python`, …, else the first word \
+                of its User-Agent. Attribution; see *Who asked*
+                """),
+            client.client)
+        try list.text(
+            Column(
+                "session", journal: .every("MENSHEN_SESSION"),
+                "its ids of the conversation, and of the agent within it if that is not the main one"),
+            client.session)
+        try list.text(Column("agent", journal: .alone("MENSHEN_AGENT")), client.agent)
+    }
+
+    @inline(__always)
     private static func visitAnswer<Visitor: ColumnVisitor>(
         _ list: inout Visitor, _ row: AuditSettlement
     ) throws(Visitor.Failure) {
@@ -112,6 +161,19 @@ package enum RecordColumns: ColumnList {
             row.answer?.model)
         try list.text(Column("service_tier", journal: .alone("MENSHEN_SERVICE_TIER")), row.answer?.serviceTier)
         try list.text(Column("finish_reason", journal: .every("MENSHEN_FINISH_REASON")), row.answer?.finishReason)
+        try list.text(
+            Column("asked_tier", journal: .alone("MENSHEN_ASKED_TIER"), "the `service_tier` that was asked for"),
+            row.answer?.askedTier)
+        try list.text(
+            Column(
+                "speed", journal: .alone("MENSHEN_SPEED"),
+                "Anthropic's `speed` (`fast`), as the answer says it, else as it was asked for"),
+            row.answer?.speed)
+        try list.text(
+            Column(
+                "inference_geo", journal: .alone("MENSHEN_INFERENCE_GEO"),
+                "where Anthropic says that it worked: `us`, `global`"),
+            row.answer?.usage?.inferenceGeo)
         try list.integer(
             Column(
                 "messages_in", journal: .alone("MENSHEN_MESSAGES_IN"), "WebSocket messages from and to the caller"),
@@ -177,14 +239,18 @@ package enum RecordColumns: ColumnList {
         try list.integer(
             Column(
                 "cache_read", journal: .alone("MENSHEN_CACHE_READ"), in: .usage,
-                "parts of `input_total`; a write without a lifetime counts as 5 minutes"),
+                "parts of `input_total`: read from the provider's cache, and written to it"),
             row.answer?.usage?.cacheRead)
         try list.integer(
-            Column("cache_write_5m", journal: .alone("MENSHEN_CACHE_WRITE_5M"), in: .usage),
-            row.answer?.usage?.cacheWrite5m)
+            Column("cache_write", journal: .alone("MENSHEN_CACHE_WRITE"), in: .usage), row.answer?.usage?.cacheWrite)
         try list.integer(
-            Column("cache_write_1h", journal: .alone("MENSHEN_CACHE_WRITE_1H"), in: .usage),
-            row.answer?.usage?.cacheWrite1h)
+            Column(
+                "cache_write_ttl", journal: .alone("MENSHEN_CACHE_WRITE_TTL"), in: .usage,
+                """
+                for how many seconds that is kept: 300, 1800, 3600, …; NULL if nobody says, or if some is kept longer than \
+                other: then `usage_other` has `cache_write_5m`, `cache_write_1h` and the like
+                """),
+            row.answer?.usage?.cacheWriteTTL)
         try list.integer(
             Column(
                 "output_total", journal: .every("MENSHEN_TOKENS_OUT"), in: .usage,
@@ -215,11 +281,16 @@ package enum RecordColumns: ColumnList {
             Column(
                 "seconds", journal: .alone("MENSHEN_SECONDS"), in: .usage, "of audio, where that is what is paid for"),
             row.answer?.usage?.seconds)
+        try list.integer(
+            Column(
+                "stated_cost", journal: .alone("MENSHEN_STATED_COST"), in: .usage,
+                "what the provider itself says it charges (OpenRouter, Perplexity, xAI), in picodollars: 10⁻¹² USD"),
+            row.answer?.usage?.statedCost?.picodollars)
         try list.counts(
             Column(
                 "usage_other", journal: .alone("MENSHEN_USAGE_OTHER"), in: .usage,
                 "JSON: counts that only one provider has, such as `web_search_requests`"),
-            row.answer?.usage?.other)
+            row.answer?.usage?.named)
         try list.text(
             Column(
                 "usage_raw", journal: .alone("MENSHEN_USAGE_RAW"), in: .usage,

@@ -15,7 +15,8 @@ enum Schema {
         .init("4 ids until 2255", shorterSequence),
         .init("5 routing, cache", routing),
         .init("6 journal", journal),
-        .init("7 cost", cost),
+        .init("7 clients, facts of cost", clients),
+        .init("8 cost", cost),
     ])
 
     private static let tables = """
@@ -108,6 +109,36 @@ enum Schema {
     private static let journal = """
         ALTER TABLE bookmarks ADD COLUMN position TEXT;
         INSERT INTO bookmarks (name, id) VALUES ('journal', 0);
+        """
+
+    /// Who says who asked, and what cost depends on. A cache write is one number with one lifetime; the numbers of several
+    /// stand in `usage_other`. The columns of the two lifetimes that there were get other names, so no table is written anew.
+    private static let clients = """
+        ALTER TABLE requests ADD COLUMN caller_job TEXT;
+        ALTER TABLE requests ADD COLUMN caller_project TEXT;
+        ALTER TABLE requests ADD COLUMN rule TEXT;
+        ALTER TABLE requests ADD COLUMN client TEXT;
+        ALTER TABLE requests ADD COLUMN session TEXT;
+        ALTER TABLE requests ADD COLUMN agent TEXT;
+        ALTER TABLE requests ADD COLUMN asked_tier TEXT;
+        ALTER TABLE requests ADD COLUMN speed TEXT;
+        ALTER TABLE requests ADD COLUMN inference_geo TEXT;
+        ALTER TABLE requests ADD COLUMN stated_cost INTEGER;
+        UPDATE requests SET
+            cache_write_5m = coalesce(cache_write_5m, 0) + coalesce(cache_write_1h, 0),
+            cache_write_1h = CASE WHEN cache_write_5m > 0 AND cache_write_1h > 0 THEN NULL
+                WHEN cache_write_5m > 0 THEN 300 WHEN cache_write_1h > 0 THEN 3600 END,
+            usage_other = CASE WHEN cache_write_5m > 0 AND cache_write_1h > 0
+                THEN json_set(CASE WHEN json_valid(usage_other) THEN usage_other ELSE '{}' END,
+                    '$.cache_write_5m', cache_write_5m, '$.cache_write_1h', cache_write_1h)
+                ELSE usage_other END
+            WHERE cache_write_5m IS NOT NULL OR cache_write_1h IS NOT NULL;
+        UPDATE requests SET cache_write_5m = json_extract(usage_other, '$.cache_write_tokens'),
+            usage_other = nullif(json_remove(usage_other, '$.cache_write_tokens'), '{}')
+            WHERE CASE WHEN json_valid(usage_other)
+                THEN json_extract(usage_other, '$.cache_write_tokens') END IS NOT NULL;
+        ALTER TABLE requests RENAME COLUMN cache_write_5m TO cache_write;
+        ALTER TABLE requests RENAME COLUMN cache_write_1h TO cache_write_ttl;
         """
 
     /// What a request cost, and by which prices.

@@ -9,8 +9,8 @@ import Testing
         let usage = Shop.usage(1000, 100) {
             $0.inputUncached = 400
             $0.cacheRead = 300
-            $0.cacheWrite5m = 200
-            $0.cacheWrite1h = 100
+            $0.cacheWrite = 300
+            $0.lifetimes = [CacheWrite(seconds: 300, tokens: 200), CacheWrite(seconds: 3600, tokens: 100)]
             $0.other = [
                 .init(name: "web_search_requests", count: 2), .init(name: "accepted_prediction_tokens", count: 7),
             ]
@@ -88,8 +88,8 @@ import Testing
             Shop.reason(model, Shop.usage(1000, 1000, change))
         }
         #expect(reason("plain-5") { $0.cacheRead = 1 } == "no price for cached")
-        #expect(reason("plain-5") { $0.cacheWrite5m = 1 } == "no price for cache writes")
-        #expect(reason("plain-5") { $0.cacheWrite1h = 1 } == "no price for cache writes of 1h")
+        #expect(reason("plain-5") { $0.cacheWrite = 1 } == "no price for cache writes")
+        #expect(reason("plain-5") { ($0.cacheWrite, $0.lifetimes) = (1, [CacheWrite(seconds: 3600, tokens: 1)]) } == "no price for cache writes of 1h")
         #expect(reason("plain") { $0.audioIn = 1 } == "no price for audio_in")
         #expect(reason("plain") { $0.imageOut = 1 } == "no price for image_out")
         #expect(
@@ -106,7 +106,7 @@ import Testing
     @Test func `how long a cache keeps what is written is priced as it was asked for`() {
         let usage = Shop.usage(1_000_000, 0) {
             $0.inputUncached = 0
-            $0.cacheWrite5m = 1_000_000
+            $0.cacheWrite = 1_000_000
         }
         #expect(Shop.cost("keeps", usage).amount?.dollars == "1.25")
         #expect(Shop.cost("keeps", usage) { $0.cacheLifetime = 43_200 }.amount?.dollars == "2.5")

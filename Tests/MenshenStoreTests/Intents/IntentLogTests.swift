@@ -197,7 +197,7 @@ import Testing
         rmdir(path + "-intents")
     }
 
-    @Test(arguments: [Array("mnshint1".utf8), Array("something else entirely".utf8), []])
+    @Test(arguments: [Array("mnshint1".utf8), Array("mnshint2".utf8), Array("something else entirely".utf8), []])
     func `damage in the log costs nothing but what it damaged`(_ start: [UInt8]) throws {
         var content = start + [UInt8](repeating: 0, count: 4096 - start.count)
         var random = SystemRandomNumberGenerator()
@@ -341,7 +341,7 @@ import Testing
     }
 }
 
-private func copyFile(_ from: String, _ to: String) throws {
+func copyFile(_ from: String, _ to: String) throws {
     let source = open(from, O_RDONLY)
     // The wal may not be there yet. Not closed: that would drop this process's locks on a database.
     guard source >= 0 else { return }

@@ -79,7 +79,14 @@ struct JournalTakeoverTests {
 
     /// With a value in every column.
     private func full(_ number: Int64) -> AuditSettlement {
-        var end = settlement(intent(id(number)), .streamError)
+        var end = settlement(
+            AuditIntent(
+                id: id(number),
+                caller: CallerRecord(
+                    uid: 1000, pid: 42, executable: "/usr/bin/node", unit: "x.scope", job: "123.batch",
+                    project: "/work/p", address: "unix"), tokenName: "ci", method: "POST", path: "/v1/responses",
+                dialect: .openai, operation: .responses, provider: "openai", model: "gpt-5", isStream: false,
+                client: ClientFacts(client: "codex", session: "s-1", agent: "a-1"), rule: "unix"), .streamError)
         end.attempts = [
             AttemptRecord(
                 provider: "first one", key: 2, model: "big model", status: 429, reason: "rate_limited",
@@ -92,15 +99,19 @@ struct JournalTakeoverTests {
         end.messagesOut = 4
         var usage = Usage()
         for (count, path) in [
-            \Usage.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite5m, \.cacheWrite1h, \.outputTotal, \.reasoning,
-            \.audioIn, \.audioOut, \.imageIn, \.imageOut,
+            \Usage.inputTotal, \.inputUncached, \.cacheRead, \.cacheWrite, \.outputTotal, \.reasoning, \.audioIn,
+            \.audioOut, \.imageIn, \.imageOut,
         ].enumerated() { usage[keyPath: path] = Int64(100 + count) }
         usage.seconds = 1.25
         usage.other = [Usage.Extra(name: "web_search_requests", count: 2)]
+        usage.lifetimes = [CacheWrite(seconds: 1800, tokens: 103)]
+        usage.statedCost = Money(picodollars: 4_200_000_000)
+        usage.inferenceGeo = "us"
         usage.raw = Array("{\n \"total\": 1}".utf8)
         end.usageState = .partial
         end.answer = AnswerRecord(
-            usage: usage, model: "gpt-4o-2024", finishReason: "stop", serviceTier: "default", endUser: "u 1",
+            usage: usage, model: "gpt-4o-2024", finishReason: "stop", serviceTier: "default", askedTier: "auto",
+            speed: "fast", endUser: "u 1",
             masking: [])
         var saved = Usage()
         saved.inputTotal = 7
@@ -124,6 +135,25 @@ struct JournalTakeoverTests {
         #expect(direct.contains("web_search_requests"))
         #expect(try dump(settings.databasePath) == direct)
         #expect(takenOver == [3] && notReadBack.isEmpty)
+    }
+
+    @Test func `cache writes that an older menshen has told the journal come back under their new names`() throws {
+        mkdir(settings.databasePath, 0o700)
+        var entry = JournalEntry()
+        for (name, value) in [
+            ("MESSAGE", "older"), ("MENSHEN_AUDIT_DEVICE", "journal"), ("MENSHEN_DATABASE", settings.databasePath),
+            ("MENSHEN_REQUEST_ID", id(1).description), ("MENSHEN_END_STATE", "complete"),
+            ("MENSHEN_CACHE_WRITE_5M", "2"), ("MENSHEN_CACHE_WRITE_1H", "5"),
+            ("MENSHEN_USAGE_OTHER", "1 web_search_requests"),
+        ] { entry.append(name, value) }
+        #expect(settings.journal?.send(entry) == true)
+        relay.collect()
+        try relay.write()
+        rmdir(settings.databasePath)
+        look(worker())
+        let row = try Connection.reading(settings.databasePath).text(
+            "SELECT cache_write || coalesce(cache_write_ttl, '-') || usage_other FROM requests")
+        #expect(row == #"7-{"web_search_requests":1,"cache_write_5m":2,"cache_write_1h":5}"#)
     }
 
     @Test func `a request that ended is whole, one whose end nobody saw is lost`() throws {

@@ -173,6 +173,48 @@ import Testing
         second.close()
     }
 
+    @Test func `cache writes of the older form become one number with its lifetime`() throws {
+        let settings = try settings()
+        let first = worker(settings)
+        first.record((1...6).map { .settled(settlement(intent(id($0)))) }, sink)
+        first.close()
+        let other = try Connection(path: settings.databasePath, .readWrite, busyMilliseconds: 1000)
+        for name in [
+            "caller_job", "caller_project", "rule", "client", "session", "agent", "asked_tier", "speed",
+            "inference_geo", "stated_cost",
+        ] { try other.execute("ALTER TABLE requests DROP COLUMN \(name)") }
+        try other.execute("ALTER TABLE requests RENAME COLUMN cache_write TO cache_write_5m")
+        try other.execute("ALTER TABLE requests RENAME COLUMN cache_write_ttl TO cache_write_1h")
+        for (number, values) in [
+            (1, "7, 0, NULL"), (2, "0, 7, NULL"), (3, "2, 5, '{\"web_search_requests\":1}'"), (4, "0, 0, NULL"),
+            (5, "NULL, NULL, '{\"cache_write_tokens\":9}'"), (6, "NULL, NULL, NULL"),
+        ] as [(Int64, String)] {
+            try other.execute(
+                """
+                UPDATE requests SET (cache_write_5m, cache_write_1h, usage_other) = (\(values)) WHERE id = \(id(number).rawValue)
+                """)
+        }
+        try other.execute("DELETE FROM migrations WHERE step LIKE '7 %'")
+        let second = worker(settings)
+        #expect(events.all.contains { if case .opened(_, ["7 clients, facts of cost"]) = $0 { true } else { false } })
+        let reader = try Connection.reading(settings.databasePath)
+        let rows = try reader.text(
+            """
+            SELECT group_concat(coalesce(cache_write, '-') || ' ' || coalesce(cache_write_ttl, '-') || ' ' ||
+            coalesce(usage_other, '-'), char(10)) FROM (SELECT * FROM requests ORDER BY id)
+            """)
+        #expect(
+            rows == """
+                7 300 -
+                7 3600 -
+                7 - {"web_search_requests":1,"cache_write_5m":2,"cache_write_1h":5}
+                0 - -
+                9 - -
+                - - -
+                """)
+        second.close()
+    }
+
     @Test func `an id below the bookmark moves it back, so that its row can be found`() throws {
         let settings = try settings()
         do {
