@@ -53,7 +53,9 @@ enum KeyCommand {
         var options = PlatformOptions()
         // A cancelled command and whatever it started are told to end, then made to.
         options.processGroupID = 0
-        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
+        options.teardownSequence = [
+            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .milliseconds(500))
+        ]
         do {
             let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
             let outcome = try await Subprocess.run(

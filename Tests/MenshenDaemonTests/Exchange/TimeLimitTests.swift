@@ -64,6 +64,7 @@ struct TimeLimitTests {
         let provider = try scene.accept()
         let size = 4 << 20
         try provider.wire.write("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
+        var got = try scene.hear(caller, until: "\r\n\r\n").utf8.count
         var sent = try scene.fill(provider, [UInt8](repeating: 7, count: 64 << 10))
         #expect(sent < size)
         try scene.pass(299)
@@ -74,7 +75,6 @@ struct TimeLimitTests {
             #expect(try scene.records().map(\.attempts) == [["openai 200 client_gone"]])
             return
         }
-        var got = 0
         while sent < size {
             got += try scene.drain(caller)
             let piece = [UInt8](repeating: 7, count: min(64 << 10, size - sent))

@@ -61,6 +61,7 @@ struct RoutingTimeTests {
         } else {
             try scene.hear(provider, until: "\r\n\r\n")
             try provider.beginStream()
+            try scene.hear(slow, until: "\r\n\r\n")
             let bytes = String(repeating: "x", count: 64 << 10)
             try scene.fill(provider, Array("10000\r\n\(bytes)\r\n".utf8))
         }
