@@ -203,7 +203,9 @@ extension CallerRule {
         let known = configuration.providers.map(\.name)
         for section in top.sections("callers") where section.has("providers") {
             // Read for its texts; what is wrong with them has been said.
-            let reading = ConfigurationReading(file: top.reading.file, environment: top.reading.environment)
+            let reading = ConfigurationReading(
+                file: top.reading.file, priceProviders: top.reading.priceProviders,
+                environment: top.reading.environment)
             let again = ConfigurationSection(
                 path: section.path, table: section.table, span: section.span, reading: reading)
             for text in again.texts("providers") ?? [] where !text.text.isEmpty && !known.contains(text.text) {
