@@ -37,7 +37,8 @@ struct Allowance {
     /// The request is to be answered: by a provider, or with a stored answer.
     mutating func admit(_ exchange: Exchange, _ tried: RoutePlan.Try?) throws(Problem) -> Bool {
         if admission != nil { return true }
-        let demands = exchange.runtime.snapshot.limits.admission(exchange.access.principal.token)
+        let demands = exchange.runtime.snapshot.limits.admission(
+            exchange.access.principal.token, exchange.access.grant?.permit?.rule.map(Self.demand))
         if demands.isEmpty { return true }
         let estimate = try tried.map { tried throws(Problem) in try Self.estimate(exchange, tried.provider, demands) }
         switch reserve(exchange, demands, estimate ?? Amounts(requests: 1)) {
@@ -46,6 +47,11 @@ struct Allowance {
         case nil: return try isPatient(exchange)
         }
         return true
+    }
+
+    private static func demand(_ rule: CallerRule) -> Demand {
+        Demand(
+            Holder(.caller, rule.name), rule.limits, concurrency: rule.concurrency, maxErrors: rule.maxErrors)
     }
 
     /// A provider is to be asked.
@@ -111,14 +117,18 @@ struct Allowance {
             exchange.operation, asked: exchange.intake.facts.maxOutput,
             usual: exchange.worker.context.pots.usualOutput(name, exchange.intake.facts.model ?? ""))
         guard let demand = demands.first(where: { $0.limits.contains { $0.measure == .money } }) else { return amounts }
-        if let price = snapshot.price(name, model, amounts.inputTokens, amounts.outputTokens) {
+        let prices = snapshot.routes.providers[provider].prices
+        if let price = exchange.runtime.prices.estimate(prices, model, amounts.inputTokens, amounts.outputTokens) {
             amounts.money = price
             return amounts
         }
         switch snapshot.limits.settings.unpriced {
         case .allow: return amounts
         case .ceiling:
-            if let price = snapshot.dearestPrice(name, amounts.inputTokens, amounts.outputTokens) {
+            if let prices,
+                let price = exchange.runtime.prices.ceiling(
+                    provider: prices, input: amounts.inputTokens, output: amounts.outputTokens)
+            {
                 amounts.money = price
                 return amounts
             }
@@ -232,9 +242,4 @@ struct Allowance {
         return states.map { "\($0.limit.measure.text($0.remaining)) of \($0.limit) (\($0.holder.kind))" }
             .joined(separator: ", ")
     }
-}
-
-extension Snapshot {
-    /// What a request may cost at the provider's dearest model.
-    func dearestPrice(_ provider: String, _ input: Int64, _ output: Int64) -> Money? { nil }
 }

@@ -115,5 +115,25 @@ final class PotLedger: Sendable {
 
 extension Snapshot {
     /// What a request may cost, by the list prices.
-    var price: SpendingPrice { { _, _, _, _ in nil } }
+    var price: SpendingPrice {
+        let overlay = configuration.prices
+        let names = Dictionary(uniqueKeysWithValues: configuration.providers.map { ($0.name, $0.prices) })
+        return { provider, model, input, output in
+            PriceBook(overlay).estimate(names[provider] ?? nil, model, input, output)
+        }
+    }
+}
+
+extension PriceBook {
+    /// What so many tokens cost now. `provider`: the price provider.
+    func estimate(_ provider: String?, _ model: String?, _ input: Int64, _ output: Int64) -> Money? {
+        var usage = Usage()
+        usage.inputTotal = input
+        usage.inputUncached = input
+        usage.outputTotal = output
+        return cost(
+            provider: provider, answerModel: nil, askedModel: model,
+            facts: PricedFacts(usage: usage, usageState: .reported), at: Int64(Clock.wall() / 1_000_000)
+        ).amount
+    }
 }
