@@ -4,7 +4,7 @@
 internal import CCrypto
 
 /// A SHA-256 digest. Equality takes the same time wherever two digests differ, so a token cannot be guessed byte by byte.
-package struct Digest: Sendable, Equatable {
+package struct Digest: Sendable, Hashable {
     private let bytes: [UInt8]
 
     package init(of input: some Sequence<UInt8>) {
@@ -18,8 +18,16 @@ package struct Digest: Sendable, Equatable {
         bytes = output
     }
 
+    /// nil unless these are the 32 bytes of one.
+    package init?(rawValue: [UInt8]) {
+        guard rawValue.count == 32 else { return nil }
+        bytes = rawValue
+    }
+
     /// 32 bytes.
     package var rawValue: [UInt8] { bytes }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 
     package static func == (left: Digest, right: Digest) -> Bool {
         CRYPTO_memcmp(left.bytes, right.bytes, 32) == 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import CLinux
 internal import Glibc
 
 /// Standard output and standard error as descriptors, unbuffered.
@@ -29,4 +30,10 @@ package enum StandardStream: Int32, Sendable {
     }
 
     package var isTerminal: Bool { isatty(rawValue) == 1 }
+
+    /// Columns of the terminal; nil for a file or a pipe.
+    package var columns: Int? {
+        let columns = clinux_terminal_columns(rawValue)
+        return columns > 0 ? Int(columns) : nil
+    }
 }

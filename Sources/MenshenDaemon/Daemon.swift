@@ -114,20 +114,27 @@ package final class Daemon {
         }
         var snapshot = snapshot
         var tcpFault: String?
-        if snapshot.fault == nil, let fault = ruleFault(listening, addresses, configuration, events) {
+        let databasePath = try configuration.storage.path ?? StandardPaths.database()
+        let accessPath = AccessStore.path(besides: databasePath)
+        if snapshot.fault == nil, let fault = ruleFault(listening, addresses, configuration, accessPath, events) {
             if activation.sockets.isEmpty { throw fault }
             // An exit would take the inherited sockets down with it, and the Unix socket is in order.
             tcpFault = [fault.message, fault.hint].compactMap { $0 }.joined(separator: "; ")
             events.tell(.tcpRefused(tcpFault ?? ""))
         }
         let gate = try checkGate()
-        let databasePath = try configuration.storage.path ?? StandardPaths.database()
         let journal = try? JournalSocket(path: options.journalPath ?? JournalSocket.standardPath)
         var settings = StoreSettings(
             databasePath: databasePath, retentionDays: configuration.storage.retentionDays, journal: journal)
         // Another socket is not that of the journal that can be read.
         if options.journalPath == nil, ServiceManager.isSystemd { settings.journalSource = .system }
         let store = try AuditStore(settings: settings) { events.tell($0.event) }
+        let access = AccessStore(AccessSettings(path: accessPath)) {
+            events.tell($0.event)
+        } run: {
+            store.runApart($0)
+        }
+        if let name = access.tokens.name(amongst: configuration) { events.remark(Supervisor.collision(name)) }
         let board = StatusBoard(
             version: Version.text, pid: ProcessIdentity.pid, configuration: configurationPath, database: databasePath,
             listeners: listening.sockets.map(\.name), startedAt: Clock.wall(), startedMonotonic: Clock.monotonic())
@@ -139,7 +146,7 @@ package final class Daemon {
         announce(addresses, board, events)
         let supervisor = try Supervisor(
             snapshot: snapshot, configurationPath: configurationPath, allowsUnsafe: options.unsafeListen,
-            listening: listening, store: store, keeper: keeper,
+            listening: listening, store: store, access: access, keeper: keeper,
             events: events,
             gate: gate, board: board, notifier: notifier)
         ProcessMemory.releaseStartUpCode()
@@ -148,12 +155,15 @@ package final class Daemon {
 
     /// The rules of the configuration's `listen` hold for inherited and command-line addresses too.
     private func ruleFault(
-        _ listening: Listening, _ addresses: [ListenAddress], _ configuration: Configuration, _ events: Events
+        _ listening: Listening, _ addresses: [ListenAddress], _ configuration: Configuration, _ accessPath: String,
+        _ events: Events
     ) -> StartFault? {
         let authentication = configuration.authentication
-        for address in listening.inheritedTCP + addresses {
+        let tcp = listening.inheritedTCP + addresses
+        let hasToken = authentication.hasToken || !tcp.isEmpty && AccessStore.holdsToken(accessPath)
+        for address in tcp {
             let remarks = ListenRule.remarks(
-                on: [address], isAuthenticating: authentication.enable, hasToken: authentication.hasToken,
+                on: [address], isAuthenticating: authentication.enable, hasToken: hasToken,
                 unsafeListen: options.unsafeListen || configuration.server.unsafeListen)
             if let remark = remarks.first(where: { $0.severity == .error }) {
                 return StartFault("\(address): \(remark.message)", hint: remark.hint)

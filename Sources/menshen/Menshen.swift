@@ -22,6 +22,7 @@ struct Menshen: ParsableCommand {
             StatusCommand.self,
             RouteCommand.self,
             PolicyCommand.self,
+            TokenCommand.self,
             ConfigCommand.self,
             PricesCommand.self,
             KeyCommand.self,

@@ -52,14 +52,16 @@ package final class TemporaryDirectory: Sendable {
     }
 
     /// The whole file as text; nil if there is none.
-    package static func read(_ path: String) -> String? {
+    package static func read(_ path: String) -> String? { bytes(path).map { String(decoding: $0, as: UTF8.self) } }
+
+    package static func bytes(_ path: String) -> [UInt8]? {
         guard let stream = fopen(path, "re") else { return nil }
         defer { fclose(stream) }
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         while true {
             let count = fread(&piece, 1, piece.count, stream)
-            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            if count == 0 { return bytes }
             bytes += piece[..<count]
         }
     }

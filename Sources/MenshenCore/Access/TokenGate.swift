@@ -4,43 +4,125 @@
 package import Crypto
 package import HTTP
 
-/// Finds a proxy token in a request, in whichever header the caller's SDK puts its key.
+/// Finds a proxy token in a request, in whichever header the caller's SDK puts its key, among those of the configuration and
+/// those that `menshen token` has given out.
 package struct TokenGate: Sendable {
     package enum Verdict: Sendable, Equatable {
         case missing
         case valid(AccessToken)
+        /// What was shown is no token that anybody here knows of.
         case invalid
+        case refused(Refusal)
 
         package var tokenName: String? { if case .valid(let token) = self { token.name } else { nil } }
     }
 
-    private let tokens: [AccessToken]
+    /// What is wrong with a token of menshen's form: whoever shows it means to be judged by it. The most telling is last.
+    package enum Refusal: Sendable, Equatable {
+        /// Given out by another menshen, or by none.
+        case unknown
+        case misspelt
+        case unreadable
+        case replaced(String)
+        case expired(String)
+        case revoked(String)
 
-    package init(_ tokens: [AccessToken]) { self.tokens = tokens }
+        /// Of the token, where it was one once.
+        package var name: String? {
+            switch self {
+            case .unknown, .misspelt, .unreadable: nil
+            case .replaced(let name), .expired(let name), .revoked(let name): name
+            }
+        }
 
-    package init(tokens: [Configuration.NamedToken]) {
-        self.init(tokens.map { AccessToken(name: $0.name, digest: $0.digest) })
+        private var rank: Int {
+            switch self {
+            case .unknown: 1
+            case .misspelt: 2
+            case .unreadable: 3
+            case .replaced: 4
+            case .expired: 5
+            case .revoked: 6
+            }
+        }
+
+        func isMoreTelling(than other: Refusal) -> Bool { rank > other.rank }
+    }
+
+    private let configured: [Digest: AccessToken]
+    package var issued: IssuedTokens
+    private let wallSeconds: @Sendable () -> Int64
+
+    /// Without a clock what ever expires has expired.
+    package init(
+        _ tokens: [AccessToken], issued: IssuedTokens = .none, wallSeconds: @escaping @Sendable () -> Int64 = { .max }
+    ) {
+        configured = Dictionary(tokens.map { ($0.digest, $0) }) { first, _ in first }
+        self.issued = issued
+        self.wallSeconds = wallSeconds
+    }
+
+    package init(
+        tokens: [Configuration.NamedToken], issued: IssuedTokens = .none,
+        wallSeconds: @escaping @Sendable () -> Int64 = { .max }
+    ) {
+        self.init(
+            tokens.map { AccessToken(name: $0.name, digest: $0.digest) }, issued: issued, wallSeconds: wallSeconds)
     }
 
     /// Nobody has a token, so none need be hashed.
-    package var isEmpty: Bool { tokens.isEmpty }
+    package var isEmpty: Bool { configured.isEmpty && issued.isEmpty }
 
+    /// Any one valid token is enough: some clients send two headers with different values.
     package func judge(_ head: RequestHead, queryKey: String?) -> Verdict {
-        if !tokens.isEmpty { return judge(Self.digests(head, queryKey: queryKey)) }
-        var isPresented = false
-        Self.forEachShown(head, queryKey) { _ in isPresented = true }
-        return isPresented ? .invalid : .missing
+        if !isEmpty, let token = valid(Self.digests(head, queryKey: queryKey)) { return .valid(token) }
+        var verdict = Verdict.missing
+        Self.forEachShown(head, queryKey) { shown in
+            guard let refusal = refusal(of: shown) else {
+                if verdict == .missing { verdict = .invalid }
+                return
+            }
+            if case .refused(let other) = verdict, !refusal.isMoreTelling(than: other) { return }
+            verdict = .refused(refusal)
+        }
+        return verdict
     }
 
-    /// Any one valid token is enough: some clients send two headers with different values. Every presented value is
-    /// compared with every token, so the time tells nothing.
-    package func judge(_ shown: [Digest]) -> Verdict {
-        var found: AccessToken?
+    /// The token with one of these digests that counts now. Looked up, not compared one by one: whoever could learn from the
+    /// time how a digest begins would know nothing of a token that has it.
+    package func valid(_ shown: [Digest]) -> AccessToken? {
         for digest in shown {
-            for token in tokens where token.digest == digest { found = token }
+            if let token = configured[digest] { return token }
+            if let entry = issued[digest], entry.isValid(at: wallSeconds) { return entry.token }
         }
-        if let found { return .valid(found) }
-        return shown.isEmpty ? .missing : .invalid
+        return nil
+    }
+
+    /// `menshen token` has given it out, whatever became of it.
+    package func isIssued(_ token: AccessToken) -> Bool { issued[token.digest] != nil }
+
+    /// Whose real key stands in the place of a token, by its looks; nil if none does.
+    package static func keyOwner(_ head: RequestHead, queryKey: String?) -> String? {
+        var owner: String?
+        forEachShown(head, queryKey) { shown in owner = owner ?? ProviderKeys.owner(of: shown) }
+        return owner
+    }
+
+    /// Of something that is no valid token; nil if it is not of menshen's form.
+    private func refusal(of shown: ArraySlice<UInt8>) -> Refusal? {
+        switch TokenForm.finding(shown) {
+        case .foreign: return nil
+        case .misspelt: return .misspelt
+        case .wellFormed: break
+        }
+        if issued.fault != nil { return .unreadable }
+        guard let entry = issued[Digest(of: shown)] else { return .unknown }
+        switch entry.state {
+        case .valid: return .expired(entry.token.name)
+        case .replaced: return .replaced(entry.token.name)
+        case .revoked: return .revoked(entry.token.name)
+        case .unreadable: return .unreadable
+        }
     }
 
     /// Of everything in a request that may be a token; `queryKey` is what its query shows.

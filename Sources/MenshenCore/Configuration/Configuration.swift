@@ -70,10 +70,12 @@ extension Configuration: ConfigurationRoot {
             }
         }
         let auth = top.section("auth")
+        let hasToken =
+            configuration.authentication.hasToken || auth.has("token") || auth.has("tokens")
+            || !addresses.isEmpty && top.reading.issuesTokens(configuration)
         let remarks = ListenRule.remarks(
             on: addresses, isAuthenticating: configuration.authentication.enable,
-            hasToken: configuration.authentication.hasToken || auth.has("token") || auth.has("tokens"),
-            unsafeListen: configuration.server.unsafeListen)
+            hasToken: hasToken, unsafeListen: configuration.server.unsafeListen)
         for remark in remarks {
             top.reading.report(
                 remark.severity, at: spans[remark.address], "listen: \(remark.message)", hint: remark.hint)

@@ -26,12 +26,15 @@ package enum ConfigurationDecoder {
         decode(Array(text.utf8), file: file, priceProviders: priceProviders, environment: environment)
     }
 
-    /// The bytes of a file; what is not UTF-8 becomes a diagnostic.
+    /// The bytes of a file; what is not UTF-8 becomes a diagnostic. `issuesTokens` is asked where the text has no token but
+    /// needs one: there may be some that were given out.
     package static func decode(
-        _ bytes: [UInt8], file: String, priceProviders: Set<String>? = [], environment: (String) -> String?
+        _ bytes: [UInt8], file: String, priceProviders: Set<String>? = [],
+        issuesTokens: @escaping (Configuration) -> Bool = { _ in false }, environment: (String) -> String?
     ) -> DecodedConfiguration {
         withoutActuallyEscaping(environment) { environment in
-            let reading = ConfigurationReading(file: file, priceProviders: priceProviders, environment: environment)
+            let reading = ConfigurationReading(
+                file: file, priceProviders: priceProviders, environment: environment, issuesTokens: issuesTokens)
             let root: TOMLTable
             do throws(TOMLError) {
                 root = try TOMLDocument.parse(bytes)

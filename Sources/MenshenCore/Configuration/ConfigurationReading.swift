@@ -10,11 +10,17 @@ final class ConfigurationReading {
     /// Of `prices.toml`; nil: they are not known.
     let priceProviders: Set<String>?
     let environment: (String) -> String?
+    /// Whether tokens were given out with such a configuration; only asked where that matters.
+    let issuesTokens: (Configuration) -> Bool
     private(set) var diagnostics: [Diagnostic] = []
 
-    init(file: String, priceProviders: Set<String>?, environment: @escaping (String) -> String?) {
+    init(
+        file: String, priceProviders: Set<String>?, environment: @escaping (String) -> String?,
+        issuesTokens: @escaping (Configuration) -> Bool = { _ in false }
+    ) {
         self.file = file
         self.priceProviders = priceProviders
+        self.issuesTokens = issuesTokens
         self.environment = environment
     }
 

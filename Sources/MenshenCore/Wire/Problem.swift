@@ -8,6 +8,9 @@ package struct Problem: Error, Sendable, Equatable {
         case malformedRequest = "malformed_request"
         case requestTooLarge = "request_too_large"
         case unauthenticated
+        /// Tokens that were given out can't be judged, or changed, at present.
+        case tokensUnavailable = "tokens_unavailable"
+        case forbiddenAdministration = "forbidden_administration"
         case forbiddenHost = "forbidden_host"
         case forbiddenOrigin = "forbidden_origin"
         case forbiddenContentType = "forbidden_content_type"

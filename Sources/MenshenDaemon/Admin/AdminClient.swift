@@ -3,7 +3,7 @@
 
 internal import Glibc
 internal import Linux
-internal import MenshenCore
+package import MenshenCore
 
 /// Asks a running menshen, over its Unix socket. Blocking; for commands.
 package enum AdminClient {
@@ -14,6 +14,11 @@ package enum AdminClient {
 
     package struct Fault: Error, CustomStringConvertible {
         package let description: String
+    }
+
+    /// menshen has answered that it will not.
+    package struct Refusal: Error {
+        package let message: String
     }
 
     package struct Answer: Sendable {
@@ -53,12 +58,41 @@ package enum AdminClient {
     static func get(
         _ target: String, _ fields: [String], socket path: String, patience: Int
     ) throws -> Answer {
+        try send("GET", target, fields, socket: path, patience: patience)
+    }
+
+    /// What a page of menshen's own answers, as `type`. Throws `Refusal` for an answer that is no success.
+    package static func ask(
+        socket path: String, _ method: String, _ target: String, as type: String, body: [UInt8] = []
+    ) throws -> [UInt8] {
+        let length = body.isEmpty ? [] : ["Content-Type: application/json", "Content-Length: \(body.count)"]
+        let answer = try send(
+            method, target, ["Accept: \(type)"] + length, body: body, socket: path, patience: patience)
+        guard 200..<300 ~= answer.status else {
+            let sentence = texts(answer.body, JSONPaths(["error.message"]), limit: 4096)[0]
+            throw Refusal(message: sentence ?? String(decoding: answer.body, as: UTF8.self))
+        }
+        return answer.body
+    }
+
+    /// The texts at some paths of an answer; nil for one that is not there.
+    package static func texts(_ body: [UInt8], _ paths: JSONPaths, count: Int = 1, limit: Int) -> [String?] {
+        var scanner = JSONScanner(paths, textLimit: limit)
+        scanner.feed(body.span)
+        var texts = [String?](repeating: nil, count: count)
+        for finding in scanner.found where finding.path < count { texts[finding.path] = finding.string }
+        return texts
+    }
+
+    private static func send(
+        _ method: String, _ target: String, _ fields: [String], body: [UInt8] = [], socket path: String, patience: Int
+    ) throws -> Answer {
         let fd = try UnixAddress(path).connect()
         defer { close(fd) }
         var time = timeval(tv_sec: patience, tv_usec: 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
-        let lines = ["GET \(target) HTTP/1.0", "Host: localhost"] + fields
-        let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+        let lines = ["\(method) \(target) HTTP/1.0", "Host: localhost"] + fields
+        let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
         guard case .bytes(request.count) = request.withUnsafeBytes({ SocketIO.write(fd, $0) }) else {
             throw Fault(description: "menshen at \(path) closed the connection before it was asked.")
         }

@@ -12,6 +12,8 @@ struct AdminPage: Sendable, Equatable {
         /// Over TCP a token, which sees its own requests only, or the page's password, which sees all. The Unix socket's
         /// user sees all.
         case signedIn
+        /// The Unix socket's user and root, who show no token. Nobody over TCP.
+        case administrators
     }
 
     struct Action: Sendable {
@@ -74,8 +76,10 @@ extension AdminPage {
         access: .signedIn,
         [
             Action(.get) { (_, _) throws(Problem) in
-                let names = all.compactMap(\.paths.first).filter { $0.hasPrefix(prefix) }
-                    .map { $0.dropFirst(prefix.count + 1) }
+                let names = all.filter { $0.access != .administrators }.compactMap(\.paths.first).filter {
+                    $0.hasPrefix(prefix)
+                }
+                .map { $0.dropFirst(prefix.count + 1) }
                 throw Problem(
                     .notFound, status: 404,
                     "There is no such page. menshen's own are / and \(prefix)/{\(names.joined(separator: ","))}.")

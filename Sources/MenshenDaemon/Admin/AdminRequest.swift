@@ -3,6 +3,7 @@
 
 internal import HTTP
 internal import MenshenCore
+internal import MenshenStore
 
 /// Who has asked for a page, as its actions see them: what they ask, and where the answer goes.
 protocol AdminCaller: AnyObject {
@@ -17,6 +18,14 @@ protocol AdminCaller: AnyObject {
     /// That the caller has shown.
     var token: AccessToken? { get }
     func answer(page answer: LocalAnswer)
+    /// A parameter of the query.
+    func query(_ name: String) -> String?
+    /// Answers with what `render` makes of what came of an act, once every worker goes by it.
+    func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) throws(Problem)
+    /// … of all tokens that were ever given out.
+    func withTokens(_ render: @escaping ([GivenToken]) throws(Problem) -> LocalAnswer)
+    /// Names of those in the configuration.
+    var configuredTokens: [String] { get }
 }
 
 /// One request to a page: finds its action, gathers the body that this reads, and runs it once.

@@ -11,7 +11,7 @@ final class PageVisit: AdminCaller {
     /// Rows on the status page.
     private static let recentLimit = 20
 
-    private unowned let exchange: Exchange
+    unowned let exchange: Exchange
     private let request: AdminRequest
 
     init(_ page: AdminPage, _ exchange: Exchange) throws(Problem) {

@@ -82,6 +82,7 @@ enum StatusPage {
         var texts: [String] = []
         if let fault = status.fault { texts.append(fault) }
         if let fault = status.tcpFault { texts.append("Every request over TCP is refused: \(fault).") }
+        if let fault = status.accessFault { texts.append("Tokens that were given out are refused: \(fault).") }
         if let reason = status.store.degraded {
             texts.append("The audit database is not in use: \(reason). \(StatusReport.whereRecordsGo(status))")
         }
@@ -198,6 +199,7 @@ enum StatusPage {
             text("version", status.board.version), number("pid", status.board.pid),
             text("state", status.isDraining ? "stopping" : status.fault == nil ? "serving" : "broken"),
             text("fault", status.fault), text("tcp_fault", status.tcpFault),
+            text("access_fault", status.accessFault),
             number("uptime_seconds", status.uptimeSeconds), number("connections", status.connections),
             text("configuration", status.board.configuration), text("database", status.board.database),
             text("journal", status.journal.rawValue),

@@ -21,6 +21,7 @@ enum StatusReport {
         if let reason = status.store.degraded {
             lines.append("DATABASE       not in use: \(reason). \(whereRecordsGo(status))")
         }
+        if let fault = status.accessFault { lines.append("TOKENS         given out are refused: \(fault)") }
         if let cache = status.cache { lines.append("cache          \(words(cache))") }
         lines.append("")
         lines += TextTable.lines(

@@ -35,6 +35,8 @@ struct StatusSnapshot {
     let isDraining: Bool
     let fault: String?
     let tcpFault: String?
+    /// Why tokens that were given out are refused.
+    let accessFault: String?
     let connections: Int
     let store: StoreStatus
     let journal: JournalKeeping
@@ -50,7 +52,8 @@ extension Worker {
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
             wallMicroseconds: Clock.wall(), monotonicMicroseconds: now, isDraining: isDraining, fault: snapshot.fault,
-            tcpFault: snapshot.tcpFault, connections: context.activity.connections,
+            tcpFault: snapshot.tcpFault, accessFault: context.access.tokens.fault,
+            connections: context.activity.connections,
             store: context.store.status, journal: context.store.journalKeeping, cache: snapshot.cache?.statistics,
             providers: zip(snapshot.routes.providers, survey.providers).map {
                 StatusSnapshot.Row(

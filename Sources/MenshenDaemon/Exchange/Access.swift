@@ -8,6 +8,8 @@ internal import MenshenCore
 /// when the connection was accepted.
 struct Access {
     private(set) var principal: Principal
+    /// A token that was shown and counts no more: who still uses one that was revoked.
+    private(set) var formerToken: String?
     /// nil: nobody has been let in.
     private(set) var grant: Grant?
     /// Named in Access-Control-Allow-Origin.
@@ -24,13 +26,14 @@ struct Access {
 
     /// Judges by the head alone. Returns the answer to a browser that only asks whether a page may call.
     mutating func authorise(
-        _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
+        _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ runtime: Runtime
     ) throws(Problem) -> LocalAnswer? {
+        let snapshot = runtime.snapshot
         if connection.listener.isTCP, snapshot.tcpFault != nil, resolved.page?.access != .everybody {
             throw .tcpRefused
         }
         if let preflight = try preflight(head, connection, snapshot) { return preflight }
-        try judge(head, resolved, connection, snapshot)
+        try judge(head, resolved, connection, runtime)
         if resolved.page == nil, grant != nil {
             let permit = connection.permitMemo.permit(for: principal, snapshot)
             grant?.permit = permit
@@ -56,19 +59,29 @@ struct Access {
     }
 
     private mutating func judge(
-        _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
+        _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ runtime: Runtime
     ) throws(Problem) {
-        let verdict = connection.credentialMemo.judge(head, resolved.target.queryKey, snapshot.tokens)
-        if case .valid(let token) = verdict { principal = Principal(principal.caller, token: token) }
-        guard connection.listener.isTCP else {
-            grant = Grant(.owner)
-            return
+        let snapshot = runtime.snapshot
+        let verdict = connection.credentialMemo.judge(head, resolved.target.queryKey, runtime.tokens)
+        switch verdict {
+        case .valid(let token): principal = Principal(principal.caller, token: token)
+        case .refused(let refusal): formerToken = refusal.name
+        case .missing, .invalid: break
         }
+        if !connection.listener.isTCP { grant = Grant(.owner) }
+        if resolved.page?.access == .administrators { try judgeAdministrator(head, verdict, connection) }
+        // Wherever nobody needs one, what else is shown is ignored; but whoever shows a token of ours means to be no more than
+        // that allows.
+        if case .refused(let refusal) = verdict, resolved.page?.access != .everybody { throw .refused(refusal) }
+        guard connection.listener.isTCP else { return }
         if let page = resolved.page {
             if page.access != .everybody {
                 grant = try Self.judgePage(head, snapshot.configuration.authentication, verdict)
             }
         } else if snapshot.configuration.authentication.enable, snapshot.fault == nil {
+            if verdict == .invalid, let owner = TokenGate.keyOwner(head, queryKey: resolved.target.queryKey) {
+                throw .realKey(of: owner)
+            }
             grant = try Self.grant(verdict)
             if let problem = WebGate.checkContentType(ofKnown: head) { throw problem }
         } else {
@@ -115,6 +128,7 @@ struct Access {
     private static func grant(_ verdict: TokenGate.Verdict) throws(Problem) -> Grant {
         switch verdict {
         case .valid: return Grant(.token)
+        case .refused(let refusal): throw .refused(refusal)
         case .missing:
             throw Problem(
                 .unauthenticated, status: 401,
@@ -123,9 +137,23 @@ struct Access {
         case .invalid:
             throw Problem(
                 .unauthenticated, status: 401,
-                "The proxy token is not known. Send a token of [auth] in menshen's configuration, not the provider's key."
+                "The proxy token is not known. Send one that 'menshen token create' has printed, or one of [auth] in its configuration, not the provider's key."
             )
         }
+    }
+
+    /// Whoever gives out rights shows none: only the kernel's word counts, and no page has sent it. Over TCP there is nothing
+    /// there, for anybody.
+    private func judgeAdministrator(
+        _ head: RequestHead, _ verdict: TokenGate.Verdict, _ connection: Connection
+    ) throws(Problem) {
+        guard !connection.listener.isTCP, let uid = principal.caller.uid else { throw .administeredElsewhere }
+        guard connection.worker.context.gate.judge(uid: uid) != .foreign else { throw .notAdministrator }
+        switch verdict {
+        case .valid, .refused: throw .administersWithToken
+        case .missing, .invalid: break
+        }
+        guard head.first(.origin) == nil, head.first(.secFetchSite) == nil else { throw .administersFromPage }
     }
 
     private static func judgePage(

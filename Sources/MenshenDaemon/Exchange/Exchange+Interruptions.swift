@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Crypto
 internal import HTTP
 internal import Linux
 internal import MenshenCore
@@ -167,8 +168,11 @@ extension Exchange: TimerHandler {
     }
 
     /// Its token is none any more: what is under way ends now, a WebSocket with status 1008 ("policy violation").
-    func endIfRevoked(_ tokens: TokenGate) {
-        guard connection.listener.isTCP, !phase.isOver, access.isRevoked(head, resolved, by: tokens) else { return }
+    /// One that was given out ends what is under way only where it is among `cut`.
+    func endIfRevoked(_ tokens: TokenGate, cutting cut: Set<Digest>) {
+        guard !phase.isOver, let token = access.principal.token else { return }
+        let isConfigured = connection.listener.isTCP && !tokens.isIssued(token)
+        guard isConfigured || cut.contains(token.digest), access.isRevoked(head, resolved, by: tokens) else { return }
         guard writer.hasBegun else { return fail(.revoked) }
         ledger.note(Problem.revoked)
         if attempt?.webSocket == nil, writer.needsReset { SocketIO.resetOnClose(connection.fd) }

@@ -66,7 +66,7 @@ final class Exchange {
         if !hasBody { intake.complete() }
         orFail { () throws(Problem) in
             guard let resolved else { return answer(try .toServer(head)) }
-            if let preflight = try access.authorise(head, resolved, connection, runtime.snapshot) {
+            if let preflight = try access.authorise(head, resolved, connection, runtime) {
                 return answer(preflight)
             }
             if access.grant != nil, connection.isNewcomer { worker.becomesKnown(connection) }

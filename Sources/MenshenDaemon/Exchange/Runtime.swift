@@ -11,7 +11,6 @@ internal import MenshenUpstream
 package final class Snapshot: Sendable {
     package let configuration: Configuration
     package let routes: RouteTable
-    package let tokens: TokenGate
     package let policy: Policy
     package let limits: LimitTable
     /// nil: answers are not stored.
@@ -32,7 +31,6 @@ package final class Snapshot: Sendable {
         self.cache = cache
         self.tcpFault = tcpFault
         routes = RouteTable(providers: configuration.providers)
-        tokens = TokenGate(tokens: configuration.authentication.tokens)
         policy = Policy(configuration.callers)
         limits = LimitTable(configuration)
         fault = nil
@@ -44,7 +42,6 @@ package final class Snapshot: Sendable {
         configuration = Configuration()
         cache = nil
         routes = RouteTable(providers: [])
-        tokens = TokenGate(tokens: [])
         policy = Policy([])
         limits = LimitTable(configuration)
         self.fault = fault
@@ -58,6 +55,8 @@ final class Runtime {
     let snapshot: Snapshot
     let keys: KeyRing
     private let endpoints: [Endpoint]
+    /// Of the configuration, and those that were given out as of the last word of their store.
+    var tokens: TokenGate
     /// Lower-case names of the headers each provider's configuration sets.
     let replacedHeaders: [Set<String>]
     /// All workers'.
@@ -65,8 +64,9 @@ final class Runtime {
     let prices: PriceBook
     private var targets = TargetCache()
 
-    init(_ snapshot: Snapshot, keys: KeyRing) throws {
+    init(_ snapshot: Snapshot, keys: KeyRing, tokens: TokenGate) throws {
         self.snapshot = snapshot
+        self.tokens = tokens
         self.keys = keys
         prices = PriceBook(snapshot.configuration.prices)
         let upstream = snapshot.configuration.upstream

@@ -18,7 +18,7 @@ extension AuditIntent {
         }
         let path = keys.reduce(exchange.resolved?.target.path ?? "-") { $1.masked($0) }
         self.init(
-            id: exchange.id, caller: principal.caller, tokenName: principal.tokenName,
+            id: exchange.id, caller: principal.caller, tokenName: principal.tokenName ?? exchange.access.formerToken,
             method: exchange.head.method.rawValue, path: path, dialect: exchange.dialect,
             operation: exchange.operation, provider: provider, model: facts.model, isStream: facts.isStream,
             client: client, rule: exchange.access.grant?.recordedRule)

@@ -3,6 +3,7 @@
 
 internal import Linux
 package import MenshenCore
+internal import MenshenStore
 
 /// Reads a configuration file whole and has it decoded.
 package enum ConfigurationFile {
@@ -17,9 +18,11 @@ package enum ConfigurationFile {
             let bytes = try FileReading.bytes(path, limit: limit)
             var names: [String] = []
             let prices = PriceFile.load(beside: path)
-            var decoded = ConfigurationDecoder.decode(bytes, file: path, priceProviders: prices.overlay?.providers) {
-                names.append($0)
-                return Environment.value($0)
+            var decoded = ConfigurationDecoder.decode(
+                bytes, file: path, priceProviders: prices.overlay?.providers, issuesTokens: holdsToken
+            ) { name in
+                names.append(name)
+                return Environment.value(name)
             }
             for name in names { used(name) }
             decoded.diagnostics += prices.diagnostics
@@ -41,6 +44,12 @@ package enum ConfigurationFile {
                     Diagnostic(.error, file: path, line: 0, column: 0, message: "cannot be read: \(error)", hint: hint)
                 ])
         }
+    }
+
+    /// Whether tokens were given out by a menshen with such a configuration.
+    private static func holdsToken(_ configuration: Configuration) -> Bool {
+        guard let database = try? configuration.storage.path ?? StandardPaths.database() else { return false }
+        return AccessStore.holdsToken(AccessStore.path(besides: database))
     }
 
     /// Reads what `[auth]` has in files and credentials. One that cannot be read is a fault of the configuration.

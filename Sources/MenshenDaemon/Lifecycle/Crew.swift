@@ -3,6 +3,7 @@
 
 internal import Linux
 internal import MenshenCore
+internal import MenshenStore
 internal import Reactor
 internal import Synchronization
 
@@ -41,6 +42,18 @@ struct Crew {
     }
 
     // MARK: Asking all of them
+
+    /// Those who judge by tokens that were given out.
+    var access: AccessStore? { contexts.first?.access }
+
+    /// Has the tokens read that could not be read so far.
+    func lookForTokens() {
+        guard let access, access.tokens.fault != nil else { return }
+        let contexts = contexts
+        access.lookAgain {
+            for context in contexts { context.mailbox.post(.tokens(cut: [], RequestID(rawValue: 0), for: nil)) }
+        }
+    }
 
     func drain(deadline: UInt64) {
         for context in contexts { context.mailbox.post(.drain(deadline: deadline)) }

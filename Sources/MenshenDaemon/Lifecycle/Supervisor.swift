@@ -40,6 +40,7 @@ final class Supervisor: TimerHandler {
 
     init(
         snapshot: Snapshot, configurationPath: String, allowsUnsafe: Bool, listening: Listening, store: AuditStore,
+        access: AccessStore,
         keeper: CacheKeeper, events: Events,
         gate: PeerGate, board: StatusBoard, notifier: Notifier
     ) throws {
@@ -62,7 +63,8 @@ final class Supervisor: TimerHandler {
         crew = Crew(
             try (0..<count).map { [control, activity] index in
                 try WorkerContext(
-                    index: index, count: count, control: control, store: store, pots: pots, events: events, gate: gate,
+                    index: index, count: count, control: control, store: store, access: access, pots: pots,
+                    events: events, gate: gate,
                     activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
                     roster: roster, projects: projects)
             })
@@ -79,6 +81,7 @@ final class Supervisor: TimerHandler {
         try reactor.run()
         crew.join()
         keeper.close()
+        crew.access?.close()
         events.tell(.stopped(stopReason ?? "failure"))
         return exitCode
     }
@@ -113,6 +116,10 @@ final class Supervisor: TimerHandler {
         guard let configuration = loaded.configuration else {
             return events.tell(.reloadFailed(loaded.firstFault, configurationPath))
         }
+        crew.lookForTokens()
+        if let name = crew.access?.tokens.name(amongst: configuration), snapshot.fault == nil {
+            return events.tell(.reloadFailed(Self.collision(name), configurationPath))
+        }
         let tcpFault = forbidden(configuration)
         if let tcpFault {
             // What is in order stays in force; what is not can only become better.
@@ -140,13 +147,17 @@ final class Supervisor: TimerHandler {
         let addresses = listening.tcpAddresses
         let remarks = ListenRule.remarks(
             on: addresses, isAuthenticating: configuration.authentication.enable,
-            hasToken: configuration.authentication.hasToken,
+            hasToken: configuration.authentication.hasToken || crew.access?.tokens.names.isEmpty == false,
             unsafeListen: allowsUnsafe || configuration.server.unsafeListen)
         if let error = remarks.first(where: { $0.severity == .error }) { return "\(error.message); \(error.hint)" }
         if !configuration.authentication.enable {
             for address in addresses { events.tell(.authenticationDisabled(address.description)) }
         }
         return nil
+    }
+
+    static func collision(_ name: String) -> String {
+        "'menshen token' has given out a token '\(name)', and [auth] has one of that name: rename one of the two."
     }
 
     private func warnOfFixed(_ new: Configuration) {
@@ -184,6 +195,8 @@ final class Supervisor: TimerHandler {
         case .pong:
             if crew.answered() { notifier.watchdog() }
         case .installed: installed()
+        // With a first token there may be something to serve over TCP.
+        case .tokensChanged: if snapshot.fault != nil || snapshot.tcpFault != nil { reload() }
         case .ended(let index, let failure):
             let areAllEnded = crew.ended()
             if let failure {
@@ -211,6 +224,7 @@ final class Supervisor: TimerHandler {
     private func look() {
         if stopReason != nil { return listening.closeOwnTCP() }
         reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
+        crew.lookForTokens()
         let line = statusLine
         if line != lastStatusLine, stopReason == nil {
             lastStatusLine = line

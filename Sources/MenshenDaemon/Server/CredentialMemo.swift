@@ -18,11 +18,13 @@ struct CredentialMemo {
         guard queryKey == nil, !tokens.isEmpty, let only = TokenGate.onlyCredential(head) else {
             return tokens.judge(head, queryKey: queryKey)
         }
-        if !digests.isEmpty, isShown(only) { return tokens.judge(digests) }
+        if !digests.isEmpty, isShown(only) {
+            return tokens.valid(digests).map { .valid($0) } ?? tokens.judge(head, queryKey: nil)
+        }
         let fresh = TokenGate.digests(head, queryKey: nil)
-        let verdict = tokens.judge(fresh)
-        if case .valid = verdict { (shown, digests) = (ArraySlice(Array(only)), fresh) }
-        return verdict
+        guard let token = tokens.valid(fresh) else { return tokens.judge(head, queryKey: nil) }
+        (shown, digests) = (ArraySlice(Array(only)), fresh)
+        return .valid(token)
     }
 
     private func isShown(_ only: ArraySlice<UInt8>) -> Bool {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Crypto
 internal import MenshenCore
 internal import MenshenStore
 internal import Reactor
@@ -20,6 +21,13 @@ enum WorkerMessage: Sendable {
     case survey(RequestID, for: Mailbox<WorkerMessage>)
     /// What another worker knows.
     case surveyed(RequestID, Survey)
+    /// What came of an act on the tokens, for the worker that asked for it.
+    case administered(RequestID, Result<TokenOutcome, Problem>)
+    case listed(RequestID, Result<[GivenToken], Problem>)
+    /// Their store has others now; what is under way with one of `cut` ends. Whoever waits for that is told.
+    case tokens(cut: Set<Digest>, RequestID, for: Mailbox<WorkerMessage>?)
+    /// Another worker judges by them.
+    case tokensTaken(RequestID)
     /// A new configuration, for requests that begin from now on.
     case install(Snapshot)
     /// Stop accepting; finish what is under way by the deadline (monotonic microseconds), then end.
@@ -32,6 +40,8 @@ enum ControlMessage: Sendable {
     case pong(worker: Int)
     /// Requests that begin from now on go by the last configuration that was sent.
     case installed
+    /// Another token was given out, or one was taken away.
+    case tokensChanged
     /// The worker's loop has ended; a text says why if that was not asked for.
     case ended(worker: Int, failure: String?)
 }

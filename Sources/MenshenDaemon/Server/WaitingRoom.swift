@@ -16,6 +16,7 @@ struct WaitingRoom<Waiter: AnyObject> {
     private var places: [RequestID: Waiter] = [:]
     private var followers: [RequestID: Waiter] = [:]
     private var pages: [RequestID: PendingPage] = [:]
+    private var acts: [RequestID: PendingAct] = [:]
 
     // MARK: The end of the turn
 
@@ -102,12 +103,37 @@ struct WaitingRoom<Waiter: AnyObject> {
         return page
     }
 
+    // MARK: Acts of administrators
+
+    mutating func awaitAct(_ act: PendingAct, _ id: RequestID) { acts[id] = act }
+
+    /// The act, once nobody is missing who has to know of it.
+    mutating func actCame(
+        _ outcome: Result<TokenOutcome, Problem>, missing: Int, _ id: RequestID
+    ) -> PendingAct? {
+        acts[id]?.outcome = outcome
+        acts[id]?.missing = missing
+        return takeAct(id)
+    }
+
+    mutating func tokensTaken(_ id: RequestID) -> PendingAct? {
+        acts[id]?.missing -= 1
+        return takeAct(id)
+    }
+
+    private mutating func takeAct(_ id: RequestID) -> PendingAct? {
+        guard let act = acts[id], act.outcome != nil, act.missing == 0 else { return nil }
+        acts[id] = nil
+        return act
+    }
+
     // MARK: Leaving
 
     /// It waits for nothing any more. Its place and its flight, if it has one, are given up apart.
     mutating func leave(_ waiter: Waiter, _ id: RequestID) {
         receipts[id] = nil
         pages[id] = nil
+        acts[id] = nil
         lookups[id] = nil
         places[id] = nil
         followers[id] = nil
@@ -122,4 +148,16 @@ struct PendingPage {
     var survey: Survey
     var rows: [RequestSummary]?
     let body: ([RequestSummary], Survey) -> Void
+}
+
+/// An administrator's act that was asked for, until every worker goes by it.
+struct PendingAct {
+    /// Workers that have not said that they do.
+    var missing = 0
+    var outcome: Result<TokenOutcome, Problem>?
+    let body: (Result<TokenOutcome, Problem>) -> Void
+
+    init(body: @escaping (Result<TokenOutcome, Problem>) -> Void) { self.body = body }
+
+    func finish() { if let outcome { body(outcome) } }
 }

@@ -26,12 +26,12 @@ final class Worker: TimerHandler {
     private var ids: RequestID.Source
 
     private var listeners: [Listener] = []
-    private var connections: [Int32: Connection] = [:]
+    private(set) var connections: [Int32: Connection] = [:]
     var admission = Admission<Connection>()
     var bodies = BodyBudget()
     private(set) var answers: AnswerBudget
     private var records: RecordDesk
-    private var waiting = WaitingRoom<Exchange>()
+    var waiting = WaitingRoom<Exchange>()
     private var drainage = Drainage()
     private var reader: MailboxReader?
 
@@ -268,7 +268,10 @@ final class Worker: TimerHandler {
                 }
             }
         }
-        return try Runtime(snapshot, keys: keys)
+        let tokens = TokenGate(
+            tokens: snapshot.configuration.authentication.tokens, issued: context.access.tokens,
+            wallSeconds: { Int64(Clock.wall() / 1_000_000) })
+        return try Runtime(snapshot, keys: keys, tokens: tokens)
     }
 
     private func keyArrived(_ index: Int, _ commands: KeyCommands) {
@@ -290,6 +293,13 @@ final class Worker: TimerHandler {
         case .recent(let id, let rows): finish(waiting.rowsCame(rows, id))
         case .survey(let id, let asker): asker.post(.surveyed(id, Survey(runtime, now: now)))
         case .surveyed(let id, let survey): finish(waiting.surveyCame(survey, id))
+        case .administered(let id, let outcome): administered(id, outcome)
+        case .listed(let id, let given):
+            administered(id, given.map { TokenOutcome(all: $0) }, isChange: false)
+        case .tokens(let cut, let id, let asker):
+            takeTokens(cutting: cut)
+            asker?.post(.tokensTaken(id))
+        case .tokensTaken(let id): waiting.tokensTaken(id)?.finish()
         case .install(let snapshot):
             install(snapshot)
             context.control.post(.installed)
@@ -304,7 +314,7 @@ final class Worker: TimerHandler {
             let waitingForKeys = waiting.takeKeys()
             settings = ConnectionSettings(snapshot.configuration, workers: context.count)
             bodies.limit = settings.maxBufferedBodies
-            for connection in Array(connections.values) { connection.exchange?.endIfRevoked(snapshot.tokens) }
+            endRevoked()
             // Their command belongs to the old configuration; they go on with the new one's keys or fail.
             for exchange in waitingForKeys { exchange.keySourceChanged() }
         } catch {

@@ -14,6 +14,7 @@ final class WorkerContext: Sendable, ReceiptSink {
     let mailbox: Mailbox<WorkerMessage>
     let control: Mailbox<ControlMessage>
     let store: AuditStore
+    let access: AccessStore
     let pots: PotLedger
     let events: Events
     let gate: PeerGate
@@ -24,14 +25,15 @@ final class WorkerContext: Sendable, ReceiptSink {
     let projects: ProjectFinder
 
     init(
-        index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, pots: PotLedger, events: Events,
-        gate: PeerGate, activity: Activity, board: StatusBoard, credentialsDirectory: String?, roster: Roster,
-        projects: ProjectFinder = ProjectFinder()
+        index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, access: AccessStore,
+        pots: PotLedger, events: Events, gate: PeerGate, activity: Activity, board: StatusBoard,
+        credentialsDirectory: String?, roster: Roster, projects: ProjectFinder = ProjectFinder()
     ) throws(SystemError) {
         self.index = index
         self.count = count
         self.control = control
         self.store = store
+        self.access = access
         self.pots = pots
         self.events = events
         self.gate = gate

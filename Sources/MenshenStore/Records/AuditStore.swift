@@ -74,6 +74,9 @@ package final class AuditStore: Sendable {
         if queue.submit({ $0.add(question) }) == nil { fail() }
     }
 
+    /// Has something done on the thread of the reports, where no record waits for it; false if the store is closed.
+    package func runApart(_ job: @escaping @Sendable () -> Void) -> Bool { reporter.run(job) }
+
     /// Makes the thread look at the clock: for tests whose clock is moved by hand.
     package func wake() { queue.wake() }
 

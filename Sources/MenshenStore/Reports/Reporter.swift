@@ -12,12 +12,14 @@ package struct Question: Sendable {
     let fail: @Sendable () -> Void
 }
 
-/// Answers questions one after another, on a thread of its own: a long answer keeps no record waiting. The thread begins with
-/// the first question.
+/// Answers questions one after another, on a thread of its own: a long answer keeps no record waiting. What else takes time is done
+/// there too. The thread begins with the first question.
 final class Reporter: Sendable {
     private struct Questions: Backlog {
         var all: [Question] = []
-        var urgency: WorkUrgency { all.isEmpty ? .nothing : .urgent }
+        var jobs: [@Sendable () -> Void] = []
+        var isEmpty: Bool { all.isEmpty && jobs.isEmpty }
+        var urgency: WorkUrgency { isEmpty ? .nothing : .urgent }
     }
 
     private let path: String
@@ -33,6 +35,11 @@ final class Reporter: Sendable {
 
     func ask(_ question: Question) {
         if !hasThread() || queue.submit({ $0.all.append(question) }) == nil { question.fail() }
+    }
+
+    /// Has something else done in its turn; false if there is no thread any more.
+    func run(_ job: @escaping @Sendable () -> Void) -> Bool {
+        hasThread() && queue.submit { $0.jobs.append(job) } != nil
     }
 
     /// Answers what was asked, and waits for the thread's end.
@@ -58,12 +65,14 @@ final class Reporter: Sendable {
         while true {
             let outcome = queue.take(()) { questions, _ in
                 swap(&questions, &taken)
-                return !taken.all.isEmpty
+                return !taken.isEmpty
             }
             switch outcome {
             case .work:
                 for question in taken.all { answer(question, path, foundDamage) }
                 taken.all.removeAll(keepingCapacity: true)
+                for job in taken.jobs { job() }
+                taken.jobs.removeAll()
             case .later, .nothing: queue.sleep(nil)
             case .closed: return
             }

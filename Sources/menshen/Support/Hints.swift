@@ -17,16 +17,16 @@ enum Hints {
         "stop": "'systemctl --user stop menshen.socket menshen.service'",
         "restart": "'systemctl --user restart menshen.service'",
         "keys": "'menshen key list'",
-        "token": "[auth] token in the configuration; 'menshen config init' writes one to begin with",
-        "tokens": "[auth] token and [[auth.tokens]] in the configuration",
+        "tokens": "'menshen token list'",
     ]
 
     private static let commands: [String: [String]] = [
-        "": ["serve", "status", "route", "policy", "config", "key", "prices", "demo", "help"],
+        "": ["serve", "status", "route", "policy", "token", "config", "key", "prices", "demo", "help"],
         "config": ["check", "show", "init"],
         "key": ["set", "list", "test", "remove"],
         "policy": ["test"],
         "prices": ["list", "show", "check", "import", "set", "recompute", "cost"],
+        "token": ["create", "list", "show", "edit", "revoke", "rotate"],
     ]
 
     /// For a command that there is not; nil: the parser has to say what is wrong, if anything is.

@@ -32,7 +32,12 @@ import Testing
         .unavailable(path: "P", reason: "REASON"), .renewed(path: "P", reason: "REASON"),
     ]
 
-    private static let all = life + records.map(\.event) + cache.map(\.event)
+    private static let access: [AccessEvent] = [
+        .unavailable(path: "P", fault: fault), .recovered(path: "P", tokens: 1), .taken(path: "P"),
+        .acted(AdministrativeAct(Administrator(uid: 1000, pid: 42), "token create", "ci")),
+    ]
+
+    private static let all = life + records.map(\.event) + cache.map(\.event) + access.map(\.event)
 
     @Test func `an event carries the fields of its kind, and each says something`() {
         for event in Self.all {

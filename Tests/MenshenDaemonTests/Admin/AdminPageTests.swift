@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import MenshenCore
+import MenshenStore
 import Testing
 
 @testable import HTTP
@@ -27,6 +28,12 @@ import Testing
 
         func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer) { statusAsked += 1 }
         func answer(page answer: LocalAnswer) { answers.append(answer) }
+        func query(_ name: String) -> String? { nil }
+        func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) { acts.append(act) }
+        func withTokens(_ render: @escaping ([GivenToken]) throws(Problem) -> LocalAnswer) { listsAsked += 1 }
+        var acts: [TokenAct] = []
+        var listsAsked = 0
+        var configuredTokens: [String] = []
     }
 
     /// Takes what it is sent, as a page that makes something would.
@@ -73,6 +80,23 @@ import Testing
         #expect(throws: Problem(.methodNotAllowed, status: 405, "This page only answers GET and POST.")) {
             try Self.echo.action(for: .delete)
         }
+    }
+
+    @Test func `what tells menshen to do something is read whole, and by the letter`() throws {
+        let caller = Caller(.post, length: 37)
+        let request = try AdminRequest(.tokens, .post)
+        try request.begin(isWhole: false, caller)
+        try send(#"{"act":"revoke","#, to: request)
+        #expect(caller.acts.isEmpty)
+        try send(#""name":"ci"}"#, to: request)
+        try request.bodyEnded(caller)
+        #expect(caller.acts.map(\.name) == ["ci"] && caller.acts.map(\.verb) == ["revoke"])
+        let empty = try AdminRequest(.tokens, .post)
+        #expect(throws: Problem.self) { try empty.begin(isWhole: true, Caller(.post)) }
+        let long = try AdminRequest(.tokens, .post)
+        #expect(throws: Problem.self) { try long.begin(isWhole: false, Caller(.post, length: (16 << 10) + 1)) }
+        try AdminRequest(.tokens, .get).begin(isWhole: true, caller)
+        #expect(caller.listsAsked == 1)
     }
 
     @Test func `a page that is not there names those that are`() throws {

@@ -38,7 +38,8 @@ enum ExchangeParts {
             Provider(name: $0, kind: .openai, baseURL: base, key: .inline(Secret("key-of-\($0)")))
         }
         change(&configuration)
-        return try Runtime(Snapshot(configuration), keys: KeyRing(credentialsDirectory: nil) { _, _, _ in })
+        return try Runtime(
+            Snapshot(configuration), keys: KeyRing(credentialsDirectory: nil) { _, _, _ in }, tokens: TokenGate([]))
     }
 
     /// Of a request that nobody else has.

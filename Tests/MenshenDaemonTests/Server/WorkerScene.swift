@@ -24,6 +24,7 @@ final class WorkerScene {
         let snapshot: Snapshot
         let roster = Roster()
         let store: AuditStore
+        let access: AccessStore
         let directory: TemporaryDirectory
         /// Where the providers are reached, in their order.
         let doors: [UnixListener]
@@ -47,6 +48,10 @@ final class WorkerScene {
             store = try AuditStore(
                 settings: StoreSettings(databasePath: directory.path("menshen.db"), journal: nil)
             ) { _ in }
+            access = AccessStore(AccessSettings(path: directory.path("access.db"))) { _ in
+            } run: { _ in
+                false
+            }
         }
 
         deinit {
@@ -84,7 +89,8 @@ final class WorkerScene {
         self.process = process
         reactor = try Reactor { [clock = process.clock] in clock.now }
         context = try WorkerContext(
-            index: index, count: count, control: Mailbox(), store: process.store, pots: PotLedger(process.store),
+            index: index, count: count, control: Mailbox(), store: process.store, access: process.access,
+            pots: PotLedger(process.store),
             events: Events(EventLog(journalStream: nil, isVerbose: false)),
             gate: PeerGate(ownUID: getuid(), overflowUID: 65534), activity: Activity(now: 0),
             board: StatusBoard(
