@@ -59,9 +59,9 @@ import Testing
 
     @Test func `what is no directory of a repository is none`() throws {
         let deep = directory("a/b")
-        symlink("/", top + "/a/.git")
+        symlink(directory("elsewhere"), top + "/a/.git")
         #expect(root(deep) == nil)
-        let file = try scratch.write("file")
+        let file = try scratch.write("file", "")
         for path in [file, top + "/gone", top + "/a/b (deleted)", "", "relative", "/", "/proc/self/fd"] {
             #expect(root(path) == nil, "\(path)")
         }

@@ -37,10 +37,7 @@ package struct Provider: Sendable {
     package var caFile: String?
     /// HTTP/2 where the provider offers it over TLS: one connection for many streams, at about twice the CPU a request.
     package var http2 = true
-    /// Adds `stream_options.include_usage` to chat streams, without which OpenAI's say nothing of their cost.
-    package var includeUsage = true
-    /// Takes the chunk that this adds out of the answer again.
-    package var stripAddedUsage = true
+    package var addedUsage = AddedUsage()
     package var webSocket = WebSocketUse.auto
 
     package init(name: String, kind: Dialect, baseURL: BaseURL, key: KeySource) {
@@ -48,6 +45,13 @@ package struct Provider: Sendable {
         self.kind = kind
         self.baseURL = baseURL
         self.key = key
+    }
+
+    package struct AddedUsage: Sendable {
+        /// Adds `stream_options.include_usage` to chat streams, without which OpenAI's say nothing of their cost.
+        package var isAsked = true
+        /// Takes the chunk that this adds out of the answer again.
+        package var isTakenOut = true
     }
 
     package struct Header: Sendable {

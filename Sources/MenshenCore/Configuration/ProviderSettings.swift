@@ -106,10 +106,10 @@ extension Provider: ConfigurationRoot {
             "PEM file to verify the provider with, in place of the system's."),
         .boolean("providers[].http2", \.http2, "Use HTTP/2 where the provider offers it."),
         .boolean(
-            "providers[].include_usage", \.includeUsage,
+            "providers[].include_usage", \.addedUsage.isAsked,
             "Add `stream_options.include_usage` to chat streams, so that their usage is known."),
         .boolean(
-            "providers[].strip_added_usage", \.stripAddedUsage,
+            "providers[].strip_added_usage", \.addedUsage.isTakenOut,
             "Remove the usage chunk that this adds from the answer."),
         .custom(
             "providers[].websocket", .text, default: TOMLText.quoted(defaults.webSocket.rawValue),

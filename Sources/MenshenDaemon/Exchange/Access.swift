@@ -105,12 +105,21 @@ struct Access {
         do throws(PolicyDenial) { try confines?.judge() } catch { throw refuse(error) }
     }
 
-    /// The second: of the providers that fit, those that policy allows.
-    mutating func narrow(
-        _ fitting: [Int], _ routes: RouteTable, _ word: Confines.ModelWord
+    /// The second: of the providers that fit, those that policy allows; for a WebSocket those that have one.
+    mutating func fitting(
+        _ resolved: ResolvedTarget, _ snapshot: Snapshot, _ model: String?, _ word: Confines.ModelWord,
+        isWebSocket: Bool
     ) throws(Problem) -> [Int] {
-        guard let confines else { return fitting }
-        do throws(PolicyDenial) { return try confines.narrow(fitting, routes, word) } catch { throw refuse(error) }
+        var fitting = try resolved.fitting(snapshot, model: model)
+        if let confines {
+            do throws(PolicyDenial) {
+                fitting = try confines.narrow(fitting, snapshot.routes, word)
+            } catch {
+                throw refuse(error)
+            }
+        }
+        if !isWebSocket { return fitting }
+        return try snapshot.commons.webSockets.having(fitting, of: snapshot.routes.providers, resolved.operation)
     }
 
     /// Before each attempt: nothing leads out of what is allowed, whatever the plan says.

@@ -253,7 +253,7 @@ extension Attempt: TransferReceiver {
         if exchange.phase.isOver { return }
         guard let failure else {
             exchange.writer.end(head, to: &exchange.connection.output)
-            return exchange.end(exchange.answerState, .keepAlive(exchange.writer.keepAlive))
+            return exchange.end(EndState(ofWhole: exchange), .keepAlive(exchange.writer.keepAlive))
         }
         let problem = Problem(failure, provider: exchange.providerName)
         exchange.ledger.note(problem)

@@ -159,7 +159,7 @@ final class Attempt {
             addedUsage = .notAdded
         }
         guard changesModel || addsUsage else { return [] }
-        if addsUsage, provider.stripAddedUsage { reader.expectAddedUsage() }
+        if addsUsage, provider.addedUsage.isTakenOut { reader.expectAddedUsage() }
         return try UpstreamRequest.splices(
             exchange.intake, resolved, exchange.head, provider, model: changesModel ? model : nil,
             addsUsage: addsUsage)
@@ -169,7 +169,7 @@ final class Attempt {
     /// may still refuse the field gets the body a second time, without it.
     private func addsUsage(_ provider: Provider) -> Bool {
         let exchange = exchange
-        guard provider.includeUsage, addedUsage != .withdrawn, exchange.intake.usageSplice != nil else { return false }
+        guard provider.addedUsage.isAsked, addedUsage != .withdrawn, exchange.intake.usageSplice != nil else { return false }
         return !runtime.states[self.provider].refusesUsage(of: model ?? exchange.intake.facts.model)
     }
 

@@ -34,13 +34,6 @@ extension Exchange {
         return ledger.isAwaited
     }
 
-    /// How an answer that came whole has ended.
-    var answerState: EndState {
-        guard writer.status == 200, let code = attempt?.reader.failureCode else { return .complete }
-        ledger.note(code)
-        return .streamError
-    }
-
     // MARK: Going down
 
     /// What every head of an answer gets.

@@ -156,7 +156,7 @@ extension Exchange: TimerHandler {
         let hasAll =
             attempt?.webSocket?.hasClosed ?? recall.replay?.isOver ?? attempt?.reader.ending.map { $0 != .open }
             ?? false
-        stop(hasAll ? answerState : .clientGone)
+        stop(hasAll ? EndState(ofWhole: self) : .clientGone)
     }
 
     // MARK: menshen itself
@@ -164,7 +164,7 @@ extension Exchange: TimerHandler {
     /// menshen stops before the answer ends.
     func abort(_ goodbye: WebSocketRelay.Goodbye = .goingAway) {
         if let close = attempt?.webSocket?.sayGoodbye(goodbye) { connection.writeLast(close) }
-        stop(attempt?.hasLastWord == true ? answerState : .aborted)
+        stop(attempt?.hasLastWord == true ? EndState(ofWhole: self) : .aborted)
     }
 
     /// Its token is none any more: what is under way ends now, a WebSocket with status 1008 ("policy violation").

@@ -118,13 +118,8 @@ final class Exchange {
     }
 
     private func fit(_ resolved: ResolvedTarget, _ word: Confines.ModelWord) throws(Problem) {
-        let snapshot = runtime.snapshot
-        var fitting = try access.narrow(
-            resolved.fitting(snapshot, model: intake.facts.model), snapshot.routes, word)
-        if upgrade != nil {
-            fitting = try snapshot.commons.webSockets.having(fitting, of: snapshot.routes.providers, resolved.operation)
-        }
-        walk.fit(fitting)
+        walk.fit(
+            try access.fitting(resolved, runtime.snapshot, intake.facts.model, word, isWebSocket: upgrade != nil))
         intake.limitWhole(walk.fitting, runtime.snapshot)
     }
 
@@ -211,12 +206,9 @@ final class Exchange {
             model: intake.facts.model, blamed: access.principal.blamed, now: worker.now,
             draw: { worker.random.draw() })
         guard let first else { throw walk.paused(now: worker.now) }
-        guard try allowance.admit(self, first) else { return awaitSpending() }
+        guard try allowance.admit(self, first) else { return enter(.awaitingSpending, until: worker.now + Allowance.look) }
         try turn(to: first)
     }
-
-    /// It is not known yet what was spent before.
-    private func awaitSpending() { enter(.awaitingSpending, until: worker.now + Allowance.look) }
 
     /// Takes up an attempt: asks, or waits for a place at its provider.
     private func turn(to next: RoutePlan.Try) throws(Problem) {
@@ -251,7 +243,7 @@ final class Exchange {
         try access.check(provider, intake.modelWord)
         switch try allowance.enter(self, tried) {
         case .admitted: break
-        case .awaited: return awaitSpending()
+        case .awaited: return enter(.awaitingSpending, until: worker.now + Allowance.look)
         case .refused(let problem): return goOn(after: .limited, problem)
         }
         let attempt = Attempt(self, tried, after: attempt)

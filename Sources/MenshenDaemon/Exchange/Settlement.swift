@@ -25,6 +25,16 @@ extension AuditIntent {
     }
 }
 
+extension EndState {
+    /// How an answer that came whole has ended.
+    init(ofWhole exchange: Exchange) {
+        self = .complete
+        guard exchange.writer.status == 200, let code = exchange.attempt?.reader.failureCode else { return }
+        exchange.ledger.note(code)
+        self = .streamError
+    }
+}
+
 /// What the record says of a request that has ended.
 extension AuditSettlement {
     init(of exchange: Exchange, _ intent: AuditIntent, _ state: EndState) {

@@ -20,7 +20,7 @@ import Testing
             models = ["gpt-*"]
             operations = ["chat", "count_tokens"]
             paths = ["/v1/*"]
-            limits = ["1000requests/day"]
+            limits = ["1000 requests/day"]
             budgets = ["5usd/day", "50usd"]
             concurrency = 4
             max_errors = 20
@@ -37,7 +37,7 @@ import Testing
             rule.users.map(\.text) == ["alice", "1001"] && rule.users.map(\.id) == [nil, 1001]
                 && rule.users[0].line == 3)
         #expect(rule.scope.operations == [.chat, .countTokens] && rule.scope.paths.map(\.description) == ["/v1/*"])
-        #expect(Set(rule.limits.map(\.description)) == ["1000requests/day", "5usd/day", "50usd"])
+        #expect(Set(rule.limits.map(\.description)) == ["1000 requests/day", "5usd/day", "50usd"])
         #expect((rule.concurrency, rule.maxErrors) == (4, 20))
         #expect(configuration.callers[1].isDenied && configuration.callers[1].line == 17)
         let shown = ConfigurationRendering.text(of: configuration)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-import MenshenCore
 import Testing
+
+@testable import MenshenCore
 
 /// Each event once, as the daemon makes them.
 @Suite struct EventTests {
@@ -37,7 +38,15 @@ import Testing
         .acted(AdministrativeAct(Administrator(uid: 1000, pid: 42), "token create", "ci")),
     ]
 
-    private static let all = life + records.map(\.event) + cache.map(\.event) + access.map(\.event)
+    private static let limits: [Event] = [
+        .limitPassed(
+            LimitNotice(
+                key: PotKey(Holder(.caller, "R"), Limit(.money, 1, per: .ever)), limit: Limit(.money, 1, per: .ever),
+                percent: 80, spent: 1, resetsAt: nil), resetsAt: "never"),
+        .notifyFailed("REASON"),
+    ]
+
+    private static let all = life + records.map(\.event) + cache.map(\.event) + access.map(\.event) + limits
 
     @Test func `an event carries the fields of its kind, and each says something`() {
         for event in Self.all {

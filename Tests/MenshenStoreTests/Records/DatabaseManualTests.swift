@@ -38,7 +38,7 @@ import Testing
         let reader = try Connection.reading(scratch("menshen.db"))
         let text = try manual()
         let blocks = text.split(separator: "\n\n").filter { $0.hasPrefix("    SELECT") }
-        #expect(blocks.count == 7)
+        #expect(blocks.count == 8)
         for block in blocks {
             let query = try reader.prepare(String(block), reused: false)
             while try query.step() {}
