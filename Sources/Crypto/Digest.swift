@@ -27,7 +27,10 @@ package struct Digest: Sendable, Hashable {
     /// 32 bytes.
     package var rawValue: [UInt8] { bytes }
 
-    package func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+    /// Its first bytes are as good as all of them.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
+    }
 
     package static func == (left: Digest, right: Digest) -> Bool {
         CRYPTO_memcmp(left.bytes, right.bytes, 32) == 0

@@ -175,8 +175,10 @@ package final class AnswerRecord: Sendable {
             finishReason = key.masked(finishReason)
             serviceTier = key.masked(serviceTier)
         }
-        usage?.speed = mode.map(AuditText.name)
-        usage?.inferenceGeo = geo.map(AuditText.name)
+        if mode != nil || geo != nil {
+            usage?.speed = mode.map(AuditText.name)
+            usage?.inferenceGeo = geo.map(AuditText.name)
+        }
         self.usage = usage
         self.model = model.map(AuditText.name)
         self.finishReason = finishReason.map(AuditText.name)

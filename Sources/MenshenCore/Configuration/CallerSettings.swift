@@ -50,10 +50,13 @@ extension CallerRule: ConfigurationRoot {
     ]
 
     private static let limitSettings: [ConfigurationSetting<Self>] = [
-        limits("limits", sample: "[\"1000requests/day\"]", "How much each such caller may ask for.") { $0 != .money },
-        limits("budgets", sample: "[\"5usd/day\"]", "How much money it may spend.") { $0 == .money },
+        limits("limits", sample: "[\"1000requests/day\"]", "How much all such callers together may ask for.") {
+            $0 != .money
+        },
+        limits("budgets", sample: "[\"5usd/day\"]", "How much money they may spend together.") { $0 == .money },
         .custom(
-            "callers[].concurrency", .integer(1...65_536), sample: "4", "Requests that it may have under way at a time."
+            "callers[].concurrency", .integer(1...65_536), sample: "4",
+            "Requests that they may have under way at a time."
         ) {
             $0.concurrency = $1.integer("concurrency")
         } shown: {
@@ -61,7 +64,7 @@ extension CallerRule: ConfigurationRoot {
         },
         .custom(
             "callers[].max_errors", .integer(1...65_536), sample: "20",
-            "Errors in a row after which it is refused for a while."
+            "Errors in a row after which they are refused for a while."
         ) {
             $0.maxErrors = $1.integer("max_errors")
         } shown: {

@@ -126,7 +126,7 @@ extension Configuration.Limits: ConfigurationRoot {
         guard let days = configuration.storage.retentionDays else { return }
         let all =
             configuration.limits.instance + configuration.limits.models.flatMap(\.limits)
-            + configuration.providers.flatMap(\.limits)
+            + configuration.providers.flatMap(\.limits) + configuration.callers.flatMap(\.limits)
         guard let longest = all.first(where: { $0.window.days > days }) else { return }
         let section = top.section("limits")
         top.reading.warning(

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 /// The limits of one configuration, by whom they concern.
-package struct LimitTable: Sendable {
+package final class LimitTable: Sendable {
     package let settings: Configuration.Limits
     private let instance: Demand?
     /// In the order of the configuration's.
@@ -27,15 +27,17 @@ package struct LimitTable: Sendable {
     package var zone: ZoneRules { settings.zone }
     package var errorPause: Int64 { max(1, settings.errorPause.components.seconds) }
 
-    /// Of a request, whoever answers it. `others`: of the rule by which it is let in, say.
-    package func admission(_ token: AccessToken?, _ others: Demand? = nil) -> [Demand] {
+    package var hasModels: Bool { !models.isEmpty }
+
+    /// Of a request, whoever answers it. `others`: of the rules by which it is let in.
+    package func admission(_ token: AccessToken?, _ others: [Demand]) -> [Demand] {
         var demands: [Demand] = []
         if let token {
             let demand = Demand(
                 Holder(.token, token.name), token.limits, concurrency: token.concurrency, maxErrors: token.maxErrors)
             if !demand.isEmpty { demands.append(demand) }
         }
-        if let others, !others.isEmpty { demands.append(others) }
+        demands += others.filter { !$0.isEmpty }
         if let instance { demands.append(instance) }
         return demands
     }

@@ -20,8 +20,9 @@ package struct PastRequest: Sendable {
     package let token: String?
     package let rule: String?
     package let provider: String?
-    /// As the caller named it, and as the answer did.
+    /// As the caller named it, as the provider was asked for it, and as the answer named it.
     package let model: String?
+    package let askedModel: String?
     package let answerModel: String?
     package let isReplayed: Bool
     package let usage: Usage
@@ -33,14 +34,16 @@ package struct PastRequest: Sendable {
     package let cost: Money?
 
     package init(
-        time: Int64, token: String?, rule: String?, provider: String?, model: String?, answerModel: String?,
-        isReplayed: Bool, usage: Usage, input: Int64, output: Int64, bytesIn: Int64, bytesOut: Int64, cost: Money?
+        time: Int64, token: String?, rule: String?, provider: String?, model: String?, askedModel: String? = nil,
+        answerModel: String?, isReplayed: Bool, usage: Usage, input: Int64, output: Int64, bytesIn: Int64,
+        bytesOut: Int64, cost: Money?
     ) {
         self.time = time
         self.token = token
         self.rule = rule
         self.provider = provider
         self.model = model
+        self.askedModel = askedModel ?? model
         self.answerModel = answerModel
         self.isReplayed = isReplayed
         self.usage = usage
@@ -81,6 +84,9 @@ package struct PastSpending: Sendable {
     package var begin: Int64 { max(0, pots.values.map(\.begin).min() ?? .max) }
 
     package mutating func add(_ request: PastRequest) {
+        func price(_ input: Int64, _ output: Int64) -> Money? {
+            self.price(request.provider ?? "", request.answerModel ?? request.askedModel, input, output)
+        }
         let name = PotTable.name(request.provider ?? "", request.model ?? "")
         switch request.usage {
         case .lost: lost.append(request)
@@ -91,9 +97,11 @@ package struct PastSpending: Sendable {
         case .partial:
             let known = SpendingEstimate.partialOutput(
                 request.output, bytesOut: request.bytesOut, most: usualOutput[name] ?? SpendingEstimate.unknownOutput)
+            let money =
+                request.cost.map { $0 + (price(0, known - request.output) ?? .zero) } ?? price(request.input, known)
             count(
                 request,
-                Amounts(requests: 1, inputTokens: request.input, outputTokens: known, money: request.cost ?? .zero))
+                Amounts(requests: 1, inputTokens: request.input, outputTokens: known, money: money ?? .zero))
         case .reported:
             PotTable.learn(&usualOutput[name], request.output)
             let before = largest[name]
@@ -103,8 +111,8 @@ package struct PastSpending: Sendable {
             count(
                 request,
                 Amounts(
-                    requests: 1, inputTokens: request.input, outputTokens: request.output, money: request.cost ?? .zero)
-            )
+                    requests: 1, inputTokens: request.input, outputTokens: request.output,
+                    money: request.cost ?? price(request.input, request.output) ?? .zero))
         }
     }
 
@@ -120,7 +128,8 @@ package struct PastSpending: Sendable {
 
     private mutating func estimate(_ request: PastRequest, _ input: Int64, _ output: Int64, _ cost: Money? = nil) {
         let money =
-            cost ?? request.cost ?? price(request.provider ?? "", request.answerModel ?? request.model, input, output)
+            cost ?? request.cost
+            ?? price(request.provider ?? "", request.answerModel ?? request.askedModel, input, output)
         count(request, Amounts(requests: 1, inputTokens: input, outputTokens: output, money: money ?? .zero))
     }
 
@@ -133,7 +142,7 @@ package struct PastSpending: Sendable {
         if request.isReplayed { return }
         if let provider = request.provider { add(amounts, Holder(.provider, provider), request.time) }
         if patterns.isEmpty { return }
-        for key in keys(of: [request.model, request.answerModel].compactMap { $0 }) {
+        for key in request.askedModel.map({ keys(of: $0) }) ?? [] {
             pots[key]?.addPast(amounts[key.measure], at: request.time)
         }
     }
@@ -142,14 +151,10 @@ package struct PastSpending: Sendable {
         for key in byHolder[holder] ?? [] { pots[key]?.addPast(amounts[key.measure], at: time) }
     }
 
-    /// A model that was asked for under an alias is known by its answer's name.
-    private mutating func keys(of models: [String]) -> [PotKey] {
-        var keys: [PotKey] = []
-        for model in models {
-            let known = byModel[model] ?? patterns.filter { $0.pattern.matches(model) }.flatMap(\.keys)
-            byModel[model] = known
-            for key in known where !keys.contains(key) { keys.append(key) }
-        }
+    private mutating func keys(of model: String) -> [PotKey] {
+        if let known = byModel[model] { return known }
+        let keys = patterns.filter { $0.pattern.matches(model) }.flatMap(\.keys)
+        byModel[model] = keys
         return keys
     }
 }
@@ -176,7 +181,8 @@ package enum SpendingEstimate {
     package static func output(_ operation: Operation, asked: Int64?, usual: Int64?) -> Int64 {
         switch operation {
         case .embeddings, .embed, .moderations, .countTokens, .files, .batches, .models: 0
-        default: asked ?? usual ?? unknownOutput
+        // Far above any answer, and far below what money or a pot could not hold.
+        default: min(asked ?? usual ?? unknownOutput, 1 << 32)
         }
     }
 }

@@ -72,10 +72,10 @@ package struct Pot: Sendable {
     /// The request has spent `amount`. It counts in the window in which it was admitted, as its record does.
     mutating func settle(_ slip: Slip, _ amount: Int64) {
         if recent != nil {
-            reserved -= slip.amount
+            reserved = max(0, reserved.saturatingAdd(-slip.amount))
             recent?.add(amount, slip.window)
         } else if slip.window == number {
-            reserved -= slip.amount
+            reserved = max(0, reserved.saturatingAdd(-slip.amount))
             total = total.saturatingAdd(amount)
         }
     }
@@ -99,7 +99,10 @@ package struct Pot: Sendable {
     /// When `amount` has room, if nothing else is spent meanwhile; nil for never.
     func opens(for amount: Int64, of limit: Int64, at now: Int64) -> Int64? {
         if let recent {
-            return recent.time(when: limit.saturatingAdd(-reserved).saturatingAdd(-amount)).map { max($0, now + 1) }
+            let rest = limit.saturatingAdd(-amount)
+            let free = rest.saturatingAdd(-reserved)
+            // What others have reserved is free again before its window is.
+            return recent.time(when: free >= 0 ? free : rest).map { max($0, now + 1) }
         }
         return span.upperBound == .max ? nil : span.upperBound
     }

@@ -10,8 +10,6 @@ package struct Usage: Sendable, Equatable {
     package var cacheRead: Int64?
     /// Input that was written to a cache, for however long.
     package var cacheWrite: Int64?
-    /// The parts of it whose lifetime is known; none of no tokens, and none twice.
-    package var lifetimes: [CacheWrite] = []
     /// All output, reasoning included.
     package var outputTotal: Int64?
     package var reasoning: Int64?
@@ -24,11 +22,8 @@ package struct Usage: Sendable, Equatable {
     package var seconds: Double?
     /// Counts of one provider alone, under its own names.
     package var other: [Extra] = []
-    /// What the provider itself says it charges.
-    package var statedCost: Money?
-    /// How fast, and where, the provider says it worked, if it has prices for that.
-    package var speed: String?
-    package var inferenceGeo: String?
+    /// What few answers report: `lifetimes`, `statedCost`, `speed`, `inferenceGeo`.
+    var box: Box?
     /// The provider's JSON; an array of two where a stream reports in two parts.
     package var raw: [UInt8] = []
 
@@ -81,10 +76,12 @@ package struct Usage: Sendable, Equatable {
         for field in Self.counts {
             if let count = part[keyPath: field] { self[keyPath: field] = Self.sum(self[keyPath: field] ?? 0, count) }
         }
-        for write in part.lifetimes { add(write) }
-        if let more = part.statedCost { statedCost = (statedCost ?? .zero) + more }
-        speed = part.speed ?? speed
-        inferenceGeo = part.inferenceGeo ?? inferenceGeo
+        if part.box != nil {
+            for write in part.lifetimes { add(write) }
+            if let more = part.statedCost { statedCost = (statedCost ?? .zero) + more }
+            speed = part.speed ?? speed
+            inferenceGeo = part.inferenceGeo ?? inferenceGeo
+        }
         if let more = part.seconds { seconds = (seconds ?? 0) + more }
         for extra in part.other {
             if let index = other.firstIndex(where: { $0.name == extra.name }) {

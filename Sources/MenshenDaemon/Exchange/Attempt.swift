@@ -169,7 +169,9 @@ final class Attempt {
     /// may still refuse the field gets the body a second time, without it.
     private func addsUsage(_ provider: Provider) -> Bool {
         let exchange = exchange
-        guard provider.addedUsage.isAsked, addedUsage != .withdrawn, exchange.intake.usageSplice != nil else { return false }
+        guard provider.addedUsage.isAsked, addedUsage != .withdrawn, exchange.intake.usageSplice != nil else {
+            return false
+        }
         return !runtime.states[self.provider].refusesUsage(of: model ?? exchange.intake.facts.model)
     }
 

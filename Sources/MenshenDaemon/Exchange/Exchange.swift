@@ -71,9 +71,7 @@ final class Exchange {
             }
             if access.grant != nil, connection.isNewcomer { worker.becomesKnown(connection) }
             if let page = resolved.page { return try visit(page) }
-            if head.method == .head, hasBody {
-                throw .headWithBody
-            }
+            if head.method == .head, hasBody { throw .headWithBody }
             if let fault = runtime.snapshot.fault { throw .broken(fault, isTCP: connection.listener.isTCP) }
             understandHead(resolved)
             try access.confine(head, resolved, hasBody: hasBody, isWebSocket: upgrade != nil)
@@ -206,7 +204,9 @@ final class Exchange {
             model: intake.facts.model, blamed: access.principal.blamed, now: worker.now,
             draw: { worker.random.draw() })
         guard let first else { throw walk.paused(now: worker.now) }
-        guard try allowance.admit(self, first) else { return enter(.awaitingSpending, until: worker.now + Allowance.look) }
+        guard try allowance.admit(self, first) else {
+            return enter(.awaitingSpending, until: Allowance.nextLook(worker.now))
+        }
         try turn(to: first)
     }
 
@@ -243,7 +243,7 @@ final class Exchange {
         try access.check(provider, intake.modelWord)
         switch try allowance.enter(self, tried) {
         case .admitted: break
-        case .awaited: return enter(.awaitingSpending, until: worker.now + Allowance.look)
+        case .awaited: return enter(.awaitingSpending, until: Allowance.nextLook(worker.now))
         case .refused(let problem): return goOn(after: .limited, problem)
         }
         let attempt = Attempt(self, tried, after: attempt)
@@ -348,7 +348,7 @@ final class Exchange {
         leavePlace()
         walk.end(now: worker.now)
         recall.end(self, state)
-        guard AuditSettlement.isDue(for: self) else { return }
+        guard AuditSettlement.isDue(for: self) else { return allowance.release(self) }
         let settlement = AuditSettlement(of: self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
         allowance.settle(self, settlement)
         worker.events.debug(settlement.line)

@@ -90,6 +90,12 @@ extension Problem {
         )
     }
 
+    /// The same, for a limit.
+    static let noModelForLimit = Problem(
+        .noWebSocket, status: 426,
+        "A limit depends on the request's model or its price, which a WebSocket names too late. Send the request over plain HTTP."
+    )
+
     // MARK: Keys
 
     static func noKey(_ provider: String, _ reason: String) -> Problem {

@@ -300,9 +300,12 @@ struct Intake {
         guard resolved.operation.namesModel else { return }
         let isNamed = resolved.target.providerName != nil
         let providers = snapshot.routes.providers
-        guard let index = fitting.first(where: { providers[$0].hasModelRule(isNamed: isNamed) }) else { return }
-        if modelFault == .notInQuery, resolved.operation.hasPlainForm { throw .noModelForWebSocket(providers[index].name) }
-        let ruling = ModelRuling(providers[index])
+        let index = fitting.first { providers[$0].hasModelRule(isNamed: isNamed) }
+        guard index != nil || snapshot.limits.hasModels else { return }
+        if modelFault == .notInQuery, resolved.operation.hasPlainForm {
+            throw index.map { .noModelForWebSocket(providers[$0].name) } ?? .noModelForLimit
+        }
+        let ruling = index.map { ModelRuling(providers[$0]) } ?? .limits
         if let modelFault, resolved.operation != .other || !modelFault.isUsualWithoutModel {
             throw ruling.problem(modelFault, isCoded: BodyKind.coding(head) != nil)
         }

@@ -9,6 +9,14 @@ struct ModelRuling {
     let isOfCaller: Bool
     private let dependence: String
 
+    /// How much of a model may be used.
+    static let limits = ModelRuling(isOfCaller: false, "How much may be used depends on it (see [[limits.models]]).")
+
+    private init(isOfCaller: Bool, _ dependence: String) {
+        self.isOfCaller = isOfCaller
+        self.dependence = dependence
+    }
+
     init(_ provider: Provider) {
         isOfCaller = false
         dependence =

@@ -69,7 +69,8 @@ struct Recall {
         }
         parts.model = intake.facts.model
         parts.isStream = intake.facts.isStream == true
-        parts.showsUsage = intake.asksForUsage || providers.allSatisfy { $0.addedUsage.isAsked && !$0.addedUsage.isTakenOut }
+        parts.showsUsage =
+            intake.asksForUsage || providers.allSatisfy { $0.addedUsage.isAsked && !$0.addedUsage.isTakenOut }
         parts.isShared = scope == .instance
         parts.caller = scope.identity(tokenName: principal.tokenName, uid: principal.caller.uid)
         return parts

@@ -93,7 +93,10 @@ extension AuditSettlement {
 
     /// By the prices of the provider whose answer it is, at the time when the request began.
     private func cost(_ exchange: Exchange) -> Cost {
-        let providers = exchange.runtime.snapshot.routes.providers
+        var prices: String?
+        if let provider = exchange.walk.provider {
+            prices = exchange.runtime.snapshot.routes.providers[provider].prices
+        }
         var facts = PricedFacts(usage: answer?.usage, usageState: usageState)
         facts.answerTier = answer?.serviceTier
         facts.askedTier = answer?.askedTier
@@ -102,7 +105,7 @@ extension AuditSettlement {
         facts.stated = answer?.usage?.statedCost
         facts.isSum = messagesIn != nil
         return exchange.runtime.prices.cost(
-            provider: exchange.walk.provider.flatMap { providers[$0].prices },
+            provider: prices,
             answerModel: answer?.model, askedModel: attempts.last?.model ?? model ?? intent.model, facts: facts,
             at: intent.id.microseconds / 1_000_000)
     }

@@ -15,7 +15,7 @@ struct Allowance {
     }
 
     /// Microseconds between two looks whether it is known what was spent, and how long that is waited for.
-    static let look: UInt64 = 5000
+    private static let look: UInt64 = 5000
     private static let patience: UInt64 = 10_000_000
 
     /// A reservation with what it was made of.
@@ -32,24 +32,29 @@ struct Allowance {
     private var before = 0
     private var waitsUntil: UInt64?
 
+    static func nextLook(_ now: UInt64) -> UInt64 { now + look }
+
     // MARK: Admission
 
     /// The request is to be answered: by a provider, or with a stored answer.
     mutating func admit(_ exchange: Exchange, _ tried: RoutePlan.Try?) throws(Problem) -> Bool {
         if admission != nil { return true }
-        let demands = exchange.runtime.snapshot.limits.admission(
-            exchange.access.principal.token, exchange.access.grant?.permit?.rule.map(Self.demand))
+        let limits = exchange.runtime.snapshot.limits
+        let rules = exchange.access.grant?.permit?.rules ?? []
+        let demands = limits.admission(exchange.access.principal.token, rules.map(Self.demand))
         if demands.isEmpty { return true }
         let estimate = try tried.map { tried throws(Problem) in try Self.estimate(exchange, tried.provider, demands) }
         switch reserve(exchange, demands, estimate ?? Amounts(requests: 1)) {
-        case .success(let part): admission = part
+        case .success(let part):
+            admission = part
+            waitsUntil = nil
         case .failure(let problem): throw problem
         case nil: return try isPatient(exchange)
         }
         return true
     }
 
-    private static func demand(_ rule: CallerRule) -> Demand {
+    static func demand(_ rule: CallerRule) -> Demand {
         Demand(
             Holder(.caller, rule.name), rule.limits, concurrency: rule.concurrency, maxErrors: rule.maxErrors)
     }
@@ -57,7 +62,18 @@ struct Allowance {
     /// A provider is to be asked.
     mutating func enter(_ exchange: Exchange, _ tried: RoutePlan.Try) throws(Problem) -> Verdict {
         let limits = exchange.runtime.snapshot.limits
+        if let admission, !exchange.walk.attempts.isEmpty {
+            // Whoever asks has limits of money, and the next provider may have no price.
+            do throws(Problem) {
+                _ = try Self.estimate(exchange, tried.provider, admission.demands)
+            } catch {
+                return .refused(error)
+            }
+        }
         if limits.hasNoneOfAttempts { return .admitted }
+        if limits.hasModels, Self.isBlind(exchange) {
+            throw .noModelForLimit
+        }
         if attempt != nil {
             if provider == tried.provider, before == exchange.walk.attempts.count { return .admitted }
             leaveAttempt(exchange)
@@ -66,7 +82,9 @@ struct Allowance {
         if demands.isEmpty { return .admitted }
         do throws(Problem) {
             switch reserve(exchange, demands, try Self.estimate(exchange, tried.provider, demands)) {
-            case .success(let part): attempt = part
+            case .success(let part):
+                attempt = part
+                waitsUntil = nil
             case .failure(let problem): return .refused(problem)
             case nil: return try isPatient(exchange) ? .admitted : .awaited
             }
@@ -102,12 +120,18 @@ struct Allowance {
 
     // MARK: The estimate
 
+    /// A WebSocket whose messages will name the model, too late for a limit that depends on it; its client can go on without.
+    private static func isBlind(_ exchange: Exchange) -> Bool {
+        exchange.upgrade != nil && exchange.intake.facts.model == nil && exchange.operation.hasPlainForm
+    }
+
     private static func estimate(
         _ exchange: Exchange, _ provider: Int, _ demands: [Demand]
     ) throws(Problem) -> Amounts {
         var amounts = Amounts(requests: 1)
         let method = exchange.head.method
-        let isLookUp = method == .get || method == .head || method == .delete
+        // A WebSocket is asked for by GET.
+        let isLookUp = exchange.upgrade == nil && (method == .get || method == .head || method == .delete)
         guard exchange.operation.hasUsage(isLookUp: isLookUp) else { return amounts }
         let snapshot = exchange.runtime.snapshot
         let name = snapshot.routes.providers[provider].name
@@ -134,6 +158,7 @@ struct Allowance {
             }
         case .refuse: break
         }
+        if Self.isBlind(exchange) { throw .noModelForLimit }
         throw .unpriced(model, name, demand.holder)
     }
 
@@ -167,7 +192,7 @@ struct Allowance {
         let wasAsked = isHit || exchange.walk.wasAsked()
         if let admission {
             self.admission = nil
-            close(admission, exchange, wasAsked ? Self.spent(settlement, admission.estimate) : nil)
+            close(admission, exchange, wasAsked ? Self.spent(exchange, settlement, admission.estimate) : nil)
             if let isError = Self.isError(exchange, isHit) {
                 pots.answered(admission.demands, isError: isError, exchange.runtime.snapshot.limits)
             }
@@ -178,7 +203,7 @@ struct Allowance {
             close(
                 attempt, exchange,
                 isItsAnswer
-                    ? Self.spent(settlement, attempt.estimate)
+                    ? Self.spent(exchange, settlement, attempt.estimate)
                     : Self.spentByFailed(attempt, exchange, since: before))
         }
         if settlement.usageState == .reported, let output = settlement.answer?.usage?.outputTotal,
@@ -189,7 +214,9 @@ struct Allowance {
     }
 
     /// What it spent, by its record; what is not known is as it was estimated.
-    private static func spent(_ settlement: AuditSettlement, _ estimate: Amounts) -> Amounts {
+    private static func spent(
+        _ exchange: Exchange, _ settlement: AuditSettlement, _ estimate: Amounts
+    ) -> Amounts {
         if settlement.cache?.outcome == .hit { return Amounts(requests: 1) }
         let usage = settlement.answer?.usage
         let cost = settlement.cost?.amount
@@ -202,9 +229,15 @@ struct Allowance {
         case .partial:
             let output = SpendingEstimate.partialOutput(
                 usage?.outputTotal ?? 0, bytesOut: settlement.bytesOut, most: estimate.outputTokens)
+            var money = cost ?? estimate.money
+            let missing = output - (usage?.outputTotal ?? 0)
+            if cost != nil, missing > 0, let provider = exchange.walk.provider {
+                let prices = exchange.runtime.snapshot.routes.providers[provider].prices
+                let model = exchange.walk.model(at: provider)
+                money = money + (exchange.runtime.prices.estimate(prices, model, 0, missing) ?? .zero)
+            }
             return Amounts(
-                requests: 1, inputTokens: usage?.inputTotal ?? estimate.inputTokens, outputTokens: output,
-                money: cost ?? estimate.money)
+                requests: 1, inputTokens: usage?.inputTotal ?? estimate.inputTokens, outputTokens: output, money: money)
         case .reported:
             return Amounts(
                 requests: 1, inputTokens: usage?.inputTotal ?? 0, outputTokens: usage?.outputTotal ?? 0,
@@ -222,6 +255,12 @@ struct Allowance {
         case 400..<500: return true
         default: return nil
         }
+    }
+
+    /// It has ended without a record, and nobody was asked.
+    mutating func release(_ exchange: Exchange) {
+        for part in [admission, attempt].compactMap({ $0 }) { exchange.worker.context.pots.release(part.hold) }
+        (admission, attempt) = (nil, nil)
     }
 
     private func close(_ part: Part, _ exchange: Exchange, _ spent: Amounts?) {

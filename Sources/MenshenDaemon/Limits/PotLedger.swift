@@ -118,8 +118,12 @@ extension Snapshot {
     var price: SpendingPrice {
         let overlay = configuration.prices
         let names = Dictionary(uniqueKeysWithValues: configuration.providers.map { ($0.name, $0.prices) })
+        let isCeiling = limits.settings.unpriced == .ceiling
         return { provider, model, input, output in
-            PriceBook(overlay).estimate(names[provider] ?? nil, model, input, output)
+            let book = PriceBook(overlay)
+            guard let seller = names[provider] ?? nil else { return nil }
+            return book.estimate(seller, model, input, output)
+                ?? (isCeiling ? book.ceiling(provider: seller, input: input, output: output) : nil)
         }
     }
 }
@@ -131,6 +135,8 @@ extension PriceBook {
         usage.inputTotal = input
         usage.inputUncached = input
         usage.outputTotal = output
+        // Of sound, whose length nobody knows before.
+        usage.seconds = 60
         return cost(
             provider: provider, answerModel: nil, askedModel: model,
             facts: PricedFacts(usage: usage, usageState: .reported), at: Int64(Clock.wall() / 1_000_000)

@@ -108,7 +108,8 @@ extension Allowance {
     /// What there is of the limits that concern a caller: whoever sees all requests sees all of the configuration's.
     static func states(for exchange: Exchange) -> ([PotState], ZoneRules) {
         let limits = exchange.runtime.snapshot.limits
-        var demands = limits.admission(exchange.access.principal.token)
+        let permit = exchange.connection.permitMemo.permit(for: exchange.access.principal, exchange.runtime.snapshot)
+        var demands = limits.admission(exchange.access.principal.token, permit.rules.map(demand))
         if exchange.access.grant?.showsAll == true { demands += limits.all.filter { $0.holder != .instance } }
         return (exchange.worker.context.pots.look(demands, exchange.runtime.snapshot), limits.zone)
     }

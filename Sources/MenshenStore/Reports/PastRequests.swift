@@ -16,7 +16,8 @@ extension RecordReader {
             """
             SELECT id, token_name, \(column("rule")), provider, model, answer_model, coalesce(cache, '') = 'hit',
             CASE WHEN end_state IN ('lost', 'open') THEN 'lost' ELSE coalesce(usage_state, 'none') END,
-            input_total, output_total, bytes_in, bytes_out, \(column("cost"))
+            input_total, output_total, bytes_in, bytes_out, \(column("cost")),
+            (SELECT model FROM attempts WHERE request_id = requests.id ORDER BY n DESC LIMIT 1)
             FROM requests WHERE id >= \(bound) AND (attempts > 0 OR end_state IN ('lost', 'open') OR cache = 'hit')
             ORDER BY id
             """
@@ -24,7 +25,8 @@ extension RecordReader {
             visit(
                 PastRequest(
                     time: RequestID(rawValue: row.integer(0) ?? 0).microseconds / 1_000_000, token: row.text(1),
-                    rule: row.text(2), provider: row.text(3), model: row.text(4), answerModel: row.text(5),
+                    rule: row.text(2), provider: row.text(3), model: row.text(4), askedModel: row.text(13),
+                    answerModel: row.text(5),
                     isReplayed: row.integer(6) == 1, usage: Self.usage(row.text(7)), input: row.integer(8) ?? 0,
                     output: row.integer(9) ?? 0, bytesIn: row.integer(10) ?? 0, bytesOut: row.integer(11) ?? 0,
                     cost: row.integer(12).map { Money(picodollars: $0) }))

@@ -75,7 +75,7 @@ import Testing
 
     @Test func `only what a stranger can cause at will is limited`() {
         let limited = Self.all.filter(\.isLimited).map(\.message)
-        #expect(limited.count == 7, "\(limited)")
+        #expect(limited.count == 8, "\(limited)")
         #expect(!Event.listenFailed("L", "REASON").isLimited && Event.acceptFailed("L", "REASON").isLimited)
     }
 }

@@ -30,7 +30,7 @@ struct PastSpendingTests {
             PastRequest.sample(
                 Self.noon - 1, token: "a", rule: "r", provider: "p", model: "gpt-5-mini", input: 1, output: 2),
             PastRequest.sample(
-                Self.noon - 1, token: "b", provider: "q", model: "fast", answerModel: "gpt-5-2026", input: 10),
+                Self.noon - 1, token: "b", provider: "q", model: "fast", askedModel: "gpt-5", input: 10),
             PastRequest.sample(Self.noon - 1, provider: "q", model: "other", output: 100),
         ]
         for (holder, expected) in [

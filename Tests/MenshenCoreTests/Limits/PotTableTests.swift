@@ -161,12 +161,13 @@ extension PastRequest {
     /// A whole answer, unless said otherwise.
     static func sample(
         _ time: Int64, token: String? = nil, rule: String? = nil, provider: String? = "p", model: String? = "m",
-        answerModel: String? = nil, isReplayed: Bool = false, _ usage: Usage = .reported, input: Int64 = 0,
+        askedModel: String? = nil, isReplayed: Bool = false, _ usage: Usage = .reported, input: Int64 = 0,
         output: Int64 = 0, bytesIn: Int64 = 0, bytesOut: Int64 = 0, cost: Money? = nil
     ) -> PastRequest {
         PastRequest(
-            time: time, token: token, rule: rule, provider: provider, model: model, answerModel: answerModel,
-            isReplayed: isReplayed, usage: usage, input: input, output: output, bytesIn: bytesIn, bytesOut: bytesOut,
+            time: time, token: token, rule: rule, provider: provider, model: model, askedModel: askedModel,
+            answerModel: nil, isReplayed: isReplayed, usage: usage, input: input, output: output, bytesIn: bytesIn,
+            bytesOut: bytesOut,
             cost: cost)
     }
 }

@@ -89,7 +89,9 @@ import Testing
         }
         #expect(reason("plain-5") { $0.cacheRead = 1 } == "no price for cached")
         #expect(reason("plain-5") { $0.cacheWrite = 1 } == "no price for cache writes")
-        #expect(reason("plain-5") { ($0.cacheWrite, $0.lifetimes) = (1, [CacheWrite(seconds: 3600, tokens: 1)]) } == "no price for cache writes of 1h")
+        #expect(
+            reason("plain-5") { ($0.cacheWrite, $0.lifetimes) = (1, [CacheWrite(seconds: 3600, tokens: 1)]) }
+                == "no price for cache writes of 1h")
         #expect(reason("plain") { $0.audioIn = 1 } == "no price for audio_in")
         #expect(reason("plain") { $0.imageOut = 1 } == "no price for image_out")
         #expect(
