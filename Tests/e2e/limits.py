@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from harness import Daemon, check, done, equal, note, place, wait, write
+from harness import Daemon, check, done, equal, note, place, run, wait, write
 from upstream import Upstream
 
 CALLERS = 100
@@ -166,5 +166,42 @@ tokens, requests = usage(daemon)["limits"]
 equal((tokens["limit"], tokens["spent"]), ("20 tokens/day", spent), "a reload with another amount keeps what was spent")
 equal(requests["spent"], len(upstream.calls), "a new limit counts what was spent before it")
 equal(ask(daemon)[0], 429, "the new amount holds at once")
+equal(daemon.stop(), 0, "SIGTERM ends it with 0")
+
+# 5. A dollar, over kill -9. Each answer costs 3 × 0.001 + 6 × 0.005 dollars.
+
+PENNIES = 33_000_000_000
+upstream = Upstream()
+home = place()
+dollar = configuration(upstream, ["1usd/day"]) + 'prices = "mine"\n'
+file = write(f"{home}/config.toml", dollar)
+refused = run("config", "check", "--config", file)
+check(refused.returncode == 78 and b"is no provider with a list of prices" in refused.stderr, "a seller without prices is a fault", refused)
+priced = run("prices", "set", "one", "--provider", "mine", "--input", "1000", "--output", "5000", "--config", file)
+equal(priced.returncode, 0, f"a price is set {priced.stderr}")
+daemon = Daemon(home, dollar)
+stop = threading.Event()
+answers = []
+thread = threading.Thread(target=lambda: answers.extend(storm(daemon, 20, stop, BODY)))
+thread.start()
+wait(lambda: len(upstream.calls) > 5)
+daemon.kill()
+stop.set()
+thread.join(90)
+daemon.start()
+answers = storm(daemon, 3)
+spent = len(upstream.calls) * PENNIES
+note(f"{len(upstream.calls)} requests at the provider, {spent / 1e12} dollars")
+check(0 < spent <= 10**12, f"{spent / 1e12} dollars are spent of 1")
+pot = usage(daemon)["limits"][0]
+estimate = (len(BODY) + 2) // 3 * 0.001 + 6 * 0.005
+check(1 - estimate < pot["spent"] <= 1, "the pot is spent but for less than one request's estimate", pot)
+refusal = next(answer for answer in answers if answer and answer[0] == 429)
+equal(refusal[1].get("x-menshen-error"), "budget_reached", "money has a code of its own")
+row = daemon.rows("SELECT cost, cost_state, price_version FROM requests WHERE status = 200 LIMIT 1")[0]
+equal((row["cost"], row["cost_state"]), (PENNIES, "priced"), "the row says what it cost")
+unpriced = ask(daemon, json.dumps({"model": "two", "max_tokens": 6, "messages": []}).encode())
+equal((unpriced[0], unpriced[1].get("x-menshen-error")), (403, "unpriced_model"), "a model without a price has no place under a budget")
+check(b"menshen prices set" in unpriced[2], "the refusal names the command", unpriced[2])
 equal(daemon.stop(), 0, "SIGTERM ends it with 0")
 done()

@@ -135,11 +135,15 @@ extension PriceBook {
         usage.inputTotal = input
         usage.inputUncached = input
         usage.outputTotal = output
-        // Of sound, whose length nobody knows before.
+        func price(_ usage: Usage) -> Money? {
+            cost(
+                provider: provider, answerModel: nil, askedModel: model,
+                facts: PricedFacts(usage: usage, usageState: .reported), at: Int64(Clock.wall() / 1_000_000)
+            ).amount
+        }
+        if let price = price(usage) { return price }
+        // It may be sound that is paid for, whose length nobody knows before.
         usage.seconds = 60
-        return cost(
-            provider: provider, answerModel: nil, askedModel: model,
-            facts: PricedFacts(usage: usage, usageState: .reported), at: Int64(Clock.wall() / 1_000_000)
-        ).amount
+        return price(usage)
     }
 }
