@@ -28,7 +28,9 @@ package enum ListenRule {
             remarks.append(
                 Remark(
                     severity: .error, address: 0, message: "TCP callers need a token, and [auth] has none",
-                    hint: "put one into a file of its own (mode 0600) and set token_file = \"token\" in [auth]"))
+                    hint:
+                        "put one into a file of its own (mode 0600) and set token_file = \"token\" in [auth], or give one out by 'menshen token create NAME' while menshen runs on its Unix socket"
+                ))
         }
         if !isAuthenticating, let loopback = addresses.firstIndex(where: \.isLoopback) {
             remarks.append(

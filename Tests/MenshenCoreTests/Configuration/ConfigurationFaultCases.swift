@@ -304,7 +304,7 @@ let configurationFaults: [FaultCase] = [
         name: "listen without a token", text: "listen = \":80\"\n\(provider)",
         expected: [
             "c.toml:1:10: error: listen: TCP callers need a token, and [auth] has none",
-            "  hint: put one into a file of its own (mode 0600) and set token_file = \"token\" in [auth]",
+            "  hint: put one into a file of its own (mode 0600) and set token_file = \"token\" in [auth], or give one out by 'menshen token create NAME' while menshen runs on its Unix socket",
         ]),
     FaultCase(
         name: "listen in the open",
