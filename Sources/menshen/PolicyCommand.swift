@@ -66,6 +66,10 @@ struct PolicyTest: ParsableCommand {
                     "'\(path)' is not forwarded: a path begins with \"/\" and has no '.' or '..' segment"))
         }
         Terminal.write(json ? explanation.json : explanation.text)
+        if let token {
+            Terminal.error(
+                "menshen: what the token itself may do is not judged here: 'menshen token show \(token)' says it.")
+        }
         if !explanation.isAllowed { throw ExitCode(1) }
     }
 

@@ -82,7 +82,15 @@ extension CallerRule {
     /// It matches everybody whom the other one matches.
     private func covers(_ other: CallerRule) -> Bool {
         Self.cover(users, other.users) && Self.cover(groups, other.groups) && Self.cover(tokens, other.tokens)
-            && Self.cover(units, other.units) && Self.cover(programs, other.programs)
+            && Self.cover(units, other.units) && Self.coverPrograms(programs, other.programs)
+    }
+
+    /// A pattern without a slash is held against a program's name, another against its whole path: only the same one, or one
+    /// that matches all, covers another for certain.
+    private static func coverPrograms(_ wide: [ModelPattern], _ narrow: [ModelPattern]) -> Bool {
+        if wide.isEmpty { return true }
+        return !narrow.isEmpty
+            && narrow.allSatisfy { one in wide.contains { $0 == one || $0.description == "*" } }
     }
 
     private static func cover(_ wide: [Account], _ narrow: [Account]) -> Bool {

@@ -39,9 +39,10 @@ package enum TokenAct: Sendable {
         }
         let act = try take("act")
         guard let name = try take("name") else { throw .token("The body has no 'name'.") }
+        // Of every act, before anything is noted of it: whoever has lost a token may give it in the place of its name.
+        try Self.check(name)
         switch act {
         case "create":
-            try Self.check(name)
             var terms = TokenTerms()
             for member in rest { try terms.set(member.name, member.value, now: now) }
             self = .create(name: name, terms)
@@ -58,14 +59,15 @@ package enum TokenAct: Sendable {
     }
 
     /// As for those of the configuration; a name stands in commands, so it has no spaces either.
-    private static func check(_ name: String) throws(Problem) {
+    package static func check(_ name: String) throws(Problem) {
         let isPlain = name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
         guard !name.isEmpty, name.utf8.count <= 64, isPlain, !name.hasPrefix("-") else {
             throw .token(
                 "A token's name has 1 to 64 bytes, no space and no control character, and does not begin with '-'.")
         }
         guard TokenForm.finding(Array(name.utf8)[...]) == .foreign else {
-            throw .token("A token is no name: it would stand in every record.")
+            throw .token(
+                "That is a token and not its name, which stands in records. 'menshen token list' shows the names.")
         }
     }
 

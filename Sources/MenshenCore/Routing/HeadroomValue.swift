@@ -126,9 +126,10 @@ enum HeadroomValue {
         var index = start
         var value: Int64 = 0
         while index < text.endIndex, (48...57).contains(text[index]) {
+            // Before the next digit is added: a nineteenth need not fit.
+            if index - start >= maxDigits - digits { return nil }
             value = value * 10 + Int64(text[index] - 48)
             index += 1
-            if index - start > maxDigits - digits { return nil }
         }
         if index == start { return nil }
         var missing = digits

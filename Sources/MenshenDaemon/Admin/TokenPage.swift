@@ -12,8 +12,9 @@ extension AdminPage {
     static let tokens = AdminPage(
         "/_menshen/admin/tokens", access: .administrators,
         [
-            Action(.get) { caller, _ in
+            Action(.get) { (caller, _) throws(Problem) in
                 let name = caller.query("name")
+                if let name { try TokenAct.check(name) }
                 let hasAll = caller.query("all") == "true"
                 let isText = caller.head.accepts("text/plain")
                 let width = caller.query("width").flatMap { Int($0) }

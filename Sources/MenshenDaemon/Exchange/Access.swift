@@ -119,7 +119,7 @@ struct Access {
             }
         }
         if !isWebSocket { return fitting }
-        return try snapshot.commons.webSockets.having(fitting, of: snapshot.routes.providers, resolved.operation)
+        return try snapshot.commons.webSockets.having(fitting, of: snapshot.routes.providers, resolved)
     }
 
     /// Before each attempt: nothing leads out of what is allowed, whatever the plan says.
@@ -183,9 +183,8 @@ struct Access {
     }
 
     /// The token with which the caller was let in is one no more.
-    func isRevoked(_ head: RequestHead, _ resolved: ResolvedTarget?, by tokens: TokenGate) -> Bool {
-        if principal.token == nil { return false }
-        if case .valid = tokens.judge(head, queryKey: resolved?.target.queryKey) { return false }
-        return true
+    func isRevoked(by tokens: TokenGate) -> Bool {
+        guard let token = principal.token else { return false }
+        return tokens.valid([token.digest]) == nil
     }
 }

@@ -172,7 +172,7 @@ extension Exchange: TimerHandler {
     func endIfRevoked(_ tokens: TokenGate, cutting cut: Set<Digest>) {
         guard !phase.isOver, let token = access.principal.token else { return }
         let isConfigured = connection.listener.isTCP && !tokens.isIssued(token)
-        guard isConfigured || cut.contains(token.digest), access.isRevoked(head, resolved, by: tokens) else { return }
+        guard isConfigured || cut.contains(token.digest), access.isRevoked(by: tokens) else { return }
         guard writer.hasBegun else { return fail(.revoked) }
         ledger.note(Problem.revoked)
         if attempt?.webSocket == nil, writer.needsReset { SocketIO.resetOnClose(connection.fd) }

@@ -103,9 +103,10 @@ extension WebSocketRelay: TunnelReceiver {
     private func showsLack(_ head: ResponseHead) -> Bool {
         let exchange = attempt.exchange
         let operation = exchange.operation
-        guard operation.hasPlainForm, let lack = WebSocketLack(status: head.status, isEmpty: head.contentLength == 0)
+        guard operation.hasPlainForm, let resolved = exchange.resolved,
+            let lack = WebSocketLack(status: head.status, isEmpty: head.contentLength == 0)
         else { return false }
-        if lack == .lasting { exchange.runtime.snapshot.commons.webSockets.noteLack(at: attempt.provider, operation) }
+        if lack == .lasting { exchange.runtime.snapshot.commons.webSockets.noteLack(at: attempt.provider, resolved) }
         attempt.record(nil, status: head.status, reason: Problem.Code.noWebSocket.rawValue)
         // It is well, whatever its status says of the key.
         attempt.report(.answered(status: 426))

@@ -37,15 +37,17 @@ final class AccessKeeper {
     func perform(_ act: TokenAct, by who: Administrator) throws(Problem) -> TokenOutcome {
         let done = AdministrativeAct(who, "token \(act.verb)", act.name)
         do throws(Problem) {
-            let outcome = try using { database throws(SQLiteError) in
+            // Read back within the transaction: what is committed is in force, and nothing else is.
+            let (outcome, issued) = try using { database throws(SQLiteError) in
                 try database.connection.transaction { () throws(SQLiteError) in
                     let outcome = try self.change(act, by: who, in: database)
-                    if case .success = outcome { try database.note(done, at: self.now) }
-                    return outcome
+                    guard case .success = outcome else { return (outcome, IssuedTokens?.none) }
+                    try database.note(done, at: self.now)
+                    return (outcome, try database.issued())
                 }
             }
             let changed = try outcome.get()
-            try read()
+            if let issued { take(issued) }
             log(.acted(done))
             return changed
         } catch {
@@ -134,7 +136,11 @@ final class AccessKeeper {
     }
 
     private func read() throws(Problem) {
-        tokens = try using { database throws(SQLiteError) in try database.issued() }
+        take(try using { database throws(SQLiteError) in try database.issued() })
+    }
+
+    private func take(_ issued: IssuedTokens) {
+        tokens = issued
         _ = keeper.recovered()
         // Rare enough that each is copied at once: the file alone is a copy to keep.
         if let database = keeper.database { _ = try? database.connection.checkpoint() }

@@ -150,6 +150,19 @@ struct HeadroomTests {
         #expect(headroom == Headroom() && asked == 0 && !Headroom.isSaid(in: head))
     }
 
+    @Test(arguments: [17, 18, 19, 20, 40])
+    func `a number that is too long is no number, and no crash`(length: Int) throws {
+        let nines = String(repeating: "9", count: length)
+        let head = try head([
+            "x-ratelimit-remaining-tokens: \(nines)", "x-ratelimit-limit-tokens: \(nines).\(nines)",
+            "x-ratelimit-reset-tokens: \(nines)s", "anthropic-ratelimit-unified-5h-utilization: \(nines).\(nines)",
+            "anthropic-ratelimit-unified-5h-reset: \(nines)", "retry-after: \(nines)",
+        ])
+        var headroom = Headroom()
+        headroom.note(head, at: 1) { Self.wall }
+        #expect(headroom.limits.count <= Headroom.maxLimits)
+    }
+
     @Test func `a provider that names a thousand limits has few of them kept`() throws {
         let lines = (0..<1000).map { "x-ratelimit-limit-tokens-w\($0): 1" }
         var headroom = Headroom()
