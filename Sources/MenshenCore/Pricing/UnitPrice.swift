@@ -51,7 +51,10 @@ package struct UnitPrice: Sendable, Equatable, CustomStringConvertible {
             }
         }
         guard !text.isEmpty, decimals != 0 else { return nil }
-        for _ in 0..<(18 - (decimals ?? 0)) { value *= 10 }
+        for _ in 0..<(18 - (decimals ?? 0)) {
+            guard value < 1_000_000_000_000_000_000_000_000 else { return nil }
+            value *= 10
+        }
         return value < 1_000_000_000_000_000_000_000_000 ? value : nil
     }
 
