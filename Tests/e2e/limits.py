@@ -134,6 +134,9 @@ equal(daemon.stop(), 0, "SIGTERM ends it with 0")
 LIMIT = 4000
 upstream = Upstream()
 daemon = Daemon(place(), configuration(upstream, [f"{LIMIT} tokens/day"]))
+# What a crash cuts off counts as the largest request that there is a record of; without any as two thousand tokens.
+equal(ask(daemon)[0], 200, "the first request is admitted")
+check(wait(lambda: daemon.rows("SELECT 1 FROM requests WHERE usage_state = 'reported'")), "its row is written")
 storm(daemon, 1)
 daemon.kill()
 daemon.start()
@@ -180,6 +183,8 @@ check(refused.returncode == 78 and b"is no provider with a list of prices" in re
 priced = run("prices", "set", "one", "--provider", "mine", "--input", "1000", "--output", "5000", "--config", file)
 equal(priced.returncode, 0, f"a price is set {priced.stderr}")
 daemon = Daemon(home, dollar)
+equal(ask(daemon)[0], 200, "the first request is admitted")
+check(wait(lambda: daemon.rows("SELECT 1 FROM requests WHERE cost IS NOT NULL AND status = 200")), "its row is written")
 stop = threading.Event()
 answers = []
 thread = threading.Thread(target=lambda: answers.extend(storm(daemon, 20, stop, BODY)))
