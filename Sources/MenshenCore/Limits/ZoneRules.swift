@@ -64,7 +64,7 @@ package struct ZoneRules: Sendable, Equatable {
     /// "2026-12-01 00:00 (Europe/Berlin)".
     package func text(_ time: Int64) -> String {
         let (day, second) = clock(time)
-        return "\(day) \(Self.pad(second / 3600)):\(Self.pad(second / 60 % 60)) (\(name))"
+        return "\(day) \(CivilDay.two(second / 3600)):\(CivilDay.two(second / 60 % 60)) (\(name))"
     }
 
     /// RFC 3339: "2026-12-01T00:00:00+01:00".
@@ -72,19 +72,15 @@ package struct ZoneRules: Sendable, Equatable {
         let (day, second) = clock(time)
         let offset = stretch(at: time).offset
         let minutes = offset.magnitude / 60
-        let zone = "\(offset < 0 ? "-" : "+")\(Self.pad(Int64(minutes / 60))):\(Self.pad(Int64(minutes % 60)))"
-        let clock = [second / 3600, second / 60 % 60, second % 60].map(Self.pad).joined(separator: ":")
-        return "\(day)T\(clock)\(zone)"
+        let zone = "\(offset < 0 ? "-" : "+")\(CivilDay.two(Int64(minutes / 60))):\(CivilDay.two(Int64(minutes % 60)))"
+        return "\(day)T\(CivilDay.clock(second))\(zone)"
     }
 
     private func clock(_ time: Int64) -> (day: String, second: Int64) {
         let local = local(time)
         let number = local.floored(by: CivilDay.seconds)
-        let day = CivilDay(number: number)
-        return ("\(day.year)-\(Self.pad(day.month))-\(Self.pad(day.day))", local - number * CivilDay.seconds)
+        return (CivilDay(number: number).text, local - number * CivilDay.seconds)
     }
-
-    private static func pad(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
 
 // MARK: Reading

@@ -102,8 +102,7 @@ enum HeadroomValue {
             }
         }
         guard let zone = zone(text[index...]) else { return nil }
-        let seconds = UnixTime.seconds(
-            year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+        let seconds = CivilDay(year, month, day).time(hour, minute, second)
         return (seconds - zone) * 1_000_000 + fraction
     }
 

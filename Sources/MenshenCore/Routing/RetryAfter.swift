@@ -28,8 +28,7 @@ package enum RetryAfter {
         guard clock.count == 3, let hour = number(clock[0], 0...23), let minute = number(clock[1], 0...59),
             let second = number(clock[2], 0...60)
         else { return nil }
-        return UnixTime.seconds(
-            year: year, month: Int64(month) + 1, day: day, hour: hour, minute: minute, second: second)
+        return CivilDay(year, Int64(month) + 1, day).time(hour, minute, second)
     }
 
     private static let months = [

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+package import HTTP
+
+extension RequestHead {
+    /// By such a method nothing new is made: what is there is fetched, or taken away.
+    package var isLookUp: Bool { method == .get || method == .head || method == .delete }
+}
+
 /// What a request asks its provider to do. Read from method and path alone; recorded by its raw value.
 package enum Operation: String, Sendable, CaseIterable {
     case chat, responses, completions, embeddings, moderations, images, speech, transcription, realtime

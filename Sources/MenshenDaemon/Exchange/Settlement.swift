@@ -117,9 +117,7 @@ extension AuditSettlement {
             return usage != nil ? .reported : webSocket.observer.hasWorked ? .unknown : .none
         }
         if usage != nil { return state == .complete ? .reported : .partial }
-        let method = exchange.head.method
-        let isLookUp = method == .get || method == .head || method == .delete
-        guard exchange.ledger.intent != nil, exchange.operation.hasUsage(isLookUp: isLookUp) else { return .none }
+        guard exchange.ledger.intent != nil, exchange.operation.hasUsage(isLookUp: exchange.head.isLookUp) else { return .none }
         // A provider that refuses charges nothing; one that never answered may have worked.
         return exchange.walk.wasSent() ? .unknown : .none
     }

@@ -129,9 +129,8 @@ struct Allowance {
         _ exchange: Exchange, _ provider: Int, _ demands: [Demand]
     ) throws(Problem) -> Amounts {
         var amounts = Amounts(requests: 1)
-        let method = exchange.head.method
         // A WebSocket is asked for by GET.
-        let isLookUp = exchange.upgrade == nil && (method == .get || method == .head || method == .delete)
+        let isLookUp = exchange.upgrade == nil && exchange.head.isLookUp
         guard exchange.operation.hasUsage(isLookUp: isLookUp) else { return amounts }
         let snapshot = exchange.runtime.snapshot
         let name = snapshot.routes.providers[provider].name

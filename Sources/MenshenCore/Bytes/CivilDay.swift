@@ -32,6 +32,24 @@ struct CivilDay: Equatable {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
+    /// "2026-11-27", from 1970 on; nil for anything else, and for a day that there is not.
+    init?(_ text: some Sequence<UInt8>) {
+        let parts = text.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard parts.map(\.count) == [4, 2, 2], let year = Self.number(parts[0]), let month = Self.number(parts[1]),
+            let day = Self.number(parts[2]), year >= 1970, (1...12).contains(month)
+        else { return nil }
+        self.init(year, month, day)
+        // The 31st of a month of 30 days would be another day.
+        guard CivilDay(number: number) == self else { return nil }
+    }
+
+    private static func number(_ digits: some Sequence<UInt8>) -> Int64? {
+        digits.reduce(0) { value, digit in
+            guard let value, (48...57).contains(digit) else { return nil }
+            return value * 10 + Int64(digit - 48)
+        }
+    }
+
     var number: Int64 {
         let marchYear = month <= 2 ? year - 1 : year
         let era = marchYear.floored(by: 400)
@@ -40,12 +58,28 @@ struct CivilDay: Equatable {
         return era * Self.cycle + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - Self.shift
     }
 
+    /// Seconds since 1970 of a time of the day, in UTC.
+    func time(_ hour: Int64, _ minute: Int64, _ second: Int64) -> Int64 {
+        number * Self.seconds + hour * 3600 + minute * 60 + second
+    }
+
     /// 0 is Monday.
     static func weekday(_ number: Int64) -> Int64 { (number + 3) - (number + 3).floored(by: 7) * 7 }
 
     var isLeapYear: Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
     /// The first of the month after.
     var nextMonth: CivilDay { month == 12 ? CivilDay(year + 1, 1, 1) : CivilDay(year, month + 1, 1) }
+
+    /// "2026-11-27"
+    var text: String { "\(year)-\(Self.two(month))-\(Self.two(day))" }
+
+    /// "18:00:00" of so many seconds of a day.
+    static func clock(_ second: Int64) -> String {
+        [second / 3600, second / 60 % 60, second % 60].map(two).joined(separator: ":")
+    }
+
+    /// A number of a date or a clock, in two digits.
+    static func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
 
 extension Int64 {
