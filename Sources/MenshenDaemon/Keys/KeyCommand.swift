@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Linux
 internal import MenshenCore
 internal import Subprocess
-internal import SystemPackage
 
 /// Runs a provider's `api_key_command` off the reactor's thread.
 enum KeyCommand {
@@ -32,36 +30,24 @@ enum KeyCommand {
     private static func run(
         _ argv: [String], timeout: Duration, _ sleep: @escaping @Sendable (Duration) async throws -> Void
     ) async -> Result<Secret, KeyCommandFailure> {
-        guard let program = argv.first else { return .failure(KeyCommandFailure(message: "api_key_command is empty.")) }
-        let work = Task { () async -> Result<Secret, KeyCommandFailure> in
-            await capture(program, Array(argv.dropFirst()))
+        guard let command = ConfiguredCommand(argv, passedOn: passedOn) else {
+            return .failure(KeyCommandFailure(message: "api_key_command is empty."))
         }
-        let clock = Task {
-            try await sleep(timeout)
-            work.cancel()
-        }
-        let result = await work.value
-        let isLate = clock.isCancelled ? false : work.isCancelled
-        clock.cancel()
+        let program = argv[0]
+        let (result, isLate) = await ConfiguredCommand.within(timeout, sleep: sleep) { await capture(program, command) }
         return isLate
             ? .failure(
                 KeyCommandFailure(message: "The key command '\(program)' did not end within api_key_command_timeout."))
             : result
     }
 
-    private static func capture(_ program: String, _ arguments: [String]) async -> Result<Secret, KeyCommandFailure> {
-        var options = PlatformOptions()
-        // A cancelled command and whatever it started are told to end, then made to.
-        options.processGroupID = 0
-        options.teardownSequence = [
-            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .milliseconds(500))
-        ]
+    private static func capture(
+        _ program: String, _ command: ConfiguredCommand
+    ) async -> Result<Secret, KeyCommandFailure> {
         do {
-            let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
             let outcome = try await Subprocess.run(
-                executable, arguments: Arguments(arguments), environment: environment, platformOptions: options,
-                input: .none,
-                output: .bytes(limit: outputLimit), error: .discarded)
+                command.executable, arguments: command.arguments, environment: command.environment,
+                platformOptions: command.options, input: .none, output: .bytes(limit: outputLimit), error: .discarded)
             guard outcome.terminationStatus.isSuccess else {
                 // What it says on its standard error may be the key: "sh -x" shows each command.
                 return .failure(
@@ -79,13 +65,5 @@ enum KeyCommand {
         } catch {
             return .failure(KeyCommandFailure(message: "The key command '\(program)' could not be run: \(error)"))
         }
-    }
-
-    private static var environment: Subprocess.Environment {
-        var values: [Subprocess.Environment.Key: String] = [:]
-        for name in passedOn {
-            if let value = Linux.Environment.value(name) { values[.init(stringLiteral: name)] = value }
-        }
-        return .custom(values)
     }
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Linux
 internal import MenshenCore
 internal import Subprocess
-internal import SystemPackage
 
 extension Worker {
     /// So much of a limit is used up: says so, and has the operator's command run.
@@ -20,7 +18,7 @@ extension Worker {
 
 extension LimitNotice {
     /// As the command finds them in its environment.
-    fileprivate func figures(_ zone: ZoneRules) -> (resetsAt: String, environment: [(String, String)]) {
+    fileprivate func figures(_ zone: ZoneRules) -> (resetsAt: String, environment: [(name: String, value: String)]) {
         let resetsAt = resetsAt.map { zone.stamp($0) } ?? "never"
         return (
             resetsAt,
@@ -43,35 +41,25 @@ private enum NotifyCommand {
 
     /// `failed` is called on a thread of Swift's pool.
     static func start(
-        _ argv: [String], _ figures: [(String, String)], failed: @escaping @Sendable (String) -> Void
+        _ argv: [String], _ figures: [(name: String, value: String)], failed: @escaping @Sendable (String) -> Void
     ) {
+        guard let command = ConfiguredCommand(argv, passedOn: passedOn, and: figures) else { return }
         Task {
-            let work = Task { await run(argv, figures) }
-            let clock = Task {
-                try await Task.sleep(for: patience)
-                work.cancel()
+            let (reason, isLate) = await ConfiguredCommand.within(patience) { await run(command) }
+            if isLate {
+                failed("It did not end within \(patience.components.seconds) seconds.")
+            } else if let reason {
+                failed(reason)
             }
-            if let reason = await work.value { failed(reason) }
-            clock.cancel()
         }
     }
 
     /// nil if it went well.
-    private static func run(_ argv: [String], _ figures: [(String, String)]) async -> String? {
-        guard let program = argv.first else { return nil }
-        var values: [Subprocess.Environment.Key: String] = [:]
-        for name in passedOn {
-            if let value = Linux.Environment.value(name) { values[.init(stringLiteral: name)] = value }
-        }
-        for (name, value) in figures { values[.init(stringLiteral: name)] = value }
-        var options = PlatformOptions()
-        options.processGroupID = 0
-        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
+    private static func run(_ command: ConfiguredCommand) async -> String? {
         do {
-            let executable: Executable = program.contains("/") ? .path(FilePath(program)) : .name(program)
             let outcome = try await Subprocess.run(
-                executable, arguments: Arguments(Array(argv.dropFirst())), environment: .custom(values),
-                platformOptions: options, input: .none, output: .discarded, error: .discarded)
+                command.executable, arguments: command.arguments, environment: command.environment,
+                platformOptions: command.options, input: .none, output: .discarded, error: .discarded)
             return outcome.terminationStatus.isSuccess ? nil : "It failed (\(outcome.terminationStatus))."
         } catch {
             return "It could not be run: \(error)"
