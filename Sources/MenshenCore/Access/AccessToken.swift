@@ -16,6 +16,8 @@ package final class AccessToken: Sendable, Equatable {
     package let maxErrors: Int?
     /// Seconds since 1970.
     package let expires: Int64?
+    /// Its limits, as each of its requests asks for them.
+    package let demand: Demand
 
     package init(
         name: String, digest: Digest, scope: Scope = .all, limits: [Limit] = [], concurrency: Int? = nil,
@@ -28,6 +30,7 @@ package final class AccessToken: Sendable, Equatable {
         self.concurrency = concurrency
         self.maxErrors = maxErrors
         self.expires = expires
+        demand = Demand(Holder(.token, name), limits, concurrency: concurrency, maxErrors: maxErrors)
     }
 
     package static func == (one: AccessToken, other: AccessToken) -> Bool {

@@ -16,13 +16,16 @@ package final class Permit: Sendable {
     /// All that forbids anything.
     fileprivate let bounds: [(holder: PolicyDenial.Holder, scope: Scope)]
 
-    /// The rules whose limits count.
-    package var rules: [CallerRule] { [rule, ownRule].compactMap { $0 } }
+    /// The limits of these rules, as each request asks for them.
+    package let demands: [Demand]
 
     init(rule: CallerRule?, own: CallerRule? = nil, token: AccessToken?) {
         self.rule = rule
         ownRule = own
         let rules = [rule, own].compactMap { $0 }
+        demands = rules.map {
+            Demand(Holder(.caller, $0.name), $0.limits, concurrency: $0.concurrency, maxErrors: $0.maxErrors)
+        }.filter { !$0.isEmpty }
         denial = rules.first { $0.isDenied }.map { PolicyDenial(refusedBy: $0.name) }
         var bounds = rules.map { (holder: PolicyDenial.Holder.rule($0.name), scope: $0.scope) }
         if let token { bounds.append((.token(token.name), token.scope)) }
@@ -33,6 +36,7 @@ package final class Permit: Sendable {
         rule = nil
         ownRule = nil
         denial = PolicyDenial(unlisted: principal.words)
+        demands = []
         bounds = []
     }
 }

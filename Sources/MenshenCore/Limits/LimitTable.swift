@@ -32,12 +32,8 @@ package final class LimitTable: Sendable {
     /// Of a request, whoever answers it. `others`: of the rules by which it is let in.
     package func admission(_ token: AccessToken?, _ others: [Demand]) -> [Demand] {
         var demands: [Demand] = []
-        if let token {
-            let demand = Demand(
-                Holder(.token, token.name), token.limits, concurrency: token.concurrency, maxErrors: token.maxErrors)
-            if !demand.isEmpty { demands.append(demand) }
-        }
-        demands += others.filter { !$0.isEmpty }
+        if let token, !token.demand.isEmpty { demands.append(token.demand) }
+        demands += others
         if let instance { demands.append(instance) }
         return demands
     }

@@ -40,8 +40,8 @@ struct Allowance {
     mutating func admit(_ exchange: Exchange, _ tried: RoutePlan.Try?) throws(Problem) -> Bool {
         if admission != nil { return true }
         let limits = exchange.runtime.snapshot.limits
-        let rules = exchange.access.grant?.permit?.rules ?? []
-        let demands = limits.admission(exchange.access.principal.token, rules.map(Self.demand))
+        let demands = limits.admission(
+            exchange.access.principal.token, exchange.access.grant?.permit?.demands ?? [])
         if demands.isEmpty { return true }
         let estimate = try tried.map { tried throws(Problem) in try Self.estimate(exchange, tried.provider, demands) }
         switch reserve(exchange, demands, estimate ?? Amounts(requests: 1)) {
@@ -52,11 +52,6 @@ struct Allowance {
         case nil: return try isPatient(exchange)
         }
         return true
-    }
-
-    static func demand(_ rule: CallerRule) -> Demand {
-        Demand(
-            Holder(.caller, rule.name), rule.limits, concurrency: rule.concurrency, maxErrors: rule.maxErrors)
     }
 
     /// A provider is to be asked.

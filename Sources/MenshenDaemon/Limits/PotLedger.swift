@@ -116,16 +116,24 @@ final class PotLedger: Sendable {
 extension Snapshot {
     /// What a request may cost, by the list prices.
     var price: SpendingPrice {
-        let overlay = configuration.prices
+        let book = SharedPriceBook(PriceBook(configuration.prices))
         let names = Dictionary(uniqueKeysWithValues: configuration.providers.map { ($0.name, $0.prices) })
         let isCeiling = limits.settings.unpriced == .ceiling
         return { provider, model, input, output in
-            let book = PriceBook(overlay)
             guard let seller = names[provider] ?? nil else { return nil }
-            return book.estimate(seller, model, input, output)
-                ?? (isCeiling ? book.ceiling(provider: seller, input: input, output: output) : nil)
+            return book.state.withLock {
+                $0.estimate(seller, model, input, output)
+                    ?? (isCeiling ? $0.ceiling(provider: seller, input: input, output: output) : nil)
+            }
         }
     }
+}
+
+/// Made for one reading of the past, on whatever thread that runs.
+private final class SharedPriceBook: Sendable {
+    let state: Mutex<PriceBook>
+
+    init(_ book: sending PriceBook) { state = Mutex(book) }
 }
 
 extension PriceBook {

@@ -109,7 +109,7 @@ extension Allowance {
     static func states(for exchange: Exchange) -> ([PotState], ZoneRules) {
         let limits = exchange.runtime.snapshot.limits
         let permit = exchange.connection.permitMemo.permit(for: exchange.access.principal, exchange.runtime.snapshot)
-        var demands = limits.admission(exchange.access.principal.token, permit.rules.map(demand))
+        var demands = limits.admission(exchange.access.principal.token, permit.demands)
         if exchange.access.grant?.showsAll == true { demands += limits.all.filter { $0.holder != .instance } }
         return (exchange.worker.context.pots.look(demands, exchange.runtime.snapshot), limits.zone)
     }

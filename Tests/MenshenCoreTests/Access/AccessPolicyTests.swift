@@ -95,14 +95,15 @@ import Testing
 
     @Test func `a token gives a user no more than it has without`() {
         let policy = Policy([
-            rule("admin") { $0.tokens = [ModelPattern("admin")] },
+            rule("admin") { ($0.tokens, $0.concurrency) = ([ModelPattern("admin")], 1) },
             rule("leaked") { ($0.tokens, $0.isDenied) = ([ModelPattern("leaked")], true) },
-            rule("alice") { $0.users = [.init("1000")] },
+            rule("alice") { ($0.users, $0.maxErrors) = ([.init("1000")], 2) },
             rule("mallory") { ($0.users, $0.isDenied) = ([.init("6")], true) },
         ])
         let both = policy.permit(for: Principal(caller(1000), token: token("admin")))
         #expect(both.rule?.name == "admin" && both.ownRule?.name == "alice" && both.denial == nil)
-        #expect(both.rules.map(\.name) == ["admin", "alice"])
+        #expect(both.demands.map(\.holder.name) == ["admin", "alice"])
+        #expect(both.demands.map(\.concurrency) == [1, nil] && both.demands.map(\.maxErrors) == [nil, 2])
         let same = policy.permit(for: Principal(caller(1000), token: token("other")))
         #expect(same.rule?.name == "alice" && same.ownRule == nil)
         #expect(policy.permit(for: Principal(caller(1000), token: token("leaked"))).denial?.ruleName == "leaked")
