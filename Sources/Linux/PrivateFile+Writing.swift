@@ -18,23 +18,7 @@ extension PrivateFile {
     package static func replace(
         _ path: String, _ make: (_ new: String) throws(PrivateFileError) -> Bool
     ) throws(PrivateFileError) -> Bool {
-        let place = try placeToWrite(path)
-        let new = "\(place).new-\(getpid())"
-        unlink(new)
-        do throws(PrivateFileError) {
-            guard try make(new) else {
-                unlink(new)
-                return false
-            }
-            try check("chmod", new, chmod(new, 0o600))
-            try synchronize(new)
-            try check("rename", place, rename(new, place))
-        } catch {
-            unlink(new)
-            throw error
-        }
-        try synchronize(PrivateDirectory.parent(of: place))
-        return true
+        try FileReplacement.put(try placeToWrite(path), mode: 0o600, as: PrivateFileError.system, make)
     }
 
     /// Deletes a file of ours; not a link to one, which somebody has made for a purpose.
@@ -43,7 +27,11 @@ extension PrivateFile {
         guard status.isRegularFile else { throw .notARegularFile(path: path) }
         guard status.owner == geteuid() else { throw .foreignOwner(path: path, uid: status.owner) }
         try check("unlink", path, unlink(path))
-        try synchronize(PrivateDirectory.parent(of: path))
+        do throws(SystemError) {
+            try FileReplacement.synchronize(PrivateDirectory.parent(of: path))
+        } catch {
+            throw .system(error)
+        }
     }
 
     /// Where a file of that name really stands, or is to.
@@ -68,14 +56,6 @@ extension PrivateFile {
 
     private static func status(_ path: String) throws(PrivateFileError) -> FileStatus? {
         do throws(SystemError) { return try FileStatus(path: path, follow: false) } catch { throw .system(error) }
-    }
-
-    /// Of a file, or of a directory whose entries have changed.
-    private static func synchronize(_ path: String) throws(PrivateFileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        try check("open", path, descriptor)
-        defer { close(descriptor) }
-        try check("fsync", path, fsync(descriptor))
     }
 
     private static func check(_ call: String, _ path: String, _ result: Int32) throws(PrivateFileError) {
