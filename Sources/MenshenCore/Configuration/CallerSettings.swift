@@ -54,22 +54,12 @@ extension CallerRule: ConfigurationRoot {
             $0 != .money
         },
         limits("budgets", sample: "[\"5usd/day\"]", "How much money they may spend together.") { $0 == .money },
-        .custom(
-            "callers[].concurrency", .integer(1...65_536), sample: "4",
-            "Requests that they may have under way at a time."
-        ) {
-            $0.concurrency = $1.integer("concurrency")
-        } shown: {
-            $0.concurrency.map { "\($0)" }
-        },
-        .custom(
-            "callers[].max_errors", .integer(1...65_536), sample: "20",
-            "Errors in a row after which they are refused for a while."
-        ) {
-            $0.maxErrors = $1.integer("max_errors")
-        } shown: {
-            $0.maxErrors.map { "\($0)" }
-        },
+        .integer(
+            "callers[].concurrency", 1...65_536, \.concurrency, sample: "4",
+            "Requests that they may have under way at a time."),
+        .integer(
+            "callers[].max_errors", 1...65_536, \.maxErrors, sample: "20",
+            "Errors in a row after which they are refused for a while."),
         .boolean("callers[].deny", \.isDenied, "Refuse them, whatever they ask for."),
     ]
 

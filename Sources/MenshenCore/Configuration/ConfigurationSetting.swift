@@ -70,6 +70,17 @@ struct ConfigurationSetting<Root: ConfigurationRoot>: Sendable {
     }
 
     /// nil unless given; shown if it is.
+    static func integer(
+        _ path: String, _ range: ClosedRange<Int>, _ property: Property<Int?>, sample: String, _ documentation: String
+    ) -> Self {
+        custom(path, .integer(range), sample: sample, documentation) { root, section in
+            root[keyPath: property] = section.integer(ConfigurationKey.name(of: path))
+        } shown: {
+            $0[keyPath: property].map { "\($0)" }
+        }
+    }
+
+    /// nil unless given; shown if it is.
     static func path(
         _ path: String, _ property: Property<String?>, sample: String, _ documentation: String
     ) -> Self {

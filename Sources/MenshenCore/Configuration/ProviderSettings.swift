@@ -77,14 +77,9 @@ extension Provider: ConfigurationRoot {
             "providers[].weight", 0...1_000_000, \.weight,
             "Share of the requests among the providers that fit; 0 takes the provider out."
         ).shown(after: "queue_timeout"),
-        .custom(
-            "providers[].max_concurrent", .integer(1...65_536), sample: "4",
-            "Requests it gets at a time; without it any number."
-        ) {
-            $0.maxConcurrent = $1.integer("max_concurrent")
-        } shown: {
-            $0.maxConcurrent.map { "\($0)" }
-        },
+        .integer(
+            "providers[].max_concurrent", 1...65_536, \.maxConcurrent, sample: "4",
+            "Requests it gets at a time; without it any number."),
         .integer(
             "providers[].max_queued", 0...65_536, \.maxQueued,
             "Requests that may wait for one of those places; more are answered 429."
