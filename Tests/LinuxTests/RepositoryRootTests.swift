@@ -30,13 +30,13 @@ import Testing
     }
 
     @Test func `the nearest directory with a repository is its root, from wherever below`() throws {
-        let deep = directory("work/outer/inner/src")
+        let deep = directory("code/outer/inner/src")
         #expect(root(deep) == nil)
-        _ = directory("work/outer/.git")
-        #expect(root(deep) == top + "/work/outer" && root(top + "/work/outer") == top + "/work/outer")
+        _ = directory("code/outer/.git")
+        #expect(root(deep) == top + "/code/outer" && root(top + "/code/outer") == top + "/code/outer")
         // A further worktree, or part of another repository.
-        _ = try scratch.write("work/outer/inner/.git", "gitdir: elsewhere")
-        #expect(root(deep) == top + "/work/outer/inner")
+        _ = try scratch.write("code/outer/inner/.git", "gitdir: elsewhere")
+        #expect(root(deep) == top + "/code/outer/inner")
     }
 
     @Test func `nobody looks beyond the home directory`() {

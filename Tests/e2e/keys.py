@@ -12,7 +12,7 @@ import subprocess
 import termios
 import time
 
-from harness import (BINARY, KEY, PATIENCE, Daemon, check, children, done, environment, equal, free_port, identity, place, skipped, wait)
+from harness import (BINARY, KEY, PATIENCE, Daemon, check, children, done, environment, equal, free_port, identity, place, shown, skipped, wait)
 from upstream import Handler, Upstream
 
 GOOD, BAD = "sk-good-3f1c", "sk-bad-77aa"
@@ -151,26 +151,11 @@ def shows(terminal):
     return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 
 
-def read(terminal, until):
-    os.set_blocking(terminal, False)
-    text = b""
-
-    def more():
-        nonlocal text
-        try:
-            text += os.read(terminal, 65536)
-        except OSError:
-            pass
-        return until in text
-    wait(more)
-    return text
-
-
 process, terminal, theirs = in_terminal("set", "one")
-asked = read(terminal, b"shown): ")
+asked = shown(terminal, b"shown): ")
 check(b"Key of provider 'one'" in asked and not shows(theirs), "on a terminal it asks, and shows nothing of what is typed", asked)
 os.write(terminal, BAD.encode() + b"\nrm -rf pasted\n")
-said = read(terminal, b"written")
+said = shown(terminal, b"written")
 equal(process.wait(PATIENCE), 0, "what is typed is taken")
 check(BAD.encode() not in said and b"sha256:" in said, "and was never shown", said)
 equal(content(file), f"{BAD}\n".encode(), "it is in the file")
@@ -184,7 +169,7 @@ equal(rest, b"", "what was pasted behind it reaches no shell")
 
 for name, number in (("^C", signal.SIGINT), ("SIGTERM", signal.SIGTERM), ("SIGHUP", signal.SIGHUP)):
     process, terminal, theirs = in_terminal("set", "one")
-    read(terminal, b"shown): ")
+    shown(terminal, b"shown): ")
     os.write(terminal, b"sk-half")
     if name == "^C":
         os.write(terminal, b"\x03")
@@ -195,9 +180,9 @@ for name, number in (("^C", signal.SIGINT), ("SIGTERM", signal.SIGTERM), ("SIGHU
 equal(content(file), f"{BAD}\n".encode(), "and the file is as it was")
 
 process, terminal, theirs = in_terminal("set", "one")
-read(terminal, b"shown): ")
+shown(terminal, b"shown): ")
 os.write(terminal, b"\x04")
-said = read(terminal, b"is empty")
+said = shown(terminal, b"is empty")
 check(process.wait(PATIENCE) == 65 and b"is empty" in said, "nothing typed is no key", said)
 
 # A link stays one; what is removed is forgotten at once.

@@ -7,7 +7,7 @@ import pty
 import signal
 import subprocess
 
-from harness import (BINARY, KEY, PATIENCE, Caller, check, children, done, environment, equal, identity, place, wait, write)
+from harness import (BINARY, KEY, PATIENCE, Caller, check, children, done, environment, equal, identity, place, shown, wait, write)
 from upstream import Upstream
 
 upstream = Upstream()
@@ -51,23 +51,9 @@ def in_terminal(*before):
     return process, mine
 
 
-def read(terminal):
-    os.set_blocking(terminal, False)
-    text = b""
-    def more():
-        nonlocal text
-        try:
-            text += os.read(terminal, 65536)
-        except OSError:
-            pass
-        return b"is reloaded" in text or b"eload" in text
-    wait(more)
-    return text.decode()
-
-
 process, terminal = in_terminal()
 process.send_signal(signal.SIGHUP)
-check("eload" in read(terminal), "SIGHUP reloads while the terminal is there")
+check("eload" in shown(terminal, b"eload").decode(), "SIGHUP reloads while the terminal is there")
 check(process.poll() is None and is_up(), "and menshen goes on")
 os.close(terminal)
 equal(process.wait(PATIENCE), 0, "the terminal's hangup ends it, as SIGTERM would")

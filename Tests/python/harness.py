@@ -165,6 +165,22 @@ def stop_children():
             child.wait()
 
 
+def shown(terminal, *until):
+    """What has been written to a terminal, once one of these texts is there."""
+    os.set_blocking(terminal, False)
+    text = b""
+
+    def more():
+        nonlocal text
+        try:
+            text += os.read(terminal, 65536)
+        except OSError:
+            pass
+        return any(end in text for end in until)
+    wait(more)
+    return text
+
+
 def run(*arguments, cwd=None, env=None):
     """menshen as a command, to its end."""
     return subprocess.run(

@@ -117,7 +117,9 @@ extension AuditSettlement {
             return usage != nil ? .reported : webSocket.observer.hasWorked ? .unknown : .none
         }
         if usage != nil { return state == .complete ? .reported : .partial }
-        guard exchange.ledger.intent != nil, exchange.operation.hasUsage(isLookUp: exchange.head.isLookUp) else { return .none }
+        guard exchange.ledger.intent != nil, exchange.operation.hasUsage(isLookUp: exchange.head.isLookUp) else {
+            return .none
+        }
         // A provider that refuses charges nothing; one that never answered may have worked.
         return exchange.walk.wasSent() ? .unknown : .none
     }

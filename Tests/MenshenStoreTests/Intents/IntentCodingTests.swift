@@ -179,7 +179,7 @@ import Testing
         let asked = AuditIntent(
             id: id(1),
             caller: CallerRecord(
-                uid: 1000, pid: 42, executable: "/usr/bin/node", unit: "x.scope", job: "123.batch", project: "/work/p",
+                uid: 1000, pid: 42, executable: "/usr/bin/node", unit: "x.scope", job: "123.batch", project: "/code/p",
                 address: "unix"), tokenName: "ci", method: "POST", path: "/v1/responses", dialect: .openai,
             operation: .responses, provider: "openai", model: "gpt-5", isStream: false,
             client: ClientFacts(client: "codex", session: "s-1", agent: "a-1"), rule: "unix")
@@ -196,7 +196,7 @@ import Testing
                 "SELECT \(concatenated) FROM requests WHERE id = \(id(1).rawValue)")
             #expect(
                 row == """
-                    \(id(1).rawValue) 1000 42 '/usr/bin/node' 'x.scope' '123.batch' '/work/p' 'ci' 'unix' 'unix' 'POST' \
+                    \(id(1).rawValue) 1000 42 '/usr/bin/node' 'x.scope' '123.batch' '/code/p' 'ci' 'unix' 'unix' 'POST' \
                     '/v1/responses' 'openai' 'openai' 'gpt-5' 0 'responses' 'codex' 's-1' 'a-1'
                     """, "\(file)")
         }

@@ -84,7 +84,7 @@ struct JournalTakeoverTests {
                 id: id(number),
                 caller: CallerRecord(
                     uid: 1000, pid: 42, executable: "/usr/bin/node", unit: "x.scope", job: "123.batch",
-                    project: "/work/p", address: "unix"), tokenName: "ci", method: "POST", path: "/v1/responses",
+                    project: "/code/p", address: "unix"), tokenName: "ci", method: "POST", path: "/v1/responses",
                 dialect: .openai, operation: .responses, provider: "openai", model: "gpt-5", isStream: false,
                 client: ClientFacts(client: "codex", session: "s-1", agent: "a-1"), rule: "unix"), .streamError)
         end.attempts = [
