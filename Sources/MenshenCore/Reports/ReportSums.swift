@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+/// Sums over requests, and beside each figure how many requests are not in it. Sums do not pass `Int64.max`: they stay there.
+package struct ReportSums: Sendable, Equatable {
+    package enum Count: Int, CaseIterable, Sendable {
+        /// All of them; a summary row counts for as many as it stands for.
+        case requests
+        /// Status 400 and above, or an end other than `complete`, `client_gone` and `open`.
+        case failed
+        case open
+        /// The process died while they were under way.
+        case lost
+        /// Forwarded, and the provider did not say what was used: usage `unknown`, or lost.
+        case usageUnknown
+        /// Their cost is not known.
+        case unpriced
+        /// Their cost is what was used until they broke off.
+        case partial
+        case priced
+        case inputTotal, inputUncached, cacheRead, cacheWrite, outputTotal, reasoning
+        /// Picodollars.
+        case cost
+        /// Answered from menshen's cache, and the tokens that this saved.
+        case cacheHits, savedInput, savedOutput
+        case bytesIn, bytesOut
+        case attempts
+        /// Of settled requests, with their number for the average.
+        case totalMicroseconds, settled
+    }
+
+    private var values = [Int64](repeating: 0, count: Count.allCases.count)
+
+    package init() {}
+
+    package subscript(_ count: Count) -> Int64 {
+        get { values[count.rawValue] }
+        set { values[count.rawValue] = newValue }
+    }
+
+    package mutating func add(_ value: Int64, to count: Count) {
+        let (sum, overflows) = values[count.rawValue].addingReportingOverflow(value)
+        values[count.rawValue] = overflows ? .max : sum
+    }
+
+    package mutating func add(_ other: ReportSums) {
+        for count in Count.allCases { add(other[count], to: count) }
+    }
+
+    package var cost: Money { Money(picodollars: self[.cost]) }
+    /// The true cost is at least `cost`.
+    package var isLowerBound: Bool { self[.unpriced] + self[.usageUnknown] + self[.partial] > 0 }
+}
