@@ -76,7 +76,8 @@ let package = Package(
         module(
             "MenshenDaemon",
             [
-                "MenshenCore", "MenshenStore", "MenshenPages", "MenshenUpstream", "HTTP", "Compression", "Reactor", "Linux", "Systemd",
+                "MenshenCore", "MenshenStore", "MenshenPages", "MenshenUpstream", "HTTP", "Compression", "Reactor",
+                "Linux", "Systemd",
                 "SQLite", "Crypto", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),

@@ -130,6 +130,14 @@ package final class Statement {
         return [UInt8](UnsafeRawBufferPointer(start: base, count: Int(sqlite3_column_bytes(handle, column))))
     }
 
+    /// Text or blob of a column of the present row, in place: nil for NULL, and gone with the next step.
+    package func withBytes<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        guard let base = sqlite3_column_blob(handle, column) else {
+            return isNull(column) ? body(nil) : body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        return body(UnsafeRawBufferPointer(start: base, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
     private func check(_ code: Int32) throws(SQLiteError) {
         if code != SQLITE_OK { throw error(code) }
     }

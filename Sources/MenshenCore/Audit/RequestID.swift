@@ -7,7 +7,7 @@
 package struct RequestID: Sendable, Hashable, CustomStringConvertible {
     package let rawValue: Int64
     /// 64 workers have 16 ids each in a microsecond, and borrow from the next if that is not enough.
-    private static let sequenceBits: Int64 = 10
+    package static let sequenceBits: Int64 = 10
 
     package init(rawValue: Int64) { self.rawValue = rawValue }
 

@@ -21,10 +21,13 @@ package final class AuditDatabase: KeptDatabase {
     /// Every row with a smaller id is settled; kept in the table `bookmarks`, so that a start need not read all rows to
     /// find those that a crash left open.
     private(set) var settledBelow: Int64
+    private var late: LateSlots
+    private let wall: @Sendable () -> UInt64
 
     /// Opens, configures and migrates.
     init(_ place: DatabaseFile.Place, _ settings: StoreSettings) throws(StoreFault) {
         path = place.path
+        wall = settings.wall
         file = FileIdentity(place.path)
         do {
             connection = try Connection(path: place.path, .readWrite, busyMilliseconds: settings.busyMilliseconds)
@@ -49,6 +52,7 @@ package final class AuditDatabase: KeptDatabase {
             bookmark = try connection.prepare("UPDATE bookmarks SET id = ?1 WHERE name = 'settled_below'")
             settledBelow = try connection.integer("SELECT id FROM bookmarks WHERE name = 'settled_below'") ?? 0
             log = FileIdentity(path + "-wal")
+            late = try LateSlots(connection, newest: connection.integer("SELECT max(id) FROM requests") ?? 0)
         } catch let fault as StoreFault {
             throw fault
         } catch let error as SQLiteError {
@@ -58,13 +62,25 @@ package final class AuditDatabase: KeptDatabase {
         }
     }
 
+    /// One transaction in which records are written.
+    func record<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+        late.begin(wall())
+        return try connection.transaction { () throws(SQLiteError) -> Result in
+            let result = try body()
+            try late.commit()
+            return result
+        }
+    }
+
     func write(_ intent: AuditIntent) throws(SQLiteError) {
+        late.wrote(intent.id.rawValue)
         try beginnings.write(AuditSettlement(beginningWith: intent))
         try noteOpen(intent.id)
     }
 
     func write(_ end: AuditSettlement) throws(SQLiteError) {
         let id = end.intent.id.rawValue
+        late.wrote(id)
         try requests.write(end)
         for index in end.attempts.indices { try attempts.write(end.attempts[index], id, Int64(index + 1)) }
         if let body = end.requestBody { try write(body, kind: "request", of: id) }
@@ -73,6 +89,7 @@ package final class AuditDatabase: KeptDatabase {
 
     /// What an entry of the journal tells.
     func write(_ record: JournalRecord) throws(SQLiteError) {
+        late.wrote(record.id.rawValue)
         switch record.content {
         case .beginning(let values):
             try beginnings.write(values)
@@ -96,6 +113,7 @@ package final class AuditDatabase: KeptDatabase {
     }
 
     func write(_ summary: RefusalThrottle.Summary) throws(SQLiteError) {
+        late.wrote(summary.first.rawValue)
         try insertSummary.bind(1, summary.first.rawValue)
         try insertSummary.bind(2, summary.last.microseconds - summary.first.microseconds)
         try insertSummary.bind(3, summary.count)

@@ -24,6 +24,7 @@ extension AuditDatabase {
                 count += 1
             }
             guard all else { return count }
+            try noteLate("id >= \(settledBelow) AND end_state = 'open'")
             try connection.execute(
                 "UPDATE requests SET end_state = 'lost' WHERE id >= \(settledBelow) AND end_state = 'open'")
             return connection.changes
@@ -31,7 +32,17 @@ extension AuditDatabase {
     }
 
     func lose(_ id: RequestID) throws(SQLiteError) {
+        try noteLate("id = \(id.rawValue)")
         try connection.execute("UPDATE requests SET end_state = 'lost' WHERE id = \(id.rawValue)")
+    }
+
+    /// Roll-ups of the slots of those rows count as old from now on.
+    private func noteLate(_ condition: String) throws(SQLiteError) {
+        try connection.execute(
+            """
+            INSERT INTO late SELECT DISTINCT \(Slot.ofID), 1 FROM requests WHERE \(condition)
+            ON CONFLICT (slot) DO UPDATE SET version = version + 1
+            """)
     }
 
     /// Moves the bookmark past rows that are settled: up to 5,000 of them, about a millisecond.
@@ -61,6 +72,7 @@ extension AuditDatabase {
         let bound = try rest.step() ? rest.integer(0) ?? cutoff.rawValue : cutoff.rawValue
         rest.reset()
         let count = try connection.transaction { () throws(SQLiteError) -> Int in
+            try connection.execute("DELETE FROM late WHERE slot < \(Slot.of(bound))")
             try connection.execute("DELETE FROM bodies WHERE request_id < \(bound)")
             try connection.execute("DELETE FROM attempts WHERE request_id < \(bound)")
             try connection.execute("DELETE FROM requests WHERE id < \(bound)")

@@ -26,6 +26,7 @@ package struct CostRecalculation {
     private let connection: Connection
     private let select: Statement
     private let update: Statement
+    private let noteLate: LateNote
     private var outcome = Outcome()
 
     /// `since`: in microseconds since 1970. `providers`: of each configured provider, whose prices are its own.
@@ -66,6 +67,7 @@ package struct CostRecalculation {
             UPDATE requests SET cost = ?2, cost_state = ?3, cost_reason = ?4, price_version = ?5
             WHERE id = ?1 AND end_state <> 'open'
             """)
+        noteLate = try LateNote(connection)
     }
 
     private mutating func run(_ since: Int64) throws(SQLiteError) {
@@ -84,6 +86,7 @@ package struct CostRecalculation {
             if !changes.isEmpty {
                 try connection.transaction { () throws(SQLiteError) in
                     for change in changes { try write(change.id, change.after) }
+                    for slot in Set(changes.map { Slot.of($0.id) }) { try noteLate.run(slot) }
                 }
             }
             if seen < Self.step { return }
@@ -138,7 +141,7 @@ package struct CostRecalculation {
 }
 
 extension StoreFault {
-    fileprivate static let older = StoreFault(
+    static let older = StoreFault(
         reason: "an older menshen made it, and it has no columns for costs",
         advice: "Start this menshen once; it adds them.")
 }

@@ -163,7 +163,7 @@ extension AuditDatabase {
         let row = try connection.prepare("SELECT end_state FROM requests WHERE id = ?1", reused: false)
         let mark = try connection.prepare(
             "UPDATE bookmarks SET position = ?1 WHERE name = 'journal'", reused: false)
-        return try connection.transaction { () throws(SQLiteError) -> Int in
+        return try record { () throws(SQLiteError) -> Int in
             var count = 0
             for record in records {
                 try row.bind(1, record.id.rawValue)

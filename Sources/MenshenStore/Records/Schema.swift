@@ -17,6 +17,7 @@ enum Schema {
         .init("6 journal", journal),
         .init("7 clients, facts of cost", clients),
         .init("8 cost", cost),
+        .init("9 roll-ups", rollUps),
     ])
 
     private static let tables = """
@@ -149,6 +150,16 @@ enum Schema {
         ALTER TABLE requests ADD COLUMN price_version TEXT;
         DROP VIEW request_log;
         \(log(usage: usageColumns + " cost / 1e12 AS cost_usd, cost_state,", sequenceBits: 10))
+        """
+
+    /// What roll-ups, which are in a file of their own, have to know: whose they are, and how often rows of a slot were written
+    /// after it was over.
+    private static let rollUps = """
+        CREATE TABLE late (
+            slot INTEGER PRIMARY KEY,
+            version INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO bookmarks (name, id) VALUES ('identity', abs(random() % 4611686018427387904));
         """
 
     private static let usageColumns = "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"

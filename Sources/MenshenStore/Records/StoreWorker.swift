@@ -79,7 +79,7 @@ package final class StoreWorker {
         var records: Int64 = 0
         ended.removeAll(keepingCapacity: true)
         for index in range { if case .settled(let end) = batch[index].entry { ended.insert(end.intent.id.rawValue) } }
-        try database.connection.transaction { () throws(SQLiteError) in
+        try database.record { () throws(SQLiteError) in
             // In the order in which it came: of two writes of a row the later one stays.
             for intent in unwritten.intents { try database.write(intent) }
             for end in unwritten.ends { try database.write(end) }

@@ -270,3 +270,10 @@ final class DeafJournal {
         }
     }
 }
+
+/// Makes a file one line of text. False if it can't be written.
+func truncateToText(_ path: String) -> Bool {
+    let file = open(path, O_WRONLY | O_TRUNC)
+    defer { close(file) }
+    return write(file, "no database at all, but long enough to be taken for one, if it were\n", 60) == 60
+}
