@@ -70,6 +70,8 @@ package final class WorkQueue<Content: Backlog, Status: Sendable>: Sendable {
         state.withLock { body($0.content, $0.status) }
     }
 
+    package var isClosed: Bool { state.withLock { $0.isClosed } }
+
     /// Takes no more; the owner works off what is there.
     package func close() {
         state.withLock { $0.isClosed = true }

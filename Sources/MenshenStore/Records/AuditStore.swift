@@ -32,6 +32,7 @@ package final class AuditStore: Sendable {
         journal = settings.journal
         thread = try NamedThread("store") {
             let worker = StoreWorker(settings, intents, log: log)
+            worker.rollUps = RollUpPlan { reporter.rollUp(now: $0) }
             Self.run(worker, queue, settings.gatherTime) { question in
                 if worker.keeper.database != nil { reporter.ask(question) } else { question.fail() }
             }

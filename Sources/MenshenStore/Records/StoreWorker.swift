@@ -21,6 +21,8 @@ package final class StoreWorker {
     var hasSettledLost = false
     private var upkeep = Upkeep()
     var takeover: JournalTakeover
+    /// nil: nobody makes roll-ups.
+    var rollUps: RollUpPlan?
     package internal(set) var status = StoreStatus()
 
     package convenience init(_ settings: StoreSettings, log: @escaping @Sendable (StoreEvent) -> Void) {
@@ -100,6 +102,7 @@ package final class StoreWorker {
         upkeep.checkpoints.committed(database.connection.logPages)
         if keeper.recovered() { recover(database) }
         unwritten.areWritten()
+        rollUps?.hasWritten(settings.monotonic(), settings.wall())
     }
 
     /// The database can't: each record goes to the journal, unthrottled. What ends now is kept for the database as
@@ -179,6 +182,7 @@ package final class StoreWorker {
         let isSummaryDue = refusals.deadline.map { now >= $0 } ?? false
         if isSummaryDue || unwritten.hasRequests && now >= keeper.retryAt ?? 0 { processNothing() }
         guard let database = keeper.database else { return false }
+        rollUps?.step(now, settings.wall())
         do {
             if try upkeep.step(database, settings, now, log) { return true }
             let sent = JournalTakeover.Sent(alone: journal.takenAlone, isAny: journal.isHeard)
@@ -210,7 +214,7 @@ package final class StoreWorker {
         let next = [
             journal.deadline, refusals.deadline, unwritten.hasRequests ? keeper.retryAt : nil,
             keeper.database.flatMap { _ in upkeep.deadline(settings) }, takeover.deadline,
-            recent.isEmpty ? nil : keeper.lookAt,
+            keeper.database.flatMap { _ in rollUps?.dueAt }, recent.isEmpty ? nil : keeper.lookAt,
         ]
         let now = settings.monotonic()
         return next.compactMap { $0 }.min().map { $0 > now ? $0 - now : 0 }

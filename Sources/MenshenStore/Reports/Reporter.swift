@@ -42,6 +42,17 @@ final class Reporter: Sendable {
         hasThread() && queue.submit { $0.jobs.append(job) } != nil
     }
 
+    /// Brings the roll-ups up to date, in between whatever else is asked. That they can't be written only makes reports slower.
+    func rollUp(now: Int64) {
+        _ = run { [path, queue, weak self] in
+            guard let rollUps = try? RollUps(path) else { return }
+            let isDone = try? rollUps.update(now: now) { _ in
+                queue.look { waiting, _ in waiting.isEmpty } && !queue.isClosed
+            }
+            if isDone == false { self?.rollUp(now: now) }
+        }
+    }
+
     /// Answers what was asked, and waits for the thread's end.
     func close() {
         queue.close()

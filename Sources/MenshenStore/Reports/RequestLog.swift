@@ -164,34 +164,40 @@ private final class LogSearch {
 
     private func read(_ ids: Range<Int64>) throws(SQLiteError) {
         if isDone || ids.isEmpty { return }
-        let left = query.scanLimit.map { $0 - looked } ?? -1
-        let order = query.nearestToAfter ? "" : " DESC"
+        let ids = try reach(ids)
         let rows = try reports.source.connection.prepare(
             """
-            SELECT \(RecordRow.columns) FROM
-            (SELECT * FROM requests WHERE id >= \(ids.lowerBound) AND id < \(ids.upperBound) ORDER BY id\(order) LIMIT \(left))
-            WHERE true\(condition) ORDER BY id\(order)
+            SELECT \(RecordRow.columns) FROM requests
+            WHERE id >= \(ids.lowerBound) AND id < \(ids.upperBound)\(condition) ORDER BY id\(order)
             """, reused: false)
         if let text = query.text { try rows.bind(1, "%\(Self.escaped(text))%") }
         while found.count < query.limit, try rows.step() {
             let record = RequestRecord(RecordRow(rows))
             if query.filters.allSatisfy({ $0.matches(record.value($0.dimension)) }) { found.append(record) }
         }
-        rows.reset()
-        if query.scanLimit != nil, found.count < query.limit { try note(ids, left, order) }
+        if found.count >= query.limit { lookedTo = nil }
     }
 
-    /// How many rows that were, and where they ended.
-    private func note(_ ids: Range<Int64>, _ left: Int, _ order: String) throws(SQLiteError) {
-        let last = try reports.source.connection.prepare(
+    private var order: String { query.nearestToAfter ? "" : " DESC" }
+
+    /// What of them may be looked at; notes where that ends if it is not all.
+    private func reach(_ ids: Range<Int64>) throws(SQLiteError) -> Range<Int64> {
+        guard let limit = query.scanLimit else { return ids }
+        let rows = try reports.source.connection.prepare(
             """
-            SELECT count(*), \(query.nearestToAfter ? "max" : "min")(id) FROM
-            (SELECT id FROM requests WHERE id >= \(ids.lowerBound) AND id < \(ids.upperBound) ORDER BY id\(order) LIMIT \(left))
+            SELECT id FROM requests WHERE id >= \(ids.lowerBound) AND id < \(ids.upperBound)
+            ORDER BY id\(order) LIMIT \(max(1, limit - looked))
             """, reused: false)
-        guard try last.step() else { return }
-        let count = Int(last.integer(0) ?? 0)
+        var last: Int64?
+        var count = 0
+        while try rows.step() {
+            last = rows.integer(0)
+            count += 1
+        }
         looked += count
-        if count == left { lookedTo = last.integer(1).map { RequestID(rawValue: $0) } }
+        guard looked >= limit, let last else { return ids }
+        lookedTo = RequestID(rawValue: last)
+        return query.nearestToAfter ? ids.lowerBound..<last + 1 : last..<ids.upperBound
     }
 
     /// For LIKE.

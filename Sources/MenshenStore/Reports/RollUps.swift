@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Linux
 package import MenshenCore
 internal import SQLite
 
@@ -9,8 +10,8 @@ internal import SQLite
 package final class RollUps {
     /// A slot is left alone for so many seconds after its end: what began in it is written by then, or counted as late.
     static let margin: Int64 = 60
-    /// Slots whose sums are written in one transaction.
-    private static let group = 16
+    /// Slots whose sums are made in so many microseconds are written in one transaction.
+    private static let groupTime: UInt64 = 50_000
 
     private let source: RecordSource
     private let file: RollUpFile
@@ -37,18 +38,15 @@ package final class RollUps {
         }
     }
 
-    /// Brings them up to `now` (seconds since 1970). `goOn` is asked after each group with the share (0…1) that is done;
-    /// returns false if it said no.
+    /// Brings them up to `now` (seconds since 1970). `goOn` is asked every twentieth of a second or so with the share (0…1) that
+    /// is done; returns false if it said no before all was.
     @discardableResult
     package func update(now: Int64, goOn: (Double) -> Bool = { _ in true }) throws(StoreFault) -> Bool {
-        let end = Slot.at(now - Self.margin)
-        let due = try dueSlots(before: end)
+        let due = try dueSlots(before: Slot.at(now - Self.margin))
         var done = 0
         while done < due.count {
-            let group = due[done..<min(done + Self.group, due.count)]
-            try make(group)
-            done += group.count
-            if !goOn(Double(done) / Double(due.count)) { return done == due.count }
+            done += try make(due[done...])
+            if done < due.count, !goOn(Double(done) / Double(due.count)) { return false }
         }
         do throws(SQLiteError) { try file.connection.checkpoint() } catch { throw StoreFault(error, path: file.path) }
         return true
@@ -80,10 +78,18 @@ package final class RollUps {
         }
     }
 
-    private func make(_ slots: ArraySlice<Int64>) throws(StoreFault) {
+    /// Makes some of them, at least one; returns how many.
+    private func make(_ slots: ArraySlice<Int64>) throws(StoreFault) -> Int {
+        let end = Clock.monotonic() + Self.groupTime
         do throws(SQLiteError) {
-            try file.connection.transaction { () throws(SQLiteError) in
-                for slot in slots { try make(slot) }
+            return try file.connection.transaction { () throws(SQLiteError) -> Int in
+                var made = 0
+                for slot in slots {
+                    try make(slot)
+                    made += 1
+                    if Clock.monotonic() >= end { break }
+                }
+                return made
             }
         } catch {
             throw StoreFault(error, path: file.path)

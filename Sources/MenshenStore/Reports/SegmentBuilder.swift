@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Glibc
 internal import MenshenCore
 internal import SQLite
 
@@ -106,7 +107,7 @@ private struct TextColumn {
         var text: String?
         let isNull = row.withBytes(column) { bytes -> Bool in
             guard let bytes else { return true }
-            if !isFresh, bytes.elementsEqual(last) { return false }
+            if !isFresh, isLast(bytes) { return false }
             text = String(decoding: bytes, as: UTF8.self)
             last.removeAll(keepingCapacity: true)
             last.append(contentsOf: bytes)
@@ -118,5 +119,11 @@ private struct TextColumn {
             isFresh = false
         }
         return lastNumber
+    }
+
+    private func isLast(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count == last.count else { return false }
+        guard let base = bytes.baseAddress else { return true }
+        return last.withUnsafeBytes { $0.baseAddress.map { memcmp($0, base, bytes.count) == 0 } ?? true }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+import Linux
 import MenshenCore
 import MenshenStore
 import SQLite
@@ -244,5 +245,51 @@ import Testing
         #expect(try answer(ReportQuery(edges: [start, now])) == oracle([start, now], nil))
         try rollUp()
         #expect(try Connection.reading(path + "-reports").count("slots") > 10)
+    }
+
+    @Test func `a store makes roll-ups after a while, and when a slot with records is over`() throws {
+        let second = start / 1800 * 1800
+        let clock = ManualClock()
+        var settings = StoreSettings(databasePath: path, retentionDays: nil, journal: nil)
+        settings.monotonic = { clock.now }
+        settings.wall = { UInt64(second + 3600) * 1_000_000 + clock.now - 1_000_000_000 }
+        let store = try AuditStore(settings: settings) { _ in }
+        var rolledUp: Connection {
+            get throws { try Connection(path: path + "-reports", .readOnly, busyMilliseconds: 1000) }
+        }
+        func settle() {
+            let answered = Signal()
+            store.ask { (_) throws(StoreFault) in
+                answered.post()
+            } fail: {
+                answered.post()
+            }
+            answered.wait()
+        }
+        func slots(_ expected: Int64) throws {
+            let patience = Clock.monotonic() + 10_000_000
+            while ((try? rolledUp.count("slots")) ?? 0) < expected {
+                try #require(Clock.monotonic() < patience)
+                store.wake()
+                let answered = Signal()
+                store.ask { (_) throws(StoreFault) in
+                    answered.post()
+                } fail: {
+                    answered.post()
+                }
+                answered.wait()
+            }
+            #expect(try rolledUp.count("slots") == expected)
+        }
+        // Of an hour ago, taken over late.
+        #expect(store.submit(.settled(settlement(intent(id(1, second: second)))), to: nil))
+        settle()
+        clock.advance(seconds: 121)
+        try slots(1)
+        #expect(store.submit(.settled(settlement(intent(id(1, second: second + 3700)))), to: nil))
+        settle()
+        clock.advance(seconds: 1800 - 121 + 61)
+        try slots(2)
+        store.close()
     }
 }
