@@ -29,6 +29,14 @@ package enum StandardStream: Int32, Sendable {
         }
     }
 
+    /// From now on nothing that is written to it arrives anywhere.
+    package func silence() {
+        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        if nowhere < 0 { return }
+        dup2(nowhere, rawValue)
+        close(nowhere)
+    }
+
     package var isTerminal: Bool { isatty(rawValue) == 1 }
 
     /// Columns of the terminal; nil for a file or a pipe.

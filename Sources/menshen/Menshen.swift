@@ -20,6 +20,10 @@ struct Menshen: ParsableCommand {
         subcommands: [
             Serve.self,
             StatusCommand.self,
+            UsageCommand.self,
+            LogsCommand.self,
+            ShowCommand.self,
+            StatuslineCommand.self,
             RouteCommand.self,
             PolicyCommand.self,
             TokenCommand.self,

@@ -14,6 +14,8 @@ struct CostSum {
     private let facts: PricedFacts
     private let usage: Usage
     private var numerator: Int128 = 0
+    /// What was added, where somebody wants to read it.
+    private var parts: [CostPart]?
     private var tokenPercent: Int128 = 100
     /// All input tokens, which say on which side of a line the request is.
     private var input: Int128 = 0
@@ -21,14 +23,29 @@ struct CostSum {
     /// Rounded to the nearest picodollar, halves away from zero, once for the whole request.
     static func money(_ row: PriceRow, _ usage: Usage, _ facts: PricedFacts) throws(Gap) -> Money {
         var sum = CostSum(row, usage, facts)
-        try sum.takeGeo()
-        try sum.takeInput()
-        try sum.takeOutput()
-        try sum.takeSound()
-        try sum.takeCalls()
-        let rounded = (sum.numerator + denominator / 2) / denominator
-        guard let picodollars = Int64(exactly: rounded) else { throw tooMuch }
-        return Money(picodollars: picodollars)
+        try sum.take()
+        guard let money = rounded(sum.numerator) else { throw tooMuch }
+        return money
+    }
+
+    /// The same in its parts; nil if there is a gap.
+    static func parts(_ row: PriceRow, _ usage: Usage, _ facts: PricedFacts) -> [CostPart]? {
+        var sum = CostSum(row, usage, facts)
+        sum.parts = []
+        do throws(Gap) { try sum.take() } catch { return nil }
+        return sum.parts
+    }
+
+    private mutating func take() throws(Gap) {
+        try takeGeo()
+        try takeInput()
+        try takeOutput()
+        try takeSound()
+        try takeCalls()
+    }
+
+    private static func rounded(_ numerator: Int128) -> Money? {
+        Int64(exactly: (numerator + denominator / 2) / denominator).map { Money(picodollars: $0) }
     }
 
     private init(_ row: PriceRow, _ usage: Usage, _ facts: PricedFacts) {
@@ -49,6 +66,11 @@ struct CostSum {
         let (sum, isOverToo) = numerator.addingReportingOverflow(part)
         if isOver || isOverToo || sum > .max - Self.denominator { throw Self.tooMuch }
         numerator = sum
+        parts?.append(
+            CostPart(
+                unit: unit, count: Int64(clamping: count),
+                price: Money(picodollars: Int64(clamping: price.attodollars(input: input) / 100 * percent / 1_000_000)),
+                money: Self.rounded(part) ?? .zero))
     }
 
     private static func wide(_ count: Int64?) -> Int128 { Int128(count ?? 0) }

@@ -73,6 +73,22 @@ package final class PriceBook {
         }
     }
 
+    /// How a request's cost comes about, for the arguments of `cost`; nil where it has none by these prices.
+    package func statement(
+        provider: String?, answerModel: String?, askedModel: String?, facts: PricedFacts, at seconds: Int64
+    ) -> (row: PriceRow, parts: [CostPart])? {
+        guard let provider, let usage = facts.usage, let variant = try? Self.variant(facts) else { return nil }
+        for model in [answerModel, askedModel].compactMap(\.self) {
+            let rows = found(provider, model)
+            if rows.isEmpty { continue }
+            guard let row = rows.inForce(variant, at: seconds), let parts = CostSum.parts(row, usage, facts) else {
+                return nil
+            }
+            return (row, parts)
+        }
+        return nil
+    }
+
     /// What so many tokens cost at most, whatever the model; nil if the seller has no prices. Reads all of a seller's rows once.
     package func ceiling(provider: String, input: Int64, output: Int64) -> Money? {
         if ceilings[provider] == nil {

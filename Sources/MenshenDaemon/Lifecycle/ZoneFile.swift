@@ -2,15 +2,15 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import Linux
-internal import MenshenCore
+package import MenshenCore
 
 /// Finds the rules of a time zone in the system's files.
-enum ZoneFile {
+package enum ZoneFile {
     /// The largest of the system's has 4 KiB.
     private static let limit = 64 << 10
 
     /// nil if there is no such zone. `name`: as `limits.timezone` has it.
-    static func rules(_ name: String) -> ZoneRules? {
+    package static func rules(_ name: String) -> ZoneRules? {
         switch name {
         case "UTC": return .utc
         case "local": return local

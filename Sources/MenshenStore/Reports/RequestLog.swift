@@ -28,6 +28,19 @@ package struct LogQuery: Sendable {
     fileprivate var isSelective: Bool { !filters.isEmpty || failedOnly || unpricedOnly }
 }
 
+extension LogQuery {
+    /// Whether a request is one of those that are asked for, wherever its row was found.
+    package func matches(_ record: RequestRecord) -> Bool {
+        if failedOnly, !record.isFailed { return false }
+        if unpricedOnly, !record.isUnpriced { return false }
+        guard filters.allSatisfy({ $0.matches(record.value($0.dimension)) }) else { return false }
+        guard let text = text?.lowercased() else { return true }
+        let words =
+            Dimension.allCases.map(record.value) + [record.asked.path, record.answered.problem, record.answered.model]
+        return words.contains { $0?.lowercased().contains(text) ?? false }
+    }
+}
+
 /// A stretch of the log.
 package struct LogPage: Sendable {
     /// Newest first.

@@ -79,6 +79,13 @@ package struct RequestRecord: Sendable {
         answered.status ?? 0 >= 400 || !["complete", "client_gone", "open"].contains(answered.endState)
     }
 
+    /// Its cost is not known, or what it used is not.
+    package var isUnpriced: Bool {
+        if usageState == "unknown" || answered.endState == "lost" && usageState == nil { return true }
+        return cost?.amount == nil && ["reported", "partial", "estimated"].contains(usageState)
+            && [nil, .unpriced, .partial].contains(cost?.state)
+    }
+
     init(_ row: RecordRow) {
         id = RequestID(rawValue: row.integer("id") ?? 0)
         caller = Caller(

@@ -7,11 +7,8 @@ internal import MenshenCore
 enum Hints {
     private static let words: [String: String] = [
         "version": "'menshen --version'", "-V": "'menshen --version'", "-v": "'menshen --version'",
-        "logs": "'journalctl --user -u menshen.service' and, for requests, 'journalctl --user -t menshen'",
-        "log": "'journalctl --user -u menshen.service' and, for requests, 'journalctl --user -t menshen'",
-        "usage":
-            "'menshen status' for the last requests; database.md of the manual says how to query the records with sqlite3",
-        "check": "'menshen config check'", "show": "'menshen config show'", "init": "'menshen config init'",
+        "log": "'menshen logs' for requests, and 'journalctl --user -u menshen.service' for what menshen says",
+        "check": "'menshen config check'", "init": "'menshen config init'",
         "reload": "'systemctl --user reload menshen', or 'kill -HUP' of a menshen in the foreground",
         "start": "'systemctl --user start menshen.socket', or 'menshen serve' in the foreground",
         "stop": "'systemctl --user stop menshen.socket menshen.service'",
@@ -21,7 +18,11 @@ enum Hints {
     ]
 
     private static let commands: [String: [String]] = [
-        "": ["serve", "status", "route", "policy", "token", "config", "key", "prices", "demo", "help"],
+        "": [
+            "serve", "status", "usage", "logs", "show", "statusline", "route", "policy", "token", "config", "key",
+            "prices", "demo",
+            "help",
+        ],
         "config": ["check", "show", "init"],
         "key": ["set", "list", "test", "remove"],
         "policy": ["test"],

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import ArgumentParser
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+
+struct UsageCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "usage",
+        abstract: "Show what was asked for and what it cost: by day, or by model, caller, project, session and more.",
+        discussion: """
+            Without options: today and the six days before. Reads the records' file, so no menshen need run.
+              menshen usage --by model --since 30d
+              menshen usage --by project --model '*opus*' --since 2026-11-01
+              menshen usage --sessions            conversations of agents
+              menshen usage --blocks              windows of five hours, as subscriptions have them
+              menshen usage --budgets             limits, and what is left of them (asks the running menshen)
+            """)
+
+    enum Bucket: String, ExpressibleByArgument, CaseIterable { case hour, day, week, month }
+
+    @Option(name: .long, help: "Group by hour, day, week, month, or: \(Self.dimensions.joined(separator: ", ")).")
+    var by: String?
+    @Option(name: .long, help: "From: 7d, 24h, today, yesterday, 2026-11-01, 2026-11-01T09:30.")
+    var since: String?
+    @Option(name: .long, help: "Until, in the same forms (default: now).")
+    var until: String?
+    @Flag(name: .long, help: "Show conversations, the most expensive first.")
+    var sessions = false
+    @Flag(name: .long, help: "Show windows of five hours of one provider (--provider; default: the one asked most).")
+    var blocks = false
+    @Flag(name: .long, help: "Show limits and what is left of them.")
+    var budgets = false
+    @Flag(name: .long, help: "Show which requests are not in the sums, and why.")
+    var unpriced = false
+    @Flag(name: .long, help: "Leave out money.")
+    var noCost = false
+    @Option(name: .long, help: "Rows at most (default: 20 for groups, all for days).")
+    var top: Int?
+    @Flag(name: .long, help: "Print JSON: all rows, sums exact, money in picodollars as text.")
+    var json = false
+    @Flag(name: .long, help: "Print CSV with the same columns.")
+    var csv = false
+
+    @OptionGroup(title: "Of which requests") var filter: FilterOptions
+    @OptionGroup(title: "Appearance") var look: StyleOptions
+    @OptionGroup(title: "Records") var records: RecordsOption
+    @OptionGroup var daemon: DaemonOption
+
+    static let dimensions = Dimension.allCases.map(\.rawValue)
+
+    mutating func validate() throws {
+        if [sessions, blocks, budgets, unpriced, by != nil].filter(\.self).count > 1 {
+            throw ValidationError("Say one of --by, --sessions, --blocks, --budgets and --unpriced.")
+        }
+        if json, csv { throw ValidationError("Say --json or --csv.") }
+        if let top, top < 1 { throw ValidationError("--top must be 1 or more.") }
+        guard let by, Bucket(rawValue: by) == nil, Dimension(rawValue: by) == nil else { return }
+        let names = Bucket.allCases.map(\.rawValue) + Self.dimensions
+        let near = NearName.of(by, among: names).map { " You may mean '\($0)'." } ?? ""
+        throw ValidationError(
+            "There is nothing to group by that is called '\(by)'.\(near) It is one of \(names.joined(separator: ", "))."
+        )
+    }
+
+    func run() throws {
+        if budgets { return try UsageBudgets(self).run() }
+        let (path, zone) = try records.place()
+        let reports = try records.open(path)
+        let report = UsageReport(self, reports, zone, now: RecordsOption.now)
+        try RecordsOption.orFault {
+            if sessions {
+                try report.grouped(by: .session)
+            } else if blocks {
+                try UsageBlocks(self, reports, zone, now: RecordsOption.now).run()
+            } else if unpriced {
+                try UsageGaps(self, reports, zone, now: RecordsOption.now).run()
+            } else if let by, let dimension = Dimension(rawValue: by) {
+                try report.grouped(by: dimension)
+            } else {
+                try report.calendar(by.flatMap(Bucket.init) ?? .day)
+            }
+        }
+    }
+}
+
+/// The stretch of time that a report is about.
+struct UsageSpan {
+    let since: Int64
+    let until: Int64
+    let now: Int64
+    let zone: ZoneRules
+
+    /// `usual`: days before today where nothing is said.
+    init(_ command: UsageCommand, _ zone: ZoneRules, now: Int64, usual: Int64) throws {
+        self.zone = zone
+        self.now = now
+        func moment(_ text: String?, _ option: String) throws -> Int64? {
+            guard let text else { return nil }
+            guard let moment = Periods.moment(text, now: now, in: zone) else {
+                throw Terminal.fault(
+                    "\(option) '\(text)' is no time; say 7d, 24h, today, 2026-11-01 or 2026-11-01T09:30.", code: 64)
+            }
+            return moment
+        }
+        until = min(try moment(command.until, "--until") ?? now, now)
+        since = try moment(command.since, "--since") ?? Periods.day(usual, before: until - 1, in: zone)
+        guard since < until else {
+            throw Terminal.fault("--since must be before --until, and before now.", code: 64)
+        }
+    }
+
+    /// "21 – 27 November 2026, until 14:36 UTC+1".
+    var title: String {
+        let first = ZonedTime(since, in: zone)
+        let end = ZonedTime(until, in: zone)
+        let range = ZonedTime.range(first, ZonedTime(until - 1, in: zone))
+        let begins = (first.hour, first.minute) == (0, 0) ? "" : ", from \(first.clock)"
+        return range + begins
+            + (until == now || end.hour + end.minute > 0 ? ", until \(end.clock) \(end.offsetName)" : "")
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import MenshenStore
+
+/// `menshen usage --unpriced`: what is not in the sums, why, and what to type.
+struct UsageGaps {
+    private let command: UsageCommand
+    private let reports: RecordReports
+    private let zone: ZoneRules
+    private let now: Int64
+
+    init(_ command: UsageCommand, _ reports: RecordReports, _ zone: ZoneRules, now: Int64) {
+        (self.command, self.reports, self.zone, self.now) = (command, reports, zone, now)
+    }
+
+    func run() throws {
+        let style = command.look.style
+        let span = try UsageSpan(command, zone, now: now, usual: 6)
+        var query = ReportQuery(
+            edges: [span.since, span.until], by: [.provider, .model], where: try command.filter.filters)
+        query.failedOnly = command.filter.failedOnly
+        let found = try reports.rows(query).filter { $0.sums.missing > 0 }
+            .sorted { ($0.sums.missing, $0.keys[1] ?? "") > ($1.sums.missing, $1.keys[1] ?? "") }
+        if command.json || command.csv {
+            var rows = UsageRows()
+            for row in found {
+                rows.add(
+                    [("provider", .text(row.keys[0])), ("model", .text(row.keys[1]))], row.sums, nil, hasCost: true)
+            }
+            return Terminal.print(command.json ? rows.json(span) : rows.csv)
+        }
+        if found.isEmpty { return Terminal.print("Every request of \(span.title) is in the sums.") }
+        var names = NameBook()
+        var table = ReportTable([
+            .init(title: "Provider", least: 10), .init(title: "Model", least: 16),
+            .init(title: "No price", isNumber: true), .init(title: "No usage", isNumber: true),
+            .init(title: "In", isNumber: true, rank: 1), .init(title: "Out", isNumber: true, rank: 2),
+        ])
+        for row in found {
+            table.rows.append(
+                ReportTable.Row(cells: [
+                    .init(names.name(row.keys[0], of: .provider)), .init(names.name(row.keys[1], of: .model)),
+                    .init(row.sums[.unpriced] == 0 ? "" : Figures.count(row.sums[.unpriced])),
+                    .init(row.sums[.usageUnknown] == 0 ? "" : Figures.count(row.sums[.usageUnknown])),
+                    row.sums.inputCell, row.sums.outputCell,
+                ]))
+        }
+        for line in table.lines(style) { Terminal.print(line) }
+        guard style.width != nil else { return }
+        Terminal.print("")
+        if let row = found.first(where: { $0.sums[.unpriced] > 0 }), let model = row.keys[1] {
+            Terminal.print(
+                "No price: menshen prices set \(ShownName.clean(model)) …, then menshen prices recompute --since \(ZonedTime(span.since, in: .utc).isoDate)"
+            )
+        }
+        if found.contains(where: { $0.sums[.usageUnknown] > 0 }) {
+            Terminal.print("No usage: the provider did not say what was used (menshen logs --unpriced shows them)")
+        }
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+
+/// `menshen usage`, by time and by anything else.
+struct UsageReport {
+    private let command: UsageCommand
+    private let reports: RecordReports
+    private let zone: ZoneRules
+    private let now: Int64
+    private let style: ReportStyle
+
+    init(_ command: UsageCommand, _ reports: RecordReports, _ zone: ZoneRules, now: Int64) {
+        (self.command, self.reports, self.zone, self.now) = (command, reports, zone, now)
+        style = command.look.style
+    }
+
+    private func query(_ edges: [Int64], by groups: [Dimension] = [], latency: Bool = true) throws -> ReportQuery {
+        var query = ReportQuery(edges: edges, by: groups, where: try command.filter.filters, latency: latency)
+        query.failedOnly = command.filter.failedOnly
+        return query
+    }
+
+    // MARK: By time
+
+    func calendar(_ bucket: UsageCommand.Bucket) throws {
+        let usual: Int64 =
+            switch bucket {
+            case .hour: 0
+            case .day: 6
+            case .week: 7 * 7
+            case .month: 364
+            }
+        let span = try UsageSpan(command, zone, now: now, usual: usual)
+        let edges =
+            switch bucket {
+            case .hour: Periods.edges(every: 3600, from: span.since, until: span.until, in: zone)
+            case .day: Periods.edges(of: .day, from: span.since, until: span.until, in: zone)
+            case .week: Periods.edges(of: .week, from: span.since, until: span.until, in: zone)
+            case .month: Periods.edges(of: .month, from: span.since, until: span.until, in: zone)
+            }
+        let bounds = [span.since] + edges.dropFirst()
+        let found = try reports.rows(try query(bounds))
+        let most = try mostSpent(bounds)
+        var rows = UsageRows()
+        var table = ReportTable(Self.timeColumns(bucket, hasCost: !command.noCost))
+        (table.hasBars, table.longestBar) = (true, 18)
+        var total = ReportSums()
+        var firstBytes = LatencyHistogram()
+        let largest = max(1, found.map { measure($0.sums) }.max() ?? 1)
+        for index in 0..<bounds.count - 1 {
+            let row = found.first { $0.bucket == index }
+            let sums = row?.sums ?? ReportSums()
+            total.add(sums)
+            if let histogram = row?.firstBytes { firstBytes.add(histogram) }
+            rows.add(
+                [
+                    ("start", .text(ZoneRules.utc.stamp(bounds[index]))),
+                    ("end", .text(ZoneRules.utc.stamp(bounds[index + 1]))),
+                ],
+                sums, row?.firstBytes ?? LatencyHistogram(), hasCost: !command.noCost)
+            let isUnderWay = index == bounds.count - 2 && span.until == now
+            table.rows.append(
+                ReportTable.Row(
+                    cells: cells(
+                        label(bounds[index], bucket) + (isUnderWay ? " *" : ""), sums, row?.firstBytes, most[index]),
+                    bar: share(measure(sums), of: largest)))
+        }
+        if command.json || command.csv { return print(rows, span) }
+        let before = try self.before(bounds, span)
+        table.rows.append(
+            ReportTable.Row(
+                cells: cells(totalLabel(bounds.count - 1, bucket), total, firstBytes, nil), note: change(total, before),
+                isTotal: true))
+        write(span.title)
+        print(table)
+        var notes: [String] = []
+        if span.until == now { notes.append("* until now" + (bucket == .day ? try yesterday() : "")) }
+        try print(notes, total, bounds)
+    }
+
+    /// What was spent yesterday by this time; nothing if nothing was.
+    private func yesterday() throws -> String {
+        let start = Periods.day(1, before: now, in: zone)
+        let rows = try reports.rows(try query([start, max(start + 1, now - 86_400)], latency: false))
+        guard let sums = rows.first?.sums, measure(sums) > 0 else { return "" }
+        return "; by this time yesterday " + (command.noCost ? Figures.tokens(measure(sums)) : Figures.money(sums.cost))
+    }
+
+    private static func timeColumns(_ bucket: UsageCommand.Bucket, hasCost: Bool) -> [ReportTable.Column] {
+        let title = bucket.rawValue.prefix(1).uppercased() + bucket.rawValue.dropFirst()
+        let columns: [ReportTable.Column] = [
+            .init(title: title), .init(title: "Requests", isNumber: true), .init(title: "In", isNumber: true, rank: 1),
+            .init(title: "Cached", isNumber: true, rank: 3), .init(title: "Out", isNumber: true, rank: 2),
+            .init(title: "Failed", isNumber: true, rank: 4), .init(title: "First byte", isNumber: true, rank: 5),
+        ]
+        let most = ReportTable.Column(title: "Most", rank: 6, least: 12)
+        return columns + (hasCost ? [.init(title: "Spend", isNumber: true)] : []) + [most]
+    }
+
+    private func cells(
+        _ label: String, _ sums: ReportSums, _ firstBytes: LatencyHistogram?, _ most: String?
+    ) -> [ReportTable.Cell] {
+        [
+            .init(label), sums.requestCell, sums.inputCell, sums.cachedCell, sums.outputCell, sums.failedCell,
+            .init(firstBytes?.percentile(0.5).map { Figures.duration($0) } ?? ""),
+        ] + (command.noCost ? [] : [sums.spendCell]) + [.init(most ?? "")]
+    }
+
+    /// For each bucket the model that most was spent on, or that used most tokens.
+    private func mostSpent(_ bounds: [Int64]) throws -> [Int: String] {
+        var most: [Int: (name: String, value: Int64)] = [:]
+        for row in try reports.rows(try query(bounds, by: [.model], latency: false)) {
+            let value = measure(row.sums)
+            guard let name = row.keys[0], value > most[row.bucket]?.value ?? 0 else { continue }
+            most[row.bucket] = (name, value)
+        }
+        return most.mapValues { ShownName.clean($0.name) }
+    }
+
+    private func label(_ time: Int64, _ bucket: UsageCommand.Bucket) -> String {
+        let moment = ZonedTime(time, in: zone)
+        switch bucket {
+        case .hour: return "\(moment.dayLabel) \(moment.clock)"
+        case .day: return moment.dayLabel + (isOldest(time) ? " \(moment.shortMonth)" : "")
+        case .week: return "from \(moment.shortDate)"
+        case .month: return "\(moment.shortMonth) \(moment.year)"
+        }
+    }
+
+    /// Days of more than a month are told apart by their month.
+    private func isOldest(_ time: Int64) -> Bool { now - time > 27 * 86_400 }
+
+    private func totalLabel(_ count: Int, _ bucket: UsageCommand.Bucket) -> String {
+        "\(count) \(bucket.rawValue)\(count == 1 ? "" : "s")"
+    }
+
+    // MARK: By a dimension
+
+    func grouped(by dimension: Dimension) throws {
+        let span = try UsageSpan(command, zone, now: now, usual: 6)
+        let bounds = [span.since, span.until]
+        var found = try reports.rows(try query(bounds, by: [dimension]))
+        if dimension == .session { found.removeAll { $0.keys[0] == nil } }
+        found.sort { one, other in
+            let (first, second) = (measure(one.sums), measure(other.sums))
+            if first != second { return first > second }
+            if one.sums[.requests] != other.sums[.requests] { return one.sums[.requests] > other.sums[.requests] }
+            return one.keys[0] ?? "" < other.keys[0] ?? ""
+        }
+        var total = ReportSums()
+        for row in found { total.add(row.sums) }
+        if command.json || command.csv {
+            var rows = UsageRows()
+            for row in found {
+                rows.add([(dimension.rawValue, .text(row.keys[0]))], row.sums, row.firstBytes, hasCost: !command.noCost)
+            }
+            return print(rows, span)
+        }
+        let details = dimension == .session ? try sessionDetails(bounds) : [:]
+        let shown = style.width == nil && command.top == nil ? found.count : command.top ?? 20
+        var table = ReportTable(Self.groupColumns(dimension, hasCost: !command.noCost))
+        (table.hasBars, table.longestBar) = (true, 24)
+        var names = NameBook(found.prefix(shown).map { $0.keys[0] })
+        let largest = max(1, found.first.map { measure($0.sums) } ?? 1)
+        for row in found.prefix(shown) {
+            table.rows.append(
+                ReportTable.Row(
+                    cells: groupCells(names.name(row.keys[0], of: dimension), row, total, details[row.keys[0] ?? ""]),
+                    bar: share(measure(row.sums), of: largest)))
+        }
+        if found.count > shown {
+            var rest = ReportRow(bucket: 0, keys: [nil], sums: ReportSums())
+            for row in found.dropFirst(shown) { rest.sums.add(row.sums) }
+            table.rows.append(
+                ReportTable.Row(
+                    cells: groupCells("\(Figures.count(Int64(found.count - shown))) others", rest, total, nil),
+                    bar: share(measure(rest.sums), of: largest)))
+        }
+        let all = ReportRow(bucket: 0, keys: [nil], sums: total)
+        let count = Int64(found.count { $0.keys[0] != nil })
+        table.rows.append(
+            ReportTable.Row(
+                cells: groupCells("\(Figures.count(count)) \(Self.noun(dimension, count))", all, total, nil),
+                note: change(total, try before(bounds, span)), isTotal: true))
+        write("By \(dimension.rawValue.split(separator: "_").joined(separator: " ")), \(span.title)")
+        print(table)
+        try print([], total, bounds)
+    }
+
+    private static func groupColumns(_ dimension: Dimension, hasCost: Bool) -> [ReportTable.Column] {
+        let word = dimension.rawValue.split(separator: "_").joined(separator: " ")
+        let title = word.prefix(1).uppercased() + word.dropFirst()
+        let columns: [ReportTable.Column] = [
+            .init(title: title, least: 16), .init(title: "Program", rank: 6, least: 8),
+            .init(title: "Project", rank: 5, least: 8),
+            .init(title: "Requests", isNumber: true), .init(title: "In", isNumber: true, rank: 1),
+            .init(title: "Cached", isNumber: true, rank: 7), .init(title: "Out", isNumber: true, rank: 2),
+            .init(title: "Failed", isNumber: true, rank: 8), .init(title: "First byte", isNumber: true, rank: 9),
+        ]
+        return columns
+            + (hasCost ? [.init(title: "Spend", isNumber: true), .init(title: "Share", isNumber: true, rank: 3)] : [])
+    }
+
+    private func groupCells(
+        _ name: String, _ row: ReportRow, _ total: ReportSums, _ detail: (program: String, project: String)?
+    ) -> [ReportTable.Cell] {
+        let sums = row.sums
+        return [
+            .init(name), .init(detail?.program ?? ""), .init(detail?.project ?? ""), sums.requestCell, sums.inputCell,
+            sums.cachedCell, sums.outputCell, sums.failedCell,
+            .init(row.firstBytes?.percentile(0.5).map { Figures.duration($0) } ?? ""),
+        ]
+            + (command.noCost
+                ? [] : [sums.spendCell, .init(sums[.cost] == 0 ? "" : Figures.share(sums[.cost], of: total[.cost]))])
+    }
+
+    /// Program and project of each session.
+    private func sessionDetails(_ bounds: [Int64]) throws -> [String: (program: String, project: String)] {
+        var names = NameBook()
+        var details: [String: (program: String, project: String)] = [:]
+        for row in try reports.rows(try query(bounds, by: [.session, .client, .project], latency: false)) {
+            guard let session = row.keys[0], details[session] == nil else { continue }
+            details[session] = (
+                row.keys[1].map(ShownName.clean) ?? "", row.keys[2] == nil ? "" : names.name(row.keys[2], of: .project)
+            )
+        }
+        return details
+    }
+
+    private static func noun(_ dimension: Dimension, _ count: Int64) -> String {
+        let word = dimension.rawValue.split(separator: "_").joined(separator: " ")
+        if count == 1 { return word }
+        return word == "status" ? "statuses" : word + "s"
+    }
+
+    // MARK: Both
+
+    /// What rows are compared by: money, and tokens where that is left out or nobody knows any.
+    private func measure(_ sums: ReportSums) -> Int64 {
+        command.noCost ? sums[.inputTotal] + sums[.outputTotal] : sums[.cost]
+    }
+
+    private func share(_ part: Int64, of whole: Int64) -> Int64 {
+        part <= 0 ? 0 : max(1, Int64((Double(part) / Double(whole) * 1000).rounded()))
+    }
+
+    /// Sums of the time before that is as long; nil if there are none, or not of all of it.
+    private func before(_ bounds: [Int64], _ span: UsageSpan) throws -> ReportSums? {
+        let length = span.until - span.since
+        guard let first = try reports.span()?.lowerBound, first <= span.since - length else { return nil }
+        return try reports.rows(try query([span.since - length, span.until - length], latency: false)).first?.sums
+    }
+
+    private func change(_ total: ReportSums, _ before: ReportSums?) -> String {
+        guard let before, let change = Figures.change(measure(total), before: measure(before)) else { return "" }
+        let was = command.noCost ? Figures.tokens(measure(before)) : Figures.money(before.cost)
+        return change == "new" ? "" : "\(change) from \(was)"
+    }
+
+    private func print(_ rows: UsageRows, _ span: UsageSpan) {
+        Terminal.print(command.json ? rows.json(span) : rows.csv)
+    }
+
+    private func write(_ title: String) {
+        note(style.painted(style.plain(title), .bold))
+        if style.width != nil { note("") }
+    }
+
+    private func print(_ table: ReportTable) { for line in table.lines(style) { Terminal.print(line) } }
+
+    /// What belongs to the figures goes where they go, unless a program reads those.
+    private func note(_ line: String) {
+        if style.width == nil { Terminal.error(line) } else { Terminal.print(line) }
+    }
+
+    private func print(_ notes: [String], _ total: ReportSums, _ bounds: [Int64]) throws {
+        var notes = notes
+        if !command.noCost, total.missing > 0 {
+            var reasons: [String] = []
+            if total[.unpriced] > 0 { reasons.append("\(Figures.count(total[.unpriced])) without a price") }
+            if total[.usageUnknown] > 0 {
+                reasons.append("\(Figures.count(total[.usageUnknown])) without reported usage")
+            }
+            notes.append(
+                "≥ \(Figures.count(total.missing)) request\(total.missing == 1 ? " is" : "s are") not in the sums: "
+                    + reasons.joined(separator: ", ") + " (menshen usage --unpriced)")
+        }
+        if total[.requests] == 0, let last = try reports.span()?.upperBound {
+            let time = ZonedTime(last, in: zone)
+            notes.append("Nothing was asked in that time; the last request was on \(time.date) at \(time.clock).")
+        }
+        if notes.isEmpty { return }
+        note("")
+        for line in notes { for part in style.wrapped(line) { note(part) } }
+    }
+}
