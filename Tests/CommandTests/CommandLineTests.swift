@@ -45,8 +45,8 @@ struct CommandLineTests {
     }
 
     @Test(arguments: [
-        (["version"], "menshen --version"), (["-V"], "menshen --version"), (["logs"], "journalctl --user"),
-        (["usage"], "menshen status"), (["check"], "menshen config check"), (["init"], "menshen config init"),
+        (["version"], "menshen --version"), (["-V"], "menshen --version"), (["log"], "menshen logs"),
+        (["usgae"], "menshen usage"), (["check"], "menshen config check"), (["init"], "menshen config init"),
         (["reload"], "systemctl --user reload menshen"), (["keys"], "menshen key list"),
         (["tokens"], "menshen token list"), (["token", "creat"], "menshen token create"),
         (["sreve"], "menshen serve"), (["config", "chekc"], "menshen config check"), (["help", "nosuch"], "'nosuch'"),

@@ -50,6 +50,14 @@ struct LogFollower {
         all.limit = 1000
         all.after = RequestID(microseconds: newest.microseconds - 86_400_000_000)
         guard let reports = try? RecordReports(path) else { return }
+        // Those of the last moments that are not shown were not asked for.
+        var ended = LogQuery()
+        ended.limit = .max
+        ended.after = RequestID(microseconds: newest.microseconds - Self.overlap)
+        for record in try RecordsOption.orFault({ try reports.requests(ended) }).records
+        where record.answered.endState != "open" {
+            shown.insert(record.id)
+        }
         open.formUnion(try RecordsOption.orFault { try reports.requests(all) }.records.map(\.id))
     }
 

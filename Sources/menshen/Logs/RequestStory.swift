@@ -210,7 +210,7 @@ struct RequestStory {
         }
         guard let amount = cost.amount else {
             let state = cost.reason.map { ": \(ShownName.clean($0))" } ?? ""
-            return tokenLines + ["Cost not known\(state)"]
+            return tokenLines + wrapped("Cost not known\(state)", indent: 0)
         }
         if cost.state == .provider { return tokenLines + ["Cost $\(amount.dollars), as the provider says"] }
         if let statement = statement(amount) { return statement }
@@ -229,7 +229,10 @@ struct RequestStory {
         ]
         let text = parts.compactMap { name, count in count.map { "\(name) \(Figures.count($0))" } }.joined(
             separator: ", ")
-        return text.isEmpty ? [] : ["Tokens    \(text)"]
+        if text.isEmpty { return [] }
+        return wrapped(text, indent: 10).enumerated().map {
+            ($0.offset == 0 ? "Tokens    " : "          ") + $0.element
+        }
     }
 
     /// The cost in its parts, if they make what is recorded.

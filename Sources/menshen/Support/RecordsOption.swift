@@ -105,11 +105,11 @@ struct FilterOptions: ParsableArguments {
     @Option(name: .long, help: "With this status: 429, 4xx.")
     var status: [String] = []
     @Option(
-        name: .customLong("end"), help: "That ended so: complete, refused, truncated, …, or failed for all that failed."
+        name: .long, help: "That ended so: complete, refused, truncated, …, or failed for all that failed."
     )
-    var outcome: [String] = []
+    var end: [String] = []
 
-    var failedOnly: Bool { outcome.contains("failed") }
+    var failedOnly: Bool { end.contains("failed") }
 
     var filters: [ReportFilter] {
         get throws {
@@ -132,7 +132,7 @@ struct FilterOptions: ParsableArguments {
             let isPath = program.allSatisfy { $0.contains("/") }
             add(isPath ? .program : .client, program)
             let known = EndState.allCases.map(\.rawValue) + ["open"]
-            let ends = outcome.filter { $0 != "failed" }
+            let ends = end.filter { $0 != "failed" }
             if let unknown = ends.first(where: { !known.contains($0) }) {
                 throw Terminal.fault(
                     "no request ends as '\(unknown)'; it is one of \((known + ["failed"]).joined(separator: ", ")).",

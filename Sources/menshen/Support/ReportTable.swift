@@ -97,6 +97,14 @@ struct ReportTable {
         shown.filter { columns[$0].rank > 0 }.max { columns[$0].rank < columns[$1].rank }
     }
 
+    /// As much of it as there is room for: the first words, or nothing.
+    private func note(_ text: String, room: Int, _ style: ReportStyle) -> String {
+        let text = style.plain(text)
+        if ShownName.width(text) <= room { return text }
+        let short = text.split(separator: " ").prefix(2).joined(separator: " ")
+        return ShownName.width(short) <= room ? short : ""
+    }
+
     private func line(
         _ row: Row, _ shown: [Int], _ widths: [Int], _ bar: Int, _ style: ReportStyle, isHeader: Bool
     ) -> String {
@@ -108,11 +116,12 @@ struct ReportTable {
             let painted = style.painted(text, cell.ink ?? (row.isTotal ? .bold : nil))
             parts.append(columns[column].isNumber ? padding + painted : painted + padding)
         }
-        if style.width != nil, hasBars {
+        if let width = style.width, hasBars {
+            let room = width - shown.reduce(0) { $0 + widths[$1] + 2 }
             let text =
                 row.note.isEmpty
                 ? style.bar(row.bar, of: bar, rest: row.barRest, row.barSign)
-                : style.plain(row.note)
+                : note(row.note, room: room, style)
             if let place = barPlace.flatMap({ shown.firstIndex(of: $0) }) {
                 parts.insert(text + String(repeating: " ", count: max(0, bar - ShownName.width(text))), at: place)
             } else {

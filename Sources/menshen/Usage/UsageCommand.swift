@@ -72,7 +72,7 @@ struct UsageCommand: ParsableCommand {
         let report = UsageReport(self, reports, zone, now: RecordsOption.now)
         try RecordsOption.orFault {
             if sessions {
-                try report.grouped(by: .session)
+                try report.grouped(by: .session, conversations: true)
             } else if blocks {
                 try UsageBlocks(self, reports, zone, now: RecordsOption.now).run()
             } else if unpriced {

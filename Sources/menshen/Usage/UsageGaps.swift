@@ -50,13 +50,15 @@ struct UsageGaps {
         for line in table.lines(style) { Terminal.print(line) }
         guard style.width != nil else { return }
         Terminal.print("")
-        if let row = found.first(where: { $0.sums[.unpriced] > 0 }), let model = row.keys[1] {
-            Terminal.print(
-                "No price: menshen prices set \(ShownName.clean(model)) …, then menshen prices recompute --since \(ZonedTime(span.since, in: .utc).isoDate)"
+        func say(_ sentence: String) { for line in style.wrapped(sentence) { Terminal.print(line) } }
+        if let model = found.first(where: { $0.sums[.unpriced] > 0 })?.keys[1] {
+            let day = ZonedTime(span.since, in: .utc).isoDate
+            say(
+                "No price: menshen prices set \(ShownName.clean(model)) …, then menshen prices recompute --since \(day)"
             )
         }
         if found.contains(where: { $0.sums[.usageUnknown] > 0 }) {
-            Terminal.print("No usage: the provider did not say what was used (menshen logs --unpriced shows them)")
+            say("No usage: the provider did not say what was used (menshen logs --unpriced shows them)")
         }
     }
 }

@@ -140,12 +140,15 @@ struct UsageReport {
 
     // MARK: By a dimension
 
-    func grouped(by dimension: Dimension) throws {
+    /// `conversations`: requests that are of no session are left out.
+    func grouped(by dimension: Dimension, conversations: Bool = false) throws {
         let span = try UsageSpan(command, zone, now: now, usual: 6)
         let bounds = [span.since, span.until]
         var found = try reports.rows(try query(bounds, by: [dimension]))
-        if dimension == .session { found.removeAll { $0.keys[0] == nil } }
+        if conversations { found.removeAll { $0.keys[0] == nil } }
         found.sort { one, other in
+            // What nobody could see is no answer to the question.
+            if (one.keys[0] == nil) != (other.keys[0] == nil) { return other.keys[0] == nil }
             let (first, second) = (measure(one.sums), measure(other.sums))
             if first != second { return first > second }
             if one.sums[.requests] != other.sums[.requests] { return one.sums[.requests] > other.sums[.requests] }
@@ -165,27 +168,35 @@ struct UsageReport {
         var table = ReportTable(Self.groupColumns(dimension, hasCost: !command.noCost))
         (table.hasBars, table.longestBar) = (true, 24)
         var names = NameBook(found.prefix(shown).map { $0.keys[0] })
-        let largest = max(1, found.first.map { measure($0.sums) } ?? 1)
+        let largest = max(1, found.map { measure($0.sums) }.max() ?? 1)
+        let unknown = found.last.flatMap { $0.keys[0] == nil && found.count > shown ? $0 : nil }
         for row in found.prefix(shown) {
             table.rows.append(
                 ReportTable.Row(
                     cells: groupCells(names.name(row.keys[0], of: dimension), row, total, details[row.keys[0] ?? ""]),
                     bar: share(measure(row.sums), of: largest)))
         }
-        if found.count > shown {
+        let others = found.dropFirst(shown).filter { $0.keys[0] != nil }
+        if !others.isEmpty {
             var rest = ReportRow(bucket: 0, keys: [nil], sums: ReportSums())
-            for row in found.dropFirst(shown) { rest.sums.add(row.sums) }
+            for row in others { rest.sums.add(row.sums) }
             table.rows.append(
                 ReportTable.Row(
-                    cells: groupCells("\(Figures.count(Int64(found.count - shown))) others", rest, total, nil),
+                    cells: groupCells("\(Figures.count(Int64(others.count))) others", rest, total, nil),
                     bar: share(measure(rest.sums), of: largest)))
+        }
+        if let unknown {
+            table.rows.append(
+                ReportTable.Row(
+                    cells: groupCells(names.name(nil, of: dimension), unknown, total, nil),
+                    bar: share(measure(unknown.sums), of: largest)))
         }
         let all = ReportRow(bucket: 0, keys: [nil], sums: total)
         let count = Int64(found.count { $0.keys[0] != nil })
         table.rows.append(
             ReportTable.Row(
                 cells: groupCells("\(Figures.count(count)) \(Self.noun(dimension, count))", all, total, nil),
-                note: change(total, try before(bounds, span)), isTotal: true))
+                note: conversations ? "" : change(total, try before(bounds, span)), isTotal: true))
         write("By \(dimension.rawValue.split(separator: "_").joined(separator: " ")), \(span.title)")
         print(table)
         try print([], total, bounds)
@@ -266,7 +277,7 @@ struct UsageReport {
     }
 
     private func write(_ title: String) {
-        note(style.painted(style.plain(title), .bold))
+        for line in style.wrapped(title) { note(style.painted(line, .bold)) }
         if style.width != nil { note("") }
     }
 
