@@ -36,16 +36,19 @@ package struct JournalEntry: Sendable {
 
     private mutating func append(_ key: some Sequence<UInt8>, _ value: String) {
         bytes.append(contentsOf: key)
-        if value.utf8.contains(UInt8(ascii: "\n")) {
-            bytes.append(UInt8(ascii: "\n"))
-            let count = UInt64(value.utf8.count)
-            for shift in stride(from: UInt64(0), to: 64, by: 8) {
-                bytes.append(UInt8(truncatingIfNeeded: count >> shift))
+        var value = value
+        value.withUTF8 { text in
+            if text.contains(UInt8(ascii: "\n")) {
+                bytes.append(UInt8(ascii: "\n"))
+                let count = UInt64(text.count)
+                for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                    bytes.append(UInt8(truncatingIfNeeded: count >> shift))
+                }
+            } else {
+                bytes.append(UInt8(ascii: "="))
             }
-        } else {
-            bytes.append(UInt8(ascii: "="))
+            bytes.append(contentsOf: text)
         }
-        bytes.append(contentsOf: value.utf8)
         bytes.append(UInt8(ascii: "\n"))
     }
 

@@ -8,7 +8,7 @@ struct Column: Sendable {
     /// In which of a request's journal entries the value stands.
     enum Field: Sendable {
         case every(StaticString)
-        /// Only in one that is the only record of the request.
+        /// Only in one that is the only record of the request: what is long, and nothing that a bill needs.
         case alone(StaticString)
     }
 

@@ -16,9 +16,10 @@ struct JournalRecord {
     let id: RequestID
     let content: Content
 
-    /// Mark the entries that are the only record, and say which database lacks it.
+    /// Marks the entries that are the only record.
     static let deviceField = "MENSHEN_AUDIT_DEVICE"
     static let device = "journal"
+    /// Whose records these are, or which database lacks this one.
     static let databaseField = "MENSHEN_DATABASE"
 
     private static let attemptField = "MENSHEN_ATTEMPT"

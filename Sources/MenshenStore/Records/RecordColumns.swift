@@ -115,7 +115,7 @@ package enum RecordColumns: ColumnList {
             row.model ?? row.intent.model)
         try list.integer(
             Column(
-                "stream", journal: .alone("MENSHEN_STREAM"), "1 or 0; NULL if the body did not say"),
+                "stream", journal: .every("MENSHEN_STREAM"), "1 or 0; NULL if the body did not say"),
             (row.isStream ?? row.intent.isStream).map { $0 ? 1 : 0 })
         try list.text(
             Column(
@@ -144,7 +144,7 @@ package enum RecordColumns: ColumnList {
                 "session", journal: .every("MENSHEN_SESSION"),
                 "its ids of the conversation, and of the agent within it if that is not the main one"),
             client.session)
-        try list.text(Column("agent", journal: .alone("MENSHEN_AGENT")), client.agent)
+        try list.text(Column("agent", journal: .every("MENSHEN_AGENT")), client.agent)
     }
 
     @inline(__always)
@@ -153,32 +153,32 @@ package enum RecordColumns: ColumnList {
     ) throws(Visitor.Failure) {
         try list.text(
             Column(
-                "end_user", journal: .alone("MENSHEN_END_USER"),
+                "end_user", journal: .every("MENSHEN_END_USER"),
                 "whom the caller says it asks for: OpenAI's `user`, Anthropic's `metadata.user_id`"),
             row.answer?.endUser)
         try list.text(
-            Column("answer_model", journal: .alone("MENSHEN_ANSWER_MODEL"), "as the answer says them"),
+            Column("answer_model", journal: .every("MENSHEN_ANSWER_MODEL"), "as the answer says them"),
             row.answer?.model)
-        try list.text(Column("service_tier", journal: .alone("MENSHEN_SERVICE_TIER")), row.answer?.serviceTier)
+        try list.text(Column("service_tier", journal: .every("MENSHEN_SERVICE_TIER")), row.answer?.serviceTier)
         try list.text(Column("finish_reason", journal: .every("MENSHEN_FINISH_REASON")), row.answer?.finishReason)
         try list.text(
-            Column("asked_tier", journal: .alone("MENSHEN_ASKED_TIER"), "the `service_tier` that was asked for"),
+            Column("asked_tier", journal: .every("MENSHEN_ASKED_TIER"), "the `service_tier` that was asked for"),
             row.answer?.askedTier)
         try list.text(
             Column(
-                "speed", journal: .alone("MENSHEN_SPEED"),
+                "speed", journal: .every("MENSHEN_SPEED"),
                 "Anthropic's `speed` (`fast`), as the answer says it, else as it was asked for"),
             row.answer?.speed)
         try list.text(
             Column(
-                "inference_geo", journal: .alone("MENSHEN_INFERENCE_GEO"),
+                "inference_geo", journal: .every("MENSHEN_INFERENCE_GEO"),
                 "where Anthropic says that it worked: `us`, `global`"),
             row.answer?.usage?.inferenceGeo)
         try list.integer(
             Column(
-                "messages_in", journal: .alone("MENSHEN_MESSAGES_IN"), "WebSocket messages from and to the caller"),
+                "messages_in", journal: .every("MENSHEN_MESSAGES_IN"), "WebSocket messages from and to the caller"),
             row.messagesIn)
-        try list.integer(Column("messages_out", journal: .alone("MENSHEN_MESSAGES_OUT")), row.messagesOut)
+        try list.integer(Column("messages_out", journal: .every("MENSHEN_MESSAGES_OUT")), row.messagesOut)
     }
 
     @inline(__always)
@@ -233,19 +233,19 @@ package enum RecordColumns: ColumnList {
             row.answer?.usage?.inputTotal)
         try list.integer(
             Column(
-                "input_uncached", journal: .alone("MENSHEN_INPUT_UNCACHED"), in: .usage,
+                "input_uncached", journal: .every("MENSHEN_INPUT_UNCACHED"), in: .usage,
                 "input neither read from nor written to a cache"),
             row.answer?.usage?.inputUncached)
         try list.integer(
             Column(
-                "cache_read", journal: .alone("MENSHEN_CACHE_READ"), in: .usage,
+                "cache_read", journal: .every("MENSHEN_CACHE_READ"), in: .usage,
                 "parts of `input_total`: read from the provider's cache, and written to it"),
             row.answer?.usage?.cacheRead)
         try list.integer(
-            Column("cache_write", journal: .alone("MENSHEN_CACHE_WRITE"), in: .usage), row.answer?.usage?.cacheWrite)
+            Column("cache_write", journal: .every("MENSHEN_CACHE_WRITE"), in: .usage), row.answer?.usage?.cacheWrite)
         try list.integer(
             Column(
-                "cache_write_ttl", journal: .alone("MENSHEN_CACHE_WRITE_TTL"), in: .usage,
+                "cache_write_ttl", journal: .every("MENSHEN_CACHE_WRITE_TTL"), in: .usage,
                 """
                 for how many seconds that is kept: 300, 1800, 3600, …; NULL if nobody says, or if some is kept longer than \
                 other: then `usage_other` has `cache_write_5m`, `cache_write_1h` and the like
@@ -257,7 +257,7 @@ package enum RecordColumns: ColumnList {
                 "all output, and the part that was reasoning"),
             row.answer?.usage?.outputTotal)
         try list.integer(
-            Column("reasoning", journal: .alone("MENSHEN_REASONING"), in: .usage),
+            Column("reasoning", journal: .every("MENSHEN_REASONING"), in: .usage),
             row.answer?.usage?.reasoning)
     }
 
@@ -266,29 +266,29 @@ package enum RecordColumns: ColumnList {
         _ list: inout Visitor, _ row: AuditSettlement
     ) throws(Visitor.Failure) {
         try list.integer(
-            Column("audio_in", journal: .alone("MENSHEN_AUDIO_IN"), in: .usage, "parts of the totals"),
+            Column("audio_in", journal: .every("MENSHEN_AUDIO_IN"), in: .usage, "parts of the totals"),
             row.answer?.usage?.audioIn)
         try list.integer(
-            Column("audio_out", journal: .alone("MENSHEN_AUDIO_OUT"), in: .usage),
+            Column("audio_out", journal: .every("MENSHEN_AUDIO_OUT"), in: .usage),
             row.answer?.usage?.audioOut)
         try list.integer(
-            Column("image_in", journal: .alone("MENSHEN_IMAGE_IN"), in: .usage),
+            Column("image_in", journal: .every("MENSHEN_IMAGE_IN"), in: .usage),
             row.answer?.usage?.imageIn)
         try list.integer(
-            Column("image_out", journal: .alone("MENSHEN_IMAGE_OUT"), in: .usage),
+            Column("image_out", journal: .every("MENSHEN_IMAGE_OUT"), in: .usage),
             row.answer?.usage?.imageOut)
         try list.real(
             Column(
-                "seconds", journal: .alone("MENSHEN_SECONDS"), in: .usage, "of audio, where that is what is paid for"),
+                "seconds", journal: .every("MENSHEN_SECONDS"), in: .usage, "of audio, where that is what is paid for"),
             row.answer?.usage?.seconds)
         try list.integer(
             Column(
-                "stated_cost", journal: .alone("MENSHEN_STATED_COST"), in: .usage,
+                "stated_cost", journal: .every("MENSHEN_STATED_COST"), in: .usage,
                 "what the provider itself says it charges (OpenRouter, Perplexity, xAI), in picodollars: 10⁻¹² USD"),
             row.answer?.usage?.statedCost?.picodollars)
         try list.counts(
             Column(
-                "usage_other", journal: .alone("MENSHEN_USAGE_OTHER"), in: .usage,
+                "usage_other", journal: .every("MENSHEN_USAGE_OTHER"), in: .usage,
                 "JSON: counts that only one provider has, such as `web_search_requests`"),
             row.answer?.usage?.named)
         try list.text(
@@ -311,18 +311,18 @@ package enum RecordColumns: ColumnList {
             row.cache?.outcome.rawValue)
         try list.request(
             Column(
-                "cache_source", journal: .alone("MENSHEN_CACHE_SOURCE"),
+                "cache_source", journal: .every("MENSHEN_CACHE_SOURCE"),
                 "of a hit: `id` of the request whose answer it is"),
             row.cache?.source)
         try list.integer(
             Column(
-                "saved_input", journal: .alone("MENSHEN_SAVED_IN"),
+                "saved_input", journal: .every("MENSHEN_SAVED_IN"),
                 """
                 of a hit: tokens that the original request was charged for, and this one was not; `input_total` and \
                 `output_total` are NULL, so sums stay true
                 """),
             row.cache?.saved?.inputTotal)
-        try list.integer(Column("saved_output", journal: .alone("MENSHEN_SAVED_OUT")), row.cache?.saved?.outputTotal)
+        try list.integer(Column("saved_output", journal: .every("MENSHEN_SAVED_OUT")), row.cache?.saved?.outputTotal)
     }
 
     @inline(__always)
@@ -343,10 +343,10 @@ package enum RecordColumns: ColumnList {
                 """),
             row.cost?.state.rawValue)
         try list.text(
-            Column("cost_reason", journal: .alone("MENSHEN_COST_REASON"), "why it is not known"), row.cost?.reason)
+            Column("cost_reason", journal: .every("MENSHEN_COST_REASON"), "why it is not known"), row.cost?.reason)
         try list.text(
             Column(
-                "price_version", journal: .alone("MENSHEN_PRICE_VERSION"),
+                "price_version", journal: .every("MENSHEN_PRICE_VERSION"),
                 "of the table of prices and of `prices.toml`, by which the cost was computed"),
             row.cost?.priceVersion)
     }

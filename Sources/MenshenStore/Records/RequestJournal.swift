@@ -52,14 +52,17 @@ struct RequestJournal {
             attempted = 0
         }
         attempted += 1
-        if attempted <= perSecond,
-            take(JournalFields.entry(end, isAlone: false, behind: Self.head(end)), socket, now)
-        {
-            return
-        }
+        if attempted <= perSecond, take(entry(end), socket, now) { return }
         withheld += 1
         notJournalled += 1
         isSilent = false
+    }
+
+    /// All that a bill is made of. It names its database: one user may have several.
+    private func entry(_ end: AuditSettlement) -> JournalEntry {
+        var entry = JournalFields.entry(end, isAlone: false, behind: Self.head(end))
+        entry.append(JournalRecord.databaseField, database)
+        return entry
     }
 
     /// Whether journald has the entry, or will have it as soon as its queue has room.
@@ -203,9 +206,12 @@ struct RequestJournal {
         let intent = end.intent
         let result = words(
             end.status.map(String.init), end.endState.rawValue, end.answeringProvider, end.model ?? intent.model)
-        return head(
+        var entry = head(
             end.endState == .refused ? .requestRefused : .request, priority: priority(end.endState),
             message: "\(intent.method) \(intent.path)\(result) \(end.totalMicroseconds / 1000) ms")
+        // In numbers, for programs that don't read ids.
+        entry.append("MENSHEN_BEGAN_US", String(intent.id.microseconds))
+        return entry
     }
 
     private static func priority(_ state: EndState) -> Int {
