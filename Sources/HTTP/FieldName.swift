@@ -17,6 +17,7 @@ package enum FieldName: String, Sendable, CaseIterable {
     case transferEncoding = "transfer-encoding"
     case xCache = "x-cache"
     case retryAfter = "retry-after"
+    case serverTiming = "server-timing"
     case retryAfterMilliseconds = "retry-after-ms"
     case userAgent = "user-agent"
     case secFetchSite = "sec-fetch-site"

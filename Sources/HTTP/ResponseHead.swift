@@ -47,18 +47,18 @@ package struct ResponseHead: Sendable {
         package var allowedOrigin: String?
         /// What the cache had to do with it.
         package var xCache: StaticString?
-        /// What is left of the limits that the request has part in.
-        package var budget: String?
+        /// Lines about how the answer came about; where there are some, the upstream's Server-Timing would be taken for ours.
+        package var debugLines: [UInt8]
         /// The body that goes down may be shorter than the upstream's.
         package var hidesLength = false
 
         package init(
-            requestID: [UInt8], allowedOrigin: String?, xCache: StaticString?, budget: String? = nil
+            requestID: [UInt8], allowedOrigin: String?, xCache: StaticString?, debugLines: [UInt8] = []
         ) {
             self.requestID = requestID
             self.allowedOrigin = allowedOrigin
             self.xCache = xCache
-            self.budget = budget
+            self.debugLines = debugLines
         }
     }
 
@@ -318,11 +318,7 @@ package struct ResponseHead: Sendable {
             output.append(ascii: xCache)
             output.append(ascii: "\r\n")
         }
-        if let budget = additions.budget {
-            output.append(ascii: "x-menshen-budget-remaining: ")
-            output.append(contentsOf: budget.utf8)
-            output.append(ascii: "\r\n")
-        }
+        output += additions.debugLines
         if let allowedOrigin = additions.allowedOrigin {
             output.append(ascii: "Access-Control-Allow-Origin: ")
             output.append(contentsOf: allowedOrigin.utf8)
@@ -348,6 +344,7 @@ package struct ResponseHead: Sendable {
             if Self.isHopByHop(field.known) || field.known == .contentLength || isOurs(field) { continue }
             if additions?.allowedOrigin != nil, field.known == .accessControlAllowOrigin { continue }
             if additions?.xCache != nil, field.known == .xCache { continue }
+            if field.known == .serverTiming, additions?.debugLines.isEmpty == false { continue }
             if !options.isEmpty {
                 let name = bytes[field.name].map(\.lowercased)
                 if options.contains(where: { bytes.span.equals(name, in: $0) }) { continue }

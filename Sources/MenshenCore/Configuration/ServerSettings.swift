@@ -88,7 +88,10 @@ extension Configuration.Server: ConfigurationRoot {
             "Time that answers under way have to finish when menshen is stopped."),
         .boolean(
             "server.debug_headers", \.debugHeaders,
-            "Tell callers in `x-menshen-budget-remaining` what is left of the limits that they have part in."),
+            """
+            Tell callers in headers how their answer came about: `x-menshen-provider`, `-attempts`, `-cost` and \
+            `-budget-remaining`, and `Server-Timing`.
+            """),
     ]
 
     /// A name, an IPv4 address or a bracketed IPv6 address, with or without a port.

@@ -32,7 +32,7 @@ extension Attempt: TransferReceiver {
         let mark = exchange.connection.output.count
         let before = mayHold(transfer.head) ? exchange.writer : nil
         exchange.enter(.relaying)
-        begin(transfer.head)
+        begin(transfer.head, asked: startedAt)
         if let before, reader.mayBeStream {
             held = HeldAnswer(outputMark: mark, writer: before)
             let hold = runtime.snapshot.configuration.failover.hold.microseconds
@@ -69,11 +69,11 @@ extension Attempt: TransferReceiver {
     }
 
     /// The head that the caller gets.
-    private func begin(_ head: ResponseHead) {
+    private func begin(_ head: ResponseHead, asked: UInt64? = nil) {
         let exchange = exchange
         let connection = exchange.connection
         exchange.prepareAnswer()
-        var additions = exchange.additions
+        var additions = exchange.additions(asked: asked)
         additions.hidesLength = reader.willShorten(head)
         exchange.writer.begin(head, additions, at: Clock.monotonic(), to: &connection.output)
         reader.begin(

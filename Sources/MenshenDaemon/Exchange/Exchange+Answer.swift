@@ -36,11 +36,11 @@ extension Exchange {
 
     // MARK: Going down
 
-    /// What every head of an answer gets.
-    var additions: ResponseHead.Additions {
+    /// What every head of an answer gets. `asked`: when the provider was asked whose answer is just coming.
+    func additions(asked: UInt64? = nil) -> ResponseHead.Additions {
         .init(
             requestID: id.ascii, allowedOrigin: access.allowedOrigin, xCache: recall.record?.outcome.header,
-            budget: runtime.snapshot.configuration.server.debugHeaders ? allowance.remainder(self) : nil)
+            debugLines: runtime.snapshot.configuration.server.debugHeaders ? DebugHeaders.lines(of: self, asked) : [])
     }
 
     /// A head is about to be written.
@@ -83,6 +83,6 @@ extension Exchange {
 
     func write(_ answer: LocalAnswer) {
         writer.write(
-            answer, additions, date: worker.dateLine, at: Clock.monotonic(), to: &connection.output)
+            answer, additions(), date: worker.dateLine, at: Clock.monotonic(), to: &connection.output)
     }
 }

@@ -65,7 +65,7 @@ extension Exchange: TimerHandler {
 
     /// There may be news of its waiting for a place, from wherever one was left, on any worker.
     func hearOfPlace() {
-        guard let news = walk.hearOfPlace() else { return }
+        guard let news = walk.hearOfPlace(now: worker.now) else { return }
         worker.endWaiting(self)
         switch news {
         case .place: worker.resume(self)

@@ -212,7 +212,7 @@ final class Exchange {
 
     /// Takes up an attempt: asks, or waits for a place at its provider.
     private func turn(to next: RoutePlan.Try) throws(Problem) {
-        worker.tell(walk.turn(to: next))
+        worker.tell(walk.turn(to: next, now: worker.now))
         if walk.takePlace() { return try ask() }
         switch walk.takePlace(orWait: worker.ticket(for: self), of: access.principal.queue) {
         case .entered: return try ask()
@@ -230,7 +230,7 @@ final class Exchange {
     /// Gives up its place at the provider, or waiting for one.
     func leavePlace() {
         if walk.isQueued { worker.endWaiting(self) }
-        worker.tell(walk.leavePlace())
+        worker.tell(walk.leavePlace(now: worker.now))
     }
 
     // MARK: Ask

@@ -26,7 +26,7 @@ final class Replay {
         exchange.intake.dropBody()
         exchange.prepareAnswer()
         exchange.writer.begin(
-            answer, exchange.additions, at: Clock.monotonic(), wall: Clock.wall(), to: &exchange.connection.output)
+            answer, exchange.additions(), at: Clock.monotonic(), wall: Clock.wall(), to: &exchange.connection.output)
         exchange.connection.mark()
         goOn()
     }

@@ -27,6 +27,10 @@ struct RouteWalk {
     private(set) var hasPlace = false
     /// It stands in the queue of the provider's places, or there is news of it.
     private(set) var isQueued = false
+    private var turnedAt: UInt64 = 0
+    /// Since when it waits for a place, and for how long it has waited before.
+    private var queuedAt: UInt64?
+    private var queuedFor: UInt64 = 0
     private(set) var attempts: [AttemptRecord] = []
     /// The last provider's answer that was not passed on.
     @Boxed private var kept: KeptAnswer?
@@ -141,10 +145,11 @@ struct RouteWalk {
     // MARK: Places
 
     /// Turns to a provider. Returns who gets the place at the one that was left.
-    mutating func turn(to next: RoutePlan.Try) -> Ticket? {
-        let heir = provider == next.provider ? nil : leavePlace()
+    mutating func turn(to next: RoutePlan.Try, now: UInt64) -> Ticket? {
+        let heir = provider == next.provider ? nil : leavePlace(now: now)
         provider = next.provider
         tried = next
+        turnedAt = now
         return heir
     }
 
@@ -161,11 +166,16 @@ struct RouteWalk {
         let entry = runtime.states[provider].places.enter(orWait: ticket, of: caller)
         switch entry {
         case .entered: hasPlace = true
-        case .waits: isQueued = true
+        case .waits:
+            isQueued = true
+            queuedAt = turnedAt
         case .full: break
         }
         return entry
     }
+
+    /// Microseconds that it has waited for places.
+    func queued(now: UInt64) -> UInt64 { queuedFor + (queuedAt.map { now > $0 ? now - $0 : 0 } ?? 0) }
 
     /// How long others may wait for a place at its provider, in microseconds.
     var queueTimeout: UInt64? {
@@ -173,21 +183,28 @@ struct RouteWalk {
     }
 
     /// What has become of its waiting; nil: nothing yet.
-    mutating func hearOfPlace() -> Places.News? {
+    mutating func hearOfPlace(now: UInt64) -> Places.News? {
         guard isQueued, let provider, let news = runtime.states[provider].places.takeNews(of: id) else { return nil }
         isQueued = false
+        endQueue(now)
         hasPlace = news == .place
         return news
     }
 
     /// Gives up its place, or waiting for one. Returns who gets the place.
-    mutating func leavePlace() -> Ticket? {
+    mutating func leavePlace(now: UInt64) -> Ticket? {
         guard hasPlace || isQueued, let provider else { return nil }
+        endQueue(now)
         let places = runtime.states[provider].places
         let heir = hasPlace ? places.leave() : places.withdraw(id)
         hasPlace = false
         isQueued = false
         return heir
+    }
+
+    private mutating func endQueue(_ now: UInt64) {
+        queuedFor = queued(now: now)
+        queuedAt = nil
     }
 
     /// It has a place that others wait for.

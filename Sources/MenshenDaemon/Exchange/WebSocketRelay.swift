@@ -89,12 +89,13 @@ extension WebSocketRelay: TunnelReceiver {
         attempt.report(.answered(status: tunnel.head.status), head: tunnel.head)
         exchange.worker.prepare(&connection.output)
         let now = Clock.monotonic()
+        let additions = exchange.additions(asked: attempt.startedAt)
         if tunnel.head.status == 101 {
-            exchange.writer.beginTunnel(tunnel.head, exchange.additions, at: now, to: &connection.output)
+            exchange.writer.beginTunnel(tunnel.head, additions, at: now, to: &connection.output)
             isOpen = true
             connection.becomeTunnel()
         } else {
-            exchange.writer.begin(tunnel.head, exchange.additions, at: now, to: &connection.output)
+            exchange.writer.begin(tunnel.head, additions, at: now, to: &connection.output)
         }
         connection.mark()
     }

@@ -22,7 +22,7 @@ struct RouteWalkTests {
         var walk = RouteWalk(runtime, RequestID(rawValue: 1))
         walk.fit([0])
         guard let first = walk.begin(model: "m", blamed: caller, now: now, draw: { 0 }) else { return nil }
-        _ = walk.turn(to: first)
+        _ = walk.turn(to: first, now: 0)
         walk.enter(now: now)
         return walk.report(outcome, now: now)
     }
@@ -31,7 +31,7 @@ struct RouteWalkTests {
         let runtime = try ExchangeParts.runtime(["a", "b", "c"])
         var (walk, first) = walk(runtime, [0, 1, 2], at: 0, draw: 0.5)
         #expect(first?.provider == 1)
-        _ = walk.turn(to: try #require(first))
+        _ = walk.turn(to: try #require(first), now: 0)
         let second = walk.next(after: .failed, now: 1)
         let hasThird = walk.hasNext(after: .failed, now: 2)
         let third = walk.next(after: .failed, now: 2)
@@ -42,7 +42,7 @@ struct RouteWalkTests {
     @Test func `behind the deadline nobody else is asked`() throws {
         let runtime = try ExchangeParts.runtime(["a", "b"]) { $0.failover.deadline = .seconds(10) }
         var (walk, first) = walk(runtime, [0, 1], at: ExchangeParts.second)
-        _ = walk.turn(to: try #require(first))
+        _ = walk.turn(to: try #require(first), now: 0)
         let deadline = walk.deadline
         #expect(deadline == 11 * ExchangeParts.second)
         let isInTime = walk.hasNext(after: .failed, now: 11 * ExchangeParts.second - 1)
@@ -53,7 +53,7 @@ struct RouteWalkTests {
     @Test func `with one provider there is no deadline, and no other to ask`() throws {
         let runtime = try ExchangeParts.runtime(["a"])
         var (walk, first) = walk(runtime, [0], at: 0)
-        _ = walk.turn(to: try #require(first))
+        _ = walk.turn(to: try #require(first), now: 0)
         let deadline = walk.deadline
         let mayAskAnother = walk.mayAskAnother()
         #expect(deadline == nil && !mayAskAnother)
@@ -78,7 +78,7 @@ struct RouteWalkTests {
     @Test func `a provider that asks for a pause is not asked before it is over`() throws {
         let runtime = try ExchangeParts.runtime(["a"])
         var (first, next) = walk(runtime, [0], at: 0)
-        _ = first.turn(to: try #require(next))
+        _ = first.turn(to: try #require(next), now: 0)
         first.enter(now: 0)
         let pause = first.report(.answered(status: 429), pause: 7 * ExchangeParts.second, now: 0)
         #expect(pause == 7 * ExchangeParts.second)
@@ -93,7 +93,7 @@ struct RouteWalkTests {
         let runtime = try ExchangeParts.runtime(["a", "b"])
         for number in 0..<50 {
             var (walk, first) = walk(runtime, [0], at: ExchangeParts.second)
-            _ = walk.turn(to: try #require(first))
+            _ = walk.turn(to: try #require(first), now: 0)
             walk.enter(now: ExchangeParts.second)
             walk.report(.answered(status: 408), isUploaded: false, now: ExchangeParts.second)
             #expect(self.walk(runtime, [0, 1], at: ExchangeParts.second).1?.provider == 0, "\(number)")
@@ -103,14 +103,14 @@ struct RouteWalkTests {
     @Test func `a place is one request's at a time, and goes to the next when its holder ends`() throws {
         let runtime = try ExchangeParts.runtime(["a"]) { $0.providers[0].maxConcurrent = 1 }
         var (holder, first) = walk(runtime, [0], at: 0)
-        _ = holder.turn(to: try #require(first))
+        _ = holder.turn(to: try #require(first), now: 0)
         let hasFirst = holder.takePlace()
         #expect(hasFirst && holder.hasPlace)
         var (other, next) = walk(runtime, [0], at: 0)
-        _ = other.turn(to: try #require(next))
+        _ = other.turn(to: try #require(next), now: 0)
         let hasSecond = other.takePlace()
         #expect(!hasSecond)
-        let heir = holder.leavePlace()
+        let heir = holder.leavePlace(now: 0)
         holder.end(now: 1)
         let hasItNow = other.takePlace()
         #expect(heir == nil && hasItNow)
@@ -119,12 +119,12 @@ struct RouteWalkTests {
     @Test func `each attempt is recorded, and what was never sent costs nothing`() throws {
         let runtime = try ExchangeParts.runtime(["a", "b"])
         var (walk, first) = walk(runtime, [0, 1], at: 0)
-        _ = walk.turn(to: try #require(first))
+        _ = walk.turn(to: try #require(first), now: 0)
         walk.record(status: nil, reason: UpstreamFailure.Reason.connect.rawValue, model: nil, 1..<2)
         var wasSent = walk.wasSent()
         #expect(!wasSent)
         let next = walk.next(after: .failed, now: 1)
-        _ = walk.turn(to: try #require(next))
+        _ = walk.turn(to: try #require(next), now: 0)
         walk.record(status: nil, reason: UpstreamFailure.Reason.firstByteTimeout.rawValue, model: "other", 3..<4)
         wasSent = walk.wasSent()
         #expect(wasSent)
