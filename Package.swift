@@ -70,7 +70,7 @@ let package = Package(
 
         // What decides, what stores, what forwards, what serves, what shows it.
         module("MenshenCore", ["HTTP", "TOML", "Crypto", "CPrices"], pure),
-        module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux"]),
+        module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux", "Crypto"]),
         module("MenshenPages", ["MenshenCore", "MenshenStore"]),
         module("MenshenUpstream", ["Curl", "HTTP", "Reactor", "Linux"]),
         module(

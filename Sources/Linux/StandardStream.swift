@@ -10,14 +10,18 @@ package enum StandardStream: Int32, Sendable {
     case error = 2
 
     /// Writes everything; a closed pipe ends it quietly.
-    package func write(_ text: String) {
-        var bytes = Array(text.utf8)[...]
+    package func write(_ text: String) { _ = write(Array(text.utf8)) }
+
+    /// False: it could not be written to the end.
+    package func write(_ bytes: [UInt8]) -> Bool {
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(rawValue, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            if count <= 0 { return }
+            if count <= 0 { return false }
             bytes = bytes.dropFirst(count)
         }
+        return true
     }
 
     /// Opens /dev/null in place of what is closed of descriptors 0 to 2. The next file to be opened would get the number, and

@@ -124,6 +124,13 @@ package final class Statement {
         return String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
     }
 
+    /// The text as it is stored, without a copy; not called for NULL.
+    @inline(__always)
+    package func withText(_ column: Int32, _ use: (UnsafeBufferPointer<UInt8>) -> Void) {
+        guard let base = sqlite3_column_text(handle, column) else { return }
+        use(UnsafeBufferPointer(start: base, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
     package func bytes(_ column: Int32) -> [UInt8]? {
         if isNull(column) { return nil }
         guard let base = sqlite3_column_blob(handle, column) else { return [] }

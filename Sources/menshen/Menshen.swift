@@ -29,6 +29,8 @@ struct Menshen: ParsableCommand {
             TokenCommand.self,
             ConfigCommand.self,
             PricesCommand.self,
+            ExportCommand.self,
+            AuditCommand.self,
             KeyCommand.self,
             DemoCommand.self,
         ])

@@ -117,6 +117,11 @@ package final class DaemonUnderTest {
         return texts
     }
 
+    /// What nobody but menshen should do.
+    package func change(_ sql: String) throws {
+        try Connection(path: databasePath, .readWrite, busyMilliseconds: 5000).execute(sql)
+    }
+
     /// Stored bodies, those of requests first.
     package func bodies() throws -> [String] {
         let statement = try Connection(path: databasePath, .readOnly, busyMilliseconds: 5000)

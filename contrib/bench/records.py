@@ -8,7 +8,7 @@ token, office hours, a few failures, a few models without a price.
     records.py DATABASE [--rows 10000000] [--days 90] [--seed 1] [--until SECONDS]
 
 DATABASE is a file that menshen has made (start it once); no menshen may use it meanwhile. Existing rows stay.
-The same arguments make the same rows.
+The same arguments make the same rows. The chain of hashes begins anew behind them, with the next start.
 """
 
 import argparse
@@ -164,6 +164,7 @@ def main():
         database.execute("COMMIT")
         if sys.stderr.isatty():
             print(f"\r{made:,} of {given.rows:,}", end="", file=sys.stderr)
+    database.execute("DELETE FROM chain")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     print(f"{made:,} requests from {time.strftime('%Y-%m-%d', time.gmtime(start))} to "
           f"{time.strftime('%Y-%m-%d', time.gmtime(given.until))} UTC")

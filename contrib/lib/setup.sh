@@ -12,7 +12,7 @@ build_packages=(
     libtomlplusplus-dev pkg-config g++ binutils git ca-certificates libncurses6 libxml2
 )
 # What the tests use beyond that; systemd-journal-remote makes journal files to read.
-test_packages=(curl faketime sqlite3 procps python3 python3-venv nginx-light systemd-journal-remote)
+test_packages=(curl faketime jq sqlite3 procps python3 python3-venv nginx-light systemd-journal-remote)
 # What booting a container takes; root only.
 container_packages=(systemd-container debootstrap util-linux)
 

@@ -18,6 +18,7 @@ package final class AuditDatabase: KeptDatabase {
     private let insertBody: Statement
     private let insertSummary: Statement
     private let bookmark: Statement
+    let chain: ChainWriter
     /// Every row with a smaller id is settled; kept in the table `bookmarks`, so that a start need not read all rows to
     /// find those that a crash left open.
     private(set) var settledBelow: Int64
@@ -40,9 +41,12 @@ package final class AuditDatabase: KeptDatabase {
             case .current(let applied): self.applied = applied
             case .newer(let step): throw Self.newer(step)
             }
+            chain = try ChainWriter(connection, wall: settings.wall)
+            try chain.beginIfNeeded()
             beginnings = try RowWriter(connection, "requests", .beginning, constants: ["end_state": "'open'"])
-            requests = try RowWriter(connection, "requests")
-            attempts = try RowWriter(connection, "attempts", keys: ["request_id", "n"])
+            requests = try RowWriter(connection, "requests", encoder: chain.encoder)
+            attempts = try RowWriter(
+                connection, "attempts", keys: ["request_id", "n"], encoder: chain.encoder)
             insertBody = try connection.prepare("INSERT OR REPLACE INTO bodies VALUES (?1, ?2, ?3)")
             insertSummary = try connection.prepare(
                 """
@@ -65,7 +69,7 @@ package final class AuditDatabase: KeptDatabase {
     /// One transaction in which records are written.
     func record<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
         late.begin(wall())
-        return try connection.transaction { () throws(SQLiteError) -> Result in
+        return try chain.transaction { () throws(SQLiteError) -> Result in
             let result = try body()
             try late.commit()
             return result
@@ -81,14 +85,19 @@ package final class AuditDatabase: KeptDatabase {
     func write(_ end: AuditSettlement) throws(SQLiteError) {
         let id = end.intent.id.rawValue
         late.wrote(id)
+        chain.encoder.begin()
         try requests.write(end)
-        for index in end.attempts.indices { try attempts.write(end.attempts[index], id, Int64(index + 1)) }
+        for index in end.attempts.indices {
+            chain.encoder.add(RowEncoder.attempt, Int64(index + 1))
+            try attempts.write(end.attempts[index], id, Int64(index + 1))
+        }
+        chain.add(id)
         if let body = end.requestBody { try write(body, kind: "request", of: id) }
         if let body = end.responseBody { try write(body, kind: "response", of: id) }
     }
 
-    /// What an entry of the journal tells.
-    func write(_ record: JournalRecord) throws(SQLiteError) {
+    /// What an entry of the journal tells. `isCorrection`: of a request whose end was thought to be known.
+    func write(_ record: JournalRecord, isCorrection: Bool) throws(SQLiteError) {
         late.wrote(record.id.rawValue)
         switch record.content {
         case .beginning(let values):
@@ -97,6 +106,7 @@ package final class AuditDatabase: KeptDatabase {
         case .end(let values, let tries):
             try requests.write(values)
             for (number, values) in tries { try attempts.write(values, record.id.rawValue, Int64(number)) }
+            chain.note(record.id.rawValue, isCorrection ? .corrected : .settled)
         case .summary(let summary): try write(summary)
         }
     }
@@ -118,6 +128,7 @@ package final class AuditDatabase: KeptDatabase {
         try insertSummary.bind(2, summary.last.microseconds - summary.first.microseconds)
         try insertSummary.bind(3, summary.count)
         try insertSummary.run()
+        chain.note(summary.first.rawValue)
     }
 
     /// False when the file, or the log that belongs to it, was deleted or replaced under us: what is written now would vanish

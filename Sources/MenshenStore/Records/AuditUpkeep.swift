@@ -10,7 +10,7 @@ extension AuditDatabase {
     /// `all`: every open row is meant. That is right only while this process has no request in the database, which is so at
     /// its first successful opening.
     func settleLost(_ intents: [AuditIntent], all: Bool) throws(SQLiteError) -> Int {
-        try connection.transaction { () throws(SQLiteError) -> Int in
+        try chain.transaction { () throws(SQLiteError) -> Int in
             let row = try connection.prepare("SELECT 1 FROM requests WHERE id = ?1", reused: false)
             var count = 0
             for intent in intents {
@@ -25,6 +25,10 @@ extension AuditDatabase {
             }
             guard all else { return count }
             try noteLate("id >= \(settledBelow) AND end_state = 'open'")
+            let open = try connection.prepare(
+                "SELECT id FROM requests WHERE id >= \(settledBelow) AND end_state = 'open'", reused: false)
+            while try open.step() { if let id = open.integer(0) { chain.note(id) } }
+            open.reset()
             try connection.execute(
                 "UPDATE requests SET end_state = 'lost' WHERE id >= \(settledBelow) AND end_state = 'open'")
             return connection.changes
@@ -34,6 +38,7 @@ extension AuditDatabase {
     func lose(_ id: RequestID) throws(SQLiteError) {
         try noteLate("id = \(id.rawValue)")
         try connection.execute("UPDATE requests SET end_state = 'lost' WHERE id = \(id.rawValue)")
+        chain.note(id.rawValue)
     }
 
     /// Roll-ups of the slots of those rows count as old from now on.
@@ -71,12 +76,14 @@ extension AuditDatabase {
         try rest.bind(1, cutoff.rawValue)
         let bound = try rest.step() ? rest.integer(0) ?? cutoff.rawValue : cutoff.rawValue
         rest.reset()
-        let count = try connection.transaction { () throws(SQLiteError) -> Int in
+        let count = try chain.transaction { () throws(SQLiteError) -> Int in
             try connection.execute("DELETE FROM late WHERE slot < \(Slot.of(bound))")
             try connection.execute("DELETE FROM bodies WHERE request_id < \(bound)")
             try connection.execute("DELETE FROM attempts WHERE request_id < \(bound)")
             try connection.execute("DELETE FROM requests WHERE id < \(bound)")
-            return connection.changes
+            let count = connection.changes
+            if count > 0 { try chain.expire(below: bound) }
+            return count
         }
         if count > 0 { try connection.execute("PRAGMA incremental_vacuum(256)") }
         return count

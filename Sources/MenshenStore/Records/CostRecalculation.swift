@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Linux
 package import MenshenCore
 internal import SQLite
 
@@ -27,6 +28,7 @@ package struct CostRecalculation {
     private let select: Statement
     private let update: Statement
     private let noteLate: LateNote
+    private let chain: ChainWriter
     private var outcome = Outcome()
 
     /// `since`: in microseconds since 1970. `providers`: of each configured provider, whose prices are its own.
@@ -40,7 +42,8 @@ package struct CostRecalculation {
             guard try reader.integer("PRAGMA application_id") == Schema.applicationID else { throw StoreFault.foreign }
             let isCurrent = try reader.integer(
                 "SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'price_version'")
-            guard isCurrent == 1 else { throw StoreFault.older }
+            let hasChain = try reader.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'chain'")
+            guard isCurrent == 1, hasChain == 1 else { throw StoreFault.older }
             let connection = try Connection(path: file, .readWrite, busyMilliseconds: 10_000)
             var recalculation = try CostRecalculation(connection, book, providers)
             try recalculation.run(since)
@@ -56,6 +59,7 @@ package struct CostRecalculation {
 
     private init(_ connection: Connection, _ book: PriceBook, _ providers: [String: String?]) throws(SQLiteError) {
         (self.connection, self.book, self.providers) = (connection, book, providers)
+        chain = try ChainWriter(connection) { Clock.wall() }
         select = try connection.prepare(
             """
             SELECT id, (SELECT model FROM attempts WHERE request_id = requests.id ORDER BY n DESC LIMIT 1),
@@ -84,7 +88,7 @@ package struct CostRecalculation {
             select.reset()
             outcome.changed += changes.count
             if !changes.isEmpty {
-                try connection.transaction { () throws(SQLiteError) in
+                try chain.transaction { () throws(SQLiteError) in
                     for change in changes { try write(change.id, change.after) }
                     for slot in Set(changes.map { Slot.of($0.id) }) { try noteLate.run(slot) }
                 }
@@ -100,6 +104,7 @@ package struct CostRecalculation {
         try update.bind(4, cost.reason)
         try update.bind(5, cost.priceVersion)
         try update.run()
+        if connection.changes > 0 { chain.note(id, .recomputed) }
     }
 
     /// What the row under the cursor costs, if that is other than it says. What the provider said stays.
@@ -142,6 +147,6 @@ package struct CostRecalculation {
 
 extension StoreFault {
     static let older = StoreFault(
-        reason: "an older menshen made it, and it has no columns for costs",
+        reason: "an older menshen made it, and it lacks tables or columns of this one",
         advice: "Start this menshen once; it adds them.")
 }

@@ -173,7 +173,7 @@ extension AuditDatabase {
                 case .end: guard state == nil || state == "open" || state == EndState.lost.rawValue else { continue }
                 case .beginning, .summary: guard state == nil else { continue }
                 }
-                try write(record)
+                try write(record, isCorrection: state == EndState.lost.rawValue)
                 if case .beginning = record.content, record.id.rawValue < began.rawValue { try lose(record.id) }
                 count += 1
             }

@@ -14,17 +14,22 @@ final class RowWriter<List: ColumnList> {
     /// Number of the columns that the list does not have, which come first.
     private let keys: Int32
     private let columns: [ColumnInfo]
+    /// Gets what is written, for its hash.
+    private let encoder: RowEncoder?
+    private let tags: [UInt16]
     /// Parameters that hold something. Most of what has no value for a column comes after its like, and costs nothing.
     private var bound: UInt128 = 0
 
     /// `keys`: columns that the list does not have. `constants`: columns with the same value in all rows, as SQL.
     init(
         _ connection: Connection, _ table: String, keys: [String] = [], _ part: Part = .whole,
-        constants: KeyValuePairs<String, String> = [:]
+        constants: KeyValuePairs<String, String> = [:], encoder: RowEncoder? = nil
     ) throws(SQLiteError) {
         columns = List.columns.filter { $0.kind != .summary && (part == .whole || $0.isKnownAtBeginning) }
         self.keys = Int32(keys.count)
         self.part = part
+        self.encoder = encoder
+        tags = columns.map { RowEncoder.tag($0.name) }
         let names = keys + columns.map(\.name)
         precondition(columns.count <= UInt128.bitWidth)
         let values = names.indices.map { "?\($0 + 1)" } + constants.map(\.value)
@@ -48,7 +53,7 @@ final class RowWriter<List: ColumnList> {
 
     @inline(__always)
     private func bind(_ row: List.Row) throws(SQLiteError) {
-        var binder = RowBinder(statement, after: keys, bound)
+        var binder = RowBinder(statement, after: keys, bound, encoder, tags)
         try List.visitBeginning(&binder, row)
         if part == .whole { try List.visitEnd(&binder, row) }
         bound = binder.bound
@@ -83,12 +88,18 @@ private struct RowBinder: ColumnVisitor {
     private let statement: Statement
     private let keys: Int32
     private let wasBound: UInt128
+    private let encoder: RowEncoder?
+    private let tags: [UInt16]
     /// By place in the list, which is a constant where it stands.
     private(set) var bound: UInt128 = 0
     private var place: Int32 = 0
 
     @inline(__always)
-    init(_ statement: Statement, after keys: Int32, _ wasBound: UInt128) {
+    init(
+        _ statement: Statement, after keys: Int32, _ wasBound: UInt128, _ encoder: RowEncoder?, _ tags: [UInt16]
+    ) {
+        self.encoder = encoder
+        self.tags = tags
         self.statement = statement
         self.keys = keys
         self.wasBound = wasBound
@@ -96,31 +107,43 @@ private struct RowBinder: ColumnVisitor {
 
     @inline(__always)
     mutating func integer(_: Column, _ value: @autoclosure () -> Int64?) throws(SQLiteError) {
-        if let value = value() { try statement.bind(next(), value) } else { try skip() }
+        guard let value = value() else { return try skip() }
+        encoder?.add(tag, value)
+        try statement.bind(next(), value)
     }
 
     @inline(__always)
     mutating func real(_: Column, _ value: @autoclosure () -> Double?) throws(SQLiteError) {
-        if let value = value() { try statement.bind(next(), value) } else { try skip() }
+        guard let value = value() else { return try skip() }
+        encoder?.add(tag, value)
+        try statement.bind(next(), value)
     }
 
     @inline(__always)
     mutating func text(_: Column, _ value: @autoclosure () -> String?) throws(SQLiteError) {
-        if let value = value() { try statement.bind(next(), value) } else { try skip() }
+        guard let value = value() else { return try skip() }
+        encoder?.add(tag, value)
+        try statement.bind(next(), value)
     }
 
     @inline(__always)
     mutating func request(_: Column, _ value: @autoclosure () -> RequestID?) throws(SQLiteError) {
-        if let value = value() { try statement.bind(next(), value.rawValue) } else { try skip() }
+        guard let value = value() else { return try skip() }
+        encoder?.add(tag, value.rawValue)
+        try statement.bind(next(), value.rawValue)
     }
 
     @inline(__always)
     mutating func counts(_: Column, _ value: @autoclosure () -> [Usage.Extra]?) throws(SQLiteError) {
-        if let value = value().flatMap(Usage.Extra.json) { try statement.bind(next(), value) } else { try skip() }
+        guard let value = value().flatMap(Usage.Extra.json) else { return try skip() }
+        encoder?.add(tag, value)
+        try statement.bind(next(), value)
     }
 
     @inline(__always)
     mutating func summary(_: Column) {}
+
+    private var tag: UInt16 { @inline(__always) get { tags[Int(place)] } }
 
     @inline(__always)
     private mutating func next() -> Int32 {

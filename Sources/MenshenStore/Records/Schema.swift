@@ -18,6 +18,7 @@ enum Schema {
         .init("7 clients, facts of cost", clients),
         .init("8 cost", cost),
         .init("9 roll-ups", rollUps),
+        .init("10 chain", chain),
     ])
 
     private static let tables = """
@@ -160,6 +161,17 @@ enum Schema {
             version INTEGER NOT NULL
         ) STRICT;
         INSERT INTO bookmarks (name, id) VALUES ('identity', abs(random() % 4611686018427387904));
+        """
+
+    /// See `ChainEntry`. The hash stands before what may be long.
+    private static let chain = """
+        CREATE TABLE chain (
+            seq INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            act TEXT NOT NULL,
+            hash BLOB NOT NULL,
+            rows BLOB NOT NULL
+        ) STRICT;
         """
 
     private static let usageColumns = "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"

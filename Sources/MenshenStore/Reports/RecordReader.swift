@@ -46,12 +46,15 @@ package final class RecordReader {
 
     /// Steps through the rows of a query.
     func read(_ query: String, _ visit: (Statement) -> Void) throws(StoreFault) {
-        do throws(SQLiteError) {
+        try use { connection throws(SQLiteError) in
             let rows = try connection.prepare(query, reused: false)
             while try rows.step() { visit(rows) }
-        } catch {
-            throw StoreFault(error, path: path)
         }
+    }
+
+    /// For whoever asks more than one question.
+    func use<Answer>(_ body: (Connection) throws(SQLiteError) -> Answer) throws(StoreFault) -> Answer {
+        do throws(SQLiteError) { return try body(connection) } catch { throw StoreFault(error, path: path) }
     }
 }
 

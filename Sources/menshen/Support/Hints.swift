@@ -20,9 +20,9 @@ enum Hints {
     private static let commands: [String: [String]] = [
         "": [
             "serve", "status", "usage", "logs", "show", "statusline", "route", "policy", "token", "config", "key",
-            "prices", "demo",
-            "help",
+            "prices", "export", "audit", "demo", "help",
         ],
+        "audit": ["verify", "head"],
         "config": ["check", "show", "init"],
         "key": ["set", "list", "test", "remove"],
         "policy": ["test"],

@@ -168,6 +168,30 @@ struct JournalTakeoverTests {
         #expect(try reader.integer("SELECT count(*) FROM attempts") == 1)
     }
 
+    @Test func `a lost request of which the journal knows more is a correction in the chain, and in an export`() throws
+    {
+        try killed([.settled(settlement(intent(id(1))))])
+        var deaf = settings
+        (deaf.journal, deaf.journalSource) = (nil, nil)
+        do { worker(deaf).record([.intent(intent(id(1)))]) }
+        // The next start finds it open.
+        worker(deaf).close()
+        func export(_ place: ExportPlace) throws -> (text: String, place: ExportPlace) {
+            let export = try RecordExport(settings.databasePath, .ndjson, from: place, range: 0..<Int64.max)
+            var lines: [UInt8] = []
+            while try export.next(&lines) {}
+            return (String(decoding: lines, as: UTF8.self), export.place)
+        }
+        let before = try export(.start)
+        #expect(before.text.contains(#""end_state":"lost""#) && before.text.contains(#""correction":0"#))
+        look(worker())
+        let after = try export(before.place)
+        #expect(after.text.contains(#""end_state":"complete""#) && after.text.contains(#""correction":1"#))
+        #expect(try export(.start).text.split(separator: "\n").count == 1)
+        let outcome = try ChainAudit.run(settings.databasePath)
+        #expect(outcome.findings == [] && outcome.corrected == 1 && outcome.rows == 1)
+    }
+
     @Test func `a request of this process that is under way stays open, and is settled in its time`() throws {
         mkdir(settings.databasePath, 0o700)
         let worker = worker()
@@ -303,7 +327,7 @@ struct JournalTakeoverTests {
 }
 
 /// Stands in for journald: hands what it hears to a journal file.
-private final class JournalRelay {
+final class JournalRelay {
     let path: String
     let files: JournalFiles
     private(set) var written: [[UInt8]] = []
