@@ -13,12 +13,9 @@ package struct Money: Sendable, Hashable, Comparable {
 
     /// "5", "0.25" or "1.000000000001" dollars; nil for anything else, for more than twelve decimals and for what is too large.
     package init?(dollars text: some StringProtocol) {
-        let parts = text.utf8.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
-        let fraction = parts.count == 2 ? Array(parts[1]) : []
-        let isNumber = parts.allSatisfy { !$0.isEmpty && $0.allSatisfy { (48...57).contains($0) } }
-        guard isNumber, fraction.count <= 12 else { return nil }
-        let digits = parts[0] + fraction + Array(repeating: UInt8(ascii: "0"), count: 12 - fraction.count)
-        guard let picodollars = Int64(String(decoding: digits, as: UTF8.self)) else { return nil }
+        guard let number = Decimal(text.utf8), number.places <= 12, let picodollars: Int64 = number.scaled(12) else {
+            return nil
+        }
         self.init(picodollars: picodollars)
     }
 

@@ -36,26 +36,10 @@ package struct UnitPrice: Sendable, Equatable, CustomStringConvertible {
 
     /// At a million dollars it is no price any more, and sums would leave their 128 bits.
     private static func decimal(_ text: some StringProtocol) -> Int128? {
-        var value: Int128 = 0
-        var decimals: Int?
-        for byte in text.utf8 {
-            if byte == UInt8(ascii: "."), decimals == nil {
-                guard value > 0 || text.utf8.first == UInt8(ascii: "0") else { return nil }
-                decimals = 0
-            } else {
-                guard (48...57).contains(byte), decimals ?? 0 < 18, value < 1_000_000_000_000_000_000_000_000 else {
-                    return nil
-                }
-                value = value * 10 + Int128(byte - 48)
-                decimals = decimals.map { $0 + 1 }
-            }
-        }
-        guard !text.isEmpty, decimals != 0 else { return nil }
-        for _ in 0..<(18 - (decimals ?? 0)) {
-            guard value < 1_000_000_000_000_000_000_000_000 else { return nil }
-            value *= 10
-        }
-        return value < 1_000_000_000_000_000_000_000_000 ? value : nil
+        guard let number = Decimal(text.utf8), number.places <= 18, let price: Int128 = number.scaled(18),
+            price < 1_000_000_000_000_000_000_000_000
+        else { return nil }
+        return price
     }
 
     var isFree: Bool { attodollars == 0 && lines.isEmpty }
