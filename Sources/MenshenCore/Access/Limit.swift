@@ -27,18 +27,26 @@ package struct Limit: Sendable, Hashable, CustomStringConvertible {
     /// Above 0.
     package let amount: Int64
     package let window: Window
+    /// A stream that passes it ends there, instead of running to its end.
+    package let cuts: Bool
 
-    package init(_ measure: Measure, _ amount: Int64, per window: Window) {
+    package init(_ measure: Measure, _ amount: Int64, per window: Window, cuts: Bool = false) {
         self.measure = measure
         self.amount = amount
         self.window = window
+        self.cuts = cuts
     }
 
     /// What `read` reads.
-    package var description: String {
+    package var description: String { "\(words)\(cuts ? " \(Self.cut)" : "")" }
+
+    /// How much, and in which time.
+    package var words: String {
         let quantity = measure.text(amount)
         return window == .ever ? quantity : "\(quantity)/\(window)"
     }
+
+    static let cut = "cut"
 }
 
 extension Limit.Measure {

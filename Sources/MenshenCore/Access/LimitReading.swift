@@ -30,11 +30,15 @@ extension Limit {
         self = limit
     }
 
-    /// AMOUNT MEASURE, alone or with "/WINDOW" behind it, in large or small letters and with blanks wherever they read well.
+    /// AMOUNT MEASURE, alone or with "/WINDOW" behind it, and with "cut" at the end; in large or small letters and with blanks
+    /// wherever they read well.
     package static func read(_ text: String) throws(Fault) -> Limit {
-        let parts = text.lowercased().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        var text = trimmed(text.lowercased()[...])
+        let cuts = text.hasSuffix(" \(cut)")
+        if cuts { text = trimmed(text.dropLast(cut.count)) }
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let (measure, amount) = try quantity(trimmed(parts[0]))
-        return Limit(measure, amount, per: parts.count == 1 ? .ever : try window(trimmed(parts[1])))
+        return Limit(measure, amount, per: parts.count == 1 ? .ever : try window(trimmed(parts[1])), cuts: cuts)
     }
 
     private static func trimmed(_ text: Substring) -> Substring {

@@ -197,7 +197,16 @@ package struct AnswerObserver: Sendable {
     /// "[DONE]", first byte lowest.
     private static let done: UInt64 = 0x5D45_4E4F_445B
 
+    /// Output tokens that have come at least: never more than there are, so that nobody is cut off for what is not there.
+    package var leastOutput: Int64 {
+        mutating get { max(reports.events &- Self.otherEvents, reports.usage(format)?.outputTotal ?? 0) }
+    }
+
+    /// A stream has so many events, at most, that carry no token.
+    private static let otherEvents: Int64 = 16
+
     private mutating func endEvent() {
+        reports.events &+= 1
         if doneMatch == 6 {
             isOver = true
             // What an error event said stays said.
@@ -247,6 +256,7 @@ package struct AnswerObserver: Sendable {
     }
 
     private mutating func endMessage() {
+        reports.events &+= 1
         if framed[0].frames.kind != .event {
             fail(framed[0].frames.name ?? "error")
         } else {

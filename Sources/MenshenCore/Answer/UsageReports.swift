@@ -8,6 +8,9 @@ struct UsageReports: Sendable {
     /// Elsewhere the last one is read when somebody asks: some servers have one in every event.
     private var last: [UInt8]?
     private var side: [UInt8]?
+    /// Events of the stream. Nearly each carries a token or more, which is all that is known of a stream that reports its usage
+    /// at its end.
+    var events: Int64 = 0
     /// Beside the reports, where the answer names its tier.
     var namedTier: String?
 

@@ -142,6 +142,18 @@ package struct AttemptRecord: Sendable, Equatable {
     }
 }
 
+extension AttemptRecord {
+    /// Reasons of which the provider has seen nothing of the request: those of `UpstreamFailure.Reason.isBeforeRequest`, and a
+    /// key that is not there.
+    package static let unasked: Set<String> = [
+        "resolve", "connect", "connect_timeout", "tls", "proxy", "stale_connection", "unavailable",
+        AttemptOutcome.noKey.reason,
+    ]
+
+    /// The provider has seen something of the request.
+    package var wasAsked: Bool { status != nil || !Self.unasked.contains(reason) }
+}
+
 /// What the request and its answer say of themselves, as the provider wrote it. A class so that a settlement, which is
 /// copied from queue to queue, carries one reference.
 package final class AnswerRecord: Sendable {

@@ -28,6 +28,8 @@ extension Configuration {
         /// What `timezone` names; read from its file by whoever reads the configuration's.
         package var zone = ZoneRules.utc
         package var unpriced = Unpriced.refuse
+        /// All limits cut, and not only those that say so.
+        package var cut = false
         /// Per cent of a limit at which it is said that so much is used up.
         package var notify = [50, 80, 100]
         /// Argv of a command that is run then; empty: none.
@@ -58,6 +60,10 @@ extension Configuration.Limits: ConfigurationRoot {
         ) {
             TOMLText.quoted($0.unpriced.rawValue)
         },
+        .boolean(
+            "limits.cut", \.cut,
+            "Streams that pass a limit are cut, instead of running to their end; a limit with `cut` behind it cuts anyway."
+        ),
         .custom(
             "limits.notify", .integers(1...100), default: "[50, 80, 100]",
             "Per cent of each limit at which an entry in the journal says that so much is used up."

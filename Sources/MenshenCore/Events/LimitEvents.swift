@@ -20,7 +20,7 @@ extension Event {
         let spent = notice.key.measure.text(notice.spent)
         return Event(
             .limitPassed,
-            "\(notice.percent) % of the limit of \(notice.limit) for \(notice.key.holder) are used up: \(spent).",
+            "\(notice.percent) % of the limit of \(notice.limit.words) for \(notice.key.holder) are used up: \(spent).",
             "\(notice.key.holder)", "\(notice.limit)", "\(notice.percent)", spent, resetsAt)
     }
 

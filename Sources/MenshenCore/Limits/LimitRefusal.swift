@@ -17,9 +17,15 @@ extension Problem {
             self.init(
                 measure == .money ? .budgetReached : .limitReached,
                 status: measure == .money ? dialect.api.budgetStatus : 429,
-                "The limit of \(limit) for \(who) does not allow this request: \(measure.text(spent)) spent, "
+                "The limit of \(limit.words) for \(who) does not allow this request: \(measure.text(spent)) spent, "
                     + "\(measure.text(reserved)) reserved by requests under way, and this one may use \(measure.text(wanted)). "
                     + Self.end(refusal.resetsAt, limit, zone) + advice, retryAfter: alone ? nil : wait)
+        case .passed(let limit):
+            self.init(
+                limit.measure == .money ? .budgetReached : .limitReached,
+                status: limit.measure == .money ? dialect.api.budgetStatus : 429,
+                "This answer was cut: it has passed the limit of \(limit.words) for \(who), which cuts. "
+                    + Self.end(refusal.resetsAt, limit, zone))
         case .concurrency(let most):
             self.init(
                 .concurrencyLimited, status: 429,

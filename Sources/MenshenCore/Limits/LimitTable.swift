@@ -18,9 +18,16 @@ package final class LimitTable: Sendable {
         providers = configuration.providers.map {
             $0.limits.isEmpty ? nil : Demand(Holder(.provider, $0.name), $0.limits)
         }
-        models = settings.models.map {
-            ($0.pattern, Demand(Holder(.model, $0.pattern.description), $0.limits))
+        // A pattern that stands there twice is one holder.
+        var limits: [(pattern: ModelPattern, limits: [Limit])] = []
+        for model in settings.models {
+            if let known = limits.firstIndex(where: { $0.pattern == model.pattern }) {
+                limits[known].limits += model.limits
+            } else {
+                limits.append((model.pattern, model.limits))
+            }
         }
+        models = limits.map { ($0.pattern, Demand(Holder(.model, $0.pattern.description), $0.limits)) }
         hasNoneOfAttempts = models.isEmpty && providers.allSatisfy { $0 == nil }
     }
 

@@ -19,6 +19,8 @@ package struct PastRequest: Sendable {
     package let time: Int64
     package let token: String?
     package let rule: String?
+    /// Of one that showed a token on the Unix socket, which falls under a rule without it, too.
+    package let caller: CallerRecord?
     package let provider: String?
     /// As the caller named it, as the provider was asked for it, and as the answer named it.
     package let model: String?
@@ -34,13 +36,15 @@ package struct PastRequest: Sendable {
     package let cost: Money?
 
     package init(
-        time: Int64, token: String?, rule: String?, provider: String?, model: String?, askedModel: String? = nil,
+        time: Int64, token: String?, rule: String?, caller: CallerRecord? = nil, provider: String?, model: String?,
+        askedModel: String? = nil,
         answerModel: String?, isReplayed: Bool, usage: Usage, input: Int64, output: Int64, bytesIn: Int64,
         bytesOut: Int64, cost: Money?
     ) {
         self.time = time
         self.token = token
         self.rule = rule
+        self.caller = caller
         self.provider = provider
         self.model = model
         self.askedModel = askedModel ?? model
@@ -64,7 +68,16 @@ package struct PastSpending: Sendable {
         var cost: Money?
     }
 
+    /// What one request has added to one pot.
+    struct Charge {
+        let key: PotKey
+        let amount: Int64
+        let time: Int64
+    }
+
     package private(set) var pots: [PotKey: Pot]
+    /// For pots in use, which change meanwhile; nil where they are replaced.
+    private(set) var charges: [Charge]?
     package private(set) var usualOutput: [String: Int64] = [:]
     private var largest: [String: Largest] = [:]
     private var lost: [PastRequest] = []
@@ -72,10 +85,16 @@ package struct PastSpending: Sendable {
     private let patterns: [(pattern: ModelPattern, keys: [PotKey])]
     private var byModel: [String: [PotKey]] = [:]
     private let price: SpendingPrice
+    private let ownRule: OwnRule
 
-    package init(_ pots: [PotKey: Pot], price: @escaping SpendingPrice) {
+    package init(
+        _ pots: [PotKey: Pot], keepsCharges: Bool = false, ownRule: @escaping OwnRule = { _ in nil },
+        price: @escaping SpendingPrice
+    ) {
         self.pots = pots
+        charges = keepsCharges ? [] : nil
         self.price = price
+        self.ownRule = ownRule
         for key in pots.keys { byHolder[key.holder, default: []].append(key) }
         patterns = byHolder.filter { $0.key.kind == .model }.map { (ModelPattern($0.key.name), $0.value) }
     }
@@ -139,16 +158,25 @@ package struct PastSpending: Sendable {
         add(amounts, Holder.instance, request.time)
         if let token = request.token { add(amounts, Holder(.token, token), request.time) }
         if let rule = request.rule { add(amounts, Holder(.caller, rule), request.time) }
+        if let caller = request.caller, let own = ownRule(caller), own != request.rule {
+            add(amounts, Holder(.caller, own), request.time)
+        }
         if request.isReplayed { return }
         if let provider = request.provider { add(amounts, Holder(.provider, provider), request.time) }
         if patterns.isEmpty { return }
         for key in request.askedModel.map({ keys(of: $0) }) ?? [] {
-            pots[key]?.addPast(amounts[key.measure], at: request.time)
+            add(amounts, key, request.time)
         }
     }
 
     private mutating func add(_ amounts: Amounts, _ holder: Holder, _ time: Int64) {
-        for key in byHolder[holder] ?? [] { pots[key]?.addPast(amounts[key.measure], at: time) }
+        for key in byHolder[holder] ?? [] { add(amounts, key, time) }
+    }
+
+    private mutating func add(_ amounts: Amounts, _ key: PotKey, _ time: Int64) {
+        let amount = amounts[key.measure]
+        pots[key]?.addPast(amount, at: time)
+        charges?.append(Charge(key: key, amount: amount, time: time))
     }
 
     private mutating func keys(of model: String) -> [PotKey] {
@@ -158,6 +186,9 @@ package struct PastSpending: Sendable {
         return keys
     }
 }
+
+/// The rule that a caller falls under without its token; nil for none.
+package typealias OwnRule = @Sendable (_ caller: CallerRecord) -> String?
 
 /// What so many tokens cost at a provider of the configuration, by its name; nil: there is no price.
 package typealias SpendingPrice =

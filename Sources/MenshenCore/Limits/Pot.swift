@@ -69,6 +69,16 @@ package struct Pot: Sendable {
         return Slip(window: recent?.newest ?? number, amount: amount)
     }
 
+    /// A request under way needs so much more than it has reserved; nil: its window is over, and nothing of it counts here.
+    mutating func extend(_ slip: Slip, by amount: Int64) -> Slip? {
+        guard counts(slip) else { return nil }
+        reserved = reserved.saturatingAdd(amount)
+        return Slip(window: slip.window, amount: slip.amount.saturatingAdd(amount))
+    }
+
+    /// What the slip's request spends counts in the present window.
+    func counts(_ slip: Slip) -> Bool { recent != nil || slip.window == number }
+
     /// The request has spent `amount`. It counts in the window in which it was admitted, as its record does.
     mutating func settle(_ slip: Slip, _ amount: Int64) {
         if recent != nil {

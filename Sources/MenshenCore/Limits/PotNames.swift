@@ -65,16 +65,28 @@ package struct Demand: Sendable {
         self.maxErrors = maxErrors
     }
 
+    /// "5usd/day, 4 at a time".
+    package var words: String {
+        (limits.map(\.description)
+            + [concurrency.map { "\($0) at a time" }, maxErrors.map { "\($0) errors in a row" }].compactMap { $0 })
+            .joined(separator: ", ")
+    }
+
     package var isEmpty: Bool { limits.isEmpty && concurrency == nil && maxErrors == nil }
 
-    /// Of two limits that share a pot the smaller one.
+    /// Of limits that share a pot the smallest one, which cuts if one of its size does.
     private static func single(_ limits: [Limit]) -> [Limit] {
         if limits.count < 2 { return limits }
-        return limits.filter { limit in
-            let same = limits.filter { $0.measure == limit.measure && $0.window == limit.window }
-            return limit.amount == same.map(\.amount).min()
-        }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        return limits.reduce(into: []) { all, limit in
+            let same = all.firstIndex { $0.measure == limit.measure && $0.window == limit.window }
+            guard let same else { return all.append(limit) }
+            let isSmaller = limit.amount < all[same].amount || limit.amount == all[same].amount && limit.cuts
+            if isSmaller { all[same] = limit }
+        }
     }
+
+    /// Some stream may have to end at one of its limits.
+    package var cuts: Bool { limits.contains { $0.cuts } }
 }
 
 /// What one request costs in every measure: as it is estimated, or as it turned out.
@@ -89,6 +101,13 @@ package struct Amounts: Sendable, Equatable {
         self.inputTokens = max(0, inputTokens)
         self.outputTokens = max(0, outputTokens)
         self.money = max(.zero, money)
+    }
+
+    package mutating func add(_ more: Amounts) {
+        requests = requests.saturatingAdd(more.requests)
+        inputTokens = inputTokens.saturatingAdd(more.inputTokens)
+        outputTokens = outputTokens.saturatingAdd(more.outputTokens)
+        money = money + more.money
     }
 
     package subscript(measure: Limit.Measure) -> Int64 {
@@ -106,11 +125,11 @@ package struct Amounts: Sendable, Equatable {
 package struct Hold: Sendable {
     struct Entry {
         let key: PotKey
-        let limit: Int64
-        let slip: Pot.Slip
+        let limit: Limit
+        var slip: Pot.Slip
     }
 
-    let entries: [Entry]
+    var entries: [Entry]
     /// Each counts this request among those under way.
     let holders: [Holder]
 
@@ -132,6 +151,8 @@ package struct LimitNotice: Sendable, Equatable {
 package struct LimitRefusal: Sendable, Equatable {
     package enum Reason: Sendable, Equatable {
         case pot(Limit, spent: Int64, reserved: Int64, wanted: Int64)
+        /// An answer under way is larger than what is left.
+        case passed(Limit)
         case concurrency(Int)
         case errors(Int)
     }

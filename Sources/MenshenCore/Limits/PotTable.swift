@@ -50,7 +50,7 @@ package struct PotTable: Sendable {
             for limit in demand.limits {
                 let key = PotKey(demand.holder, limit)
                 guard let slip = pots[key]?.reserve(wanted[limit.measure]) else { continue }
-                entries.append(Hold.Entry(key: key, limit: limit.amount, slip: slip))
+                entries.append(Hold.Entry(key: key, limit: limit, slip: slip))
             }
             if demand.concurrency != nil || demand.maxErrors != nil {
                 conducts[demand.holder, default: Conduct()].underWay += 1
@@ -113,6 +113,30 @@ package struct PotTable: Sendable {
         return LimitNotice(key: key, limit: limit, percent: 100, spent: spent, resetsAt: refusal.resetsAt)
     }
 
+    /// A request under way turns out larger than it was expected to be: reserves `more`. Returns why it has to end instead: a
+    /// limit that cuts, as all do with `cutsAll`, has no room for that.
+    package mutating func extend(
+        _ hold: inout Hold, _ more: Amounts, cutsAll: Bool, at now: Int64, _ zone: ZoneRules
+    ) -> LimitRefusal? {
+        for entry in hold.entries where cutsAll || entry.limit.cuts {
+            let amount = more[entry.key.measure]
+            pots[entry.key]?.advance(to: now, zone)
+            guard amount > 0, let pot = pots[entry.key], pot.counts(entry.slip),
+                !pot.hasRoom(for: amount, of: entry.limit.amount)
+            else { continue }
+            return LimitRefusal(
+                holder: entry.key.holder, reason: .passed(entry.limit),
+                resetsAt: pot.opens(for: amount, of: entry.limit.amount, at: now), wait: nil)
+        }
+        for index in hold.entries.indices {
+            let entry = hold.entries[index]
+            if let slip = pots[entry.key]?.extend(entry.slip, by: more[entry.key.measure]) {
+                hold.entries[index].slip = slip
+            }
+        }
+        return nil
+    }
+
     /// The request has ended and has spent `spent`. Returns what somebody is to be told.
     package mutating func settle(
         _ hold: Hold, _ spent: Amounts, notify: [Int], at now: Int64, _ zone: ZoneRules
@@ -122,12 +146,11 @@ package struct PotTable: Sendable {
             guard var pot = pots[entry.key] else { continue }
             pot.advance(to: now, zone)
             pot.settle(entry.slip, spent[entry.key.measure])
-            if let percent = Self.passed(pot.spent, of: entry.limit, notify), percent > pot.told {
+            if let percent = Self.passed(pot.spent, of: entry.limit.amount, notify), percent > pot.told {
                 pot.tell(percent, at: now)
-                let limit = Limit(entry.key.measure, entry.limit, per: entry.key.window)
                 notices.append(
                     LimitNotice(
-                        key: entry.key, limit: limit, percent: percent, spent: pot.spent,
+                        key: entry.key, limit: entry.limit, percent: percent, spent: pot.spent,
                         resetsAt: pot.opens(for: 0, of: 0, at: now)))
             }
             pots[entry.key] = pot
@@ -203,6 +226,14 @@ package struct PotTable: Sendable {
         for (name, usual) in past.usualOutput where usualOutput[name] == nil && usualOutput.count < Self.mostModels {
             usualOutput[name] = usual
         }
+    }
+
+    /// Pots whose past is known, to find out what else belongs to it.
+    package var known: [PotKey: Pot] { pots.filter { $0.value.isKnown } }
+
+    /// Records of before have turned up that nobody had when the past was read.
+    package mutating func charge(_ past: PastSpending) {
+        for charge in past.charges ?? [] { pots[charge.key]?.addPast(charge.amount, at: charge.time) }
     }
 
     // MARK: Looking

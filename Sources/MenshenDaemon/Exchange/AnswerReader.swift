@@ -121,6 +121,10 @@ struct AnswerReader {
     var failureCode: String? {
         mutating get { if case .failed(let code) = observer?.ending { code } else { nil } }
     }
+    /// Of a stream that goes on, output tokens so far: as many at least. nil: there is nothing to cut off.
+    var leastOutput: Int64? {
+        mutating get { observer?.isStream == true && observer?.ending == .open ? observer?.leastOutput : nil }
+    }
     var usage: Usage? { mutating get { observer?.usage } }
     var model: String? { mutating get { observer?.model } }
     var finishReason: String? { mutating get { observer?.finishReason } }

@@ -133,6 +133,7 @@ extension Attempt: TransferReceiver {
         exchange.worker.prepare(&connection.output)
         passOn(bytes)
         if case .judging = exchange.phase { judge() }
+        if exchange.allowance.watches { cutIfPassed() }
         if !exchange.phase.isOver, reader.isOver { awaitClose() }
         return true
     }
@@ -262,6 +263,22 @@ extension Attempt: TransferReceiver {
         }
         exchange.end(
             failure.isTimeout ? .timeout : .truncated, .breakOff(needsReset: exchange.writer.needsReset))
+    }
+
+    /// Ends a stream that has passed a limit which cuts, as one that breaks off.
+    private func cutIfPassed() {
+        let exchange = exchange
+        guard !exchange.phase.isOver, transfer != nil, let output = reader.leastOutput,
+            let problem = exchange.allowance.passed(by: output, exchange)
+        else { return }
+        release()
+        giveUp(for: problem)
+        reader.rest().withUnsafeBytes { relay($0) }
+        if exchange.phase.isOver { return }
+        if exchange.writer.framing == .chunked, let event = reader.closingEvent(problem) {
+            event.withUnsafeBytes { relay($0) }
+        }
+        exchange.fail(problem, .aborted)
     }
 
     // MARK: An answer that is not passed on

@@ -319,19 +319,12 @@ struct RouteWalk {
 
     /// Whether any provider was asked, in any attempt but the first `before`.
     func wasAsked(since before: Int = 0) -> Bool {
-        attempts.dropFirst(before).contains {
-            $0.status != nil
-                || UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
-                    && $0.reason != AttemptOutcome.noKey.reason
-        }
+        attempts.dropFirst(before).contains { $0.wasAsked }
     }
 
     /// Whether any provider may have worked for this request.
     func wasSent(since before: Int = 0) -> Bool {
-        attempts.dropFirst(before).contains {
-            ($0.status ?? 0) < 400 && UpstreamFailure.Reason(rawValue: $0.reason)?.isBeforeRequest != true
-                && $0.reason != AttemptOutcome.noKey.reason
-        }
+        attempts.dropFirst(before).contains { ($0.status ?? 0) < 400 && !AttemptRecord.unasked.contains($0.reason) }
     }
 
     /// The request is over.

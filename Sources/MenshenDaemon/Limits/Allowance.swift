@@ -21,8 +21,8 @@ struct Allowance {
     /// A reservation with what it was made of.
     private struct Part {
         let demands: [Demand]
-        let estimate: Amounts
-        let hold: Hold
+        var estimate: Amounts
+        var hold: Hold
     }
 
     private var admission: Part?
@@ -31,6 +31,11 @@ struct Allowance {
     private var provider = -1
     private var before = 0
     private var waitsUntil: UInt64?
+    /// Output tokens of its stream at which its limits are looked at again.
+    private var mark = Int64.max
+
+    /// Some limit of its cuts a stream.
+    var watches: Bool { mark != .max }
 
     static func nextLook(_ now: UInt64) -> UInt64 { now + look }
 
@@ -48,6 +53,7 @@ struct Allowance {
         case .success(let part):
             admission = part
             waitsUntil = nil
+            watch(part, exchange)
         case .failure(let problem): throw problem
         case nil: return try isPatient(exchange)
         }
@@ -80,6 +86,7 @@ struct Allowance {
             case .success(let part):
                 attempt = part
                 waitsUntil = nil
+                watch(part, exchange)
             case .failure(let problem): return .refused(problem)
             case nil: return try isPatient(exchange) ? .admitted : .awaited
             }
@@ -163,6 +170,47 @@ struct Allowance {
         return BodyKind.coding(exchange.head) == nil ? length : length * 4
     }
 
+    // MARK: A stream
+
+    private mutating func watch(_ part: Part, _ exchange: Exchange) {
+        guard exchange.runtime.snapshot.limits.settings.cut || part.demands.contains(where: \.cuts) else { return }
+        mark = min(mark, part.estimate.outputTokens)
+    }
+
+    /// The stream has so many output tokens by now. Reserves what it may still need beyond its estimate, a piece at a time;
+    /// returns why it has to end.
+    mutating func passed(by output: Int64, _ exchange: Exchange) -> Problem? {
+        guard output > mark else { return nil }
+        let snapshot = exchange.runtime.snapshot
+        let next = output + max(Self.leastPiece, output / 8)
+        for path in [\Self.admission, \Self.attempt] as [WritableKeyPath<Self, Part?>] {
+            guard var part = self[keyPath: path] else { continue }
+            let more = Self.missing(next, part, exchange)
+            let refusal = exchange.worker.context.pots.extend(&part.hold, more, snapshot.limits)
+            // What came was used, whether or not there was room for it.
+            part.estimate.add(refusal == nil ? more : Self.missing(output, part, exchange))
+            self[keyPath: path] = part
+            if let refusal { return Problem(refusal, exchange.dialect, snapshot.limits.zone) }
+        }
+        mark = next
+        return nil
+    }
+
+    /// Output tokens that are reserved at a time.
+    private static let leastPiece: Int64 = 32
+
+    /// What `output` is more than the estimate.
+    private static func missing(_ output: Int64, _ part: Part, _ exchange: Exchange) -> Amounts {
+        let count = max(0, output - part.estimate.outputTokens)
+        return Amounts(outputTokens: count, money: price(count, exchange))
+    }
+
+    private static func price(_ output: Int64, _ exchange: Exchange) -> Money {
+        guard let provider = exchange.walk.provider else { return .zero }
+        let prices = exchange.runtime.snapshot.routes.providers[provider].prices
+        return exchange.runtime.prices.estimate(prices, exchange.walk.model(at: provider), 0, output) ?? .zero
+    }
+
     // MARK: The end
 
     /// The attempt has failed, and another follows.
@@ -225,10 +273,8 @@ struct Allowance {
                 usage?.outputTotal ?? 0, bytesOut: settlement.bytesOut, most: estimate.outputTokens)
             var money = cost ?? estimate.money
             let missing = output - (usage?.outputTotal ?? 0)
-            if cost != nil, missing > 0, let provider = exchange.walk.provider {
-                let prices = exchange.runtime.snapshot.routes.providers[provider].prices
-                let model = exchange.walk.model(at: provider)
-                money = money + (exchange.runtime.prices.estimate(prices, model, 0, missing) ?? .zero)
+            if cost != nil, missing > 0 {
+                money = money + price(missing, exchange)
             }
             return Amounts(
                 requests: 1, inputTokens: usage?.inputTotal ?? estimate.inputTokens, outputTokens: output, money: money)

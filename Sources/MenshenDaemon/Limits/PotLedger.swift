@@ -12,25 +12,47 @@ final class PotLedger: Sendable {
     /// Reads what was spent before, on another thread; nil: it can't be read now.
     typealias Reading = @Sendable (PastSpending, _ done: @escaping @Sendable (PastSpending?) -> Void) -> Void
 
+    /// Reads these requests of before.
+    typealias Finding =
+        @Sendable (
+            [RequestID], PastSpending, _ done: @escaping @Sendable (PastSpending) -> Void
+        ) -> Void
+
     private struct State {
         var table = PotTable()
         var isReading = false
+        /// Records have turned up meanwhile, which the reading may have missed.
+        var isStale = false
+        /// Of the last configuration.
+        var past: (ownRule: OwnRule, price: SpendingPrice)?
         /// Not read again before. Seconds since 1970.
         var readAt = Int64.min
     }
 
     private let state = Mutex(State())
     private let reading: Reading
+    private let finding: Finding
     private let wall: @Sendable () -> Int64
 
     /// `wall`: seconds since 1970.
-    init(wall: @escaping @Sendable () -> Int64, reading: @escaping Reading) {
+    init(
+        wall: @escaping @Sendable () -> Int64, finding: @escaping Finding = { _, _, _ in }, reading: @escaping Reading
+    ) {
         self.wall = wall
         self.reading = reading
+        self.finding = finding
     }
 
     convenience init(_ store: AuditStore) {
-        self.init(wall: { Int64(Clock.wall() / 1_000_000) }) { past, done in
+        self.init(wall: { Int64(Clock.wall() / 1_000_000) }) { ids, past, done in
+            store.ask { reader throws(StoreFault) in
+                var past = past
+                try reader.pastRequests(ids) { past.add($0) }
+                past.finish()
+                done(past)
+            } fail: {
+            }
+        } reading: { past, done in
             store.ask { reader throws(StoreFault) in
                 var past = past
                 try reader.pastRequests(since: past.begin) { past.add($0) }
@@ -40,6 +62,7 @@ final class PotLedger: Sendable {
                 done(nil)
             }
         }
+        store.takenOver.listen { [weak self] in self?.takenOver($0) }
     }
 
     // MARK: Requests
@@ -53,6 +76,17 @@ final class PotLedger: Sendable {
         }
         if case .unknown = outcome { read(snapshot, now) }
         return outcome
+    }
+
+    /// Reserves more for a request under way; or why it has to end.
+    func extend(_ hold: inout Hold, _ more: Amounts, _ limits: LimitTable) -> LimitRefusal? {
+        let now = wall()
+        var extended = hold
+        let refusal = state.withLock {
+            $0.table.extend(&extended, more, cutsAll: limits.settings.cut, at: now, limits.zone)
+        }
+        hold = extended
+        return refusal
     }
 
     func settle(_ hold: Hold, _ spent: Amounts, _ limits: LimitTable) -> [LimitNotice] {
@@ -90,6 +124,7 @@ final class PotLedger: Sendable {
 
     /// Reads what was spent in the pots that the configuration names, before the first request wants to know.
     func prepare(_ snapshot: Snapshot) {
+        state.withLock { $0.past = (snapshot.ownRule, snapshot.price) }
         let demands = snapshot.limits.all
         if !demands.isEmpty { _ = look(demands, snapshot) }
     }
@@ -104,16 +139,47 @@ final class PotLedger: Sendable {
             return unknown
         }
         guard let unknown else { return }
-        reading(PastSpending(unknown, price: snapshot.price)) { [self] past in
+        reading(PastSpending(unknown, ownRule: snapshot.ownRule, price: snapshot.price)) { [self] past in
             state.withLock { state in
                 state.isReading = false
-                if let past { state.table.fill(past) } else { state.readAt = now + 1 }
+                if let past, !state.isStale {
+                    state.table.fill(past)
+                } else {
+                    state.readAt = past == nil ? now + 1 : now
+                }
+                state.isStale = false
             }
         }
+    }
+
+    /// Requests of an earlier process get their rows only now: pots whose past was read before are charged with them.
+    func takenOver(_ ids: [RequestID]) {
+        let past = state.withLock { state -> PastSpending? in
+            state.isStale = state.isReading
+            let known = state.table.known
+            guard !known.isEmpty, let past = state.past else { return nil }
+            return PastSpending(known, keepsCharges: true, ownRule: past.ownRule, price: past.price)
+        }
+        guard let past else { return }
+        finding(ids, past) { [self] past in state.withLock { $0.table.charge(past) } }
     }
 }
 
 extension Snapshot {
+    /// By the rules of now. A record has no groups: they are those that the account has.
+    var ownRule: OwnRule {
+        if policy.isEmpty { return { _ in nil } }
+        let accounts = policy.rules.contains { !$0.groups.isEmpty } ? SharedAccounts() : nil
+        return { [policy] caller in
+            let account = caller.uid.flatMap { accounts?[$0] }
+            let known = CallerRecord(
+                uid: caller.uid, pid: nil, gid: account?.gid, groups: account?.groups ?? [],
+                executable: caller.executable, unit: caller.unit, job: caller.job, project: caller.project,
+                address: caller.address)
+            return policy.first(for: known, token: nil)?.name
+        }
+    }
+
     /// What a request may cost, by the list prices.
     var price: SpendingPrice {
         let book = SharedPriceBook(PriceBook(configuration.prices))
@@ -125,6 +191,20 @@ extension Snapshot {
                 $0.estimate(seller, model, input, output)
                     ?? (isCeiling ? $0.ceiling(provider: seller, input: input, output: output) : nil)
             }
+        }
+    }
+}
+
+/// Looked up once for a reading of the past: a directory service may take its time.
+private final class SharedAccounts: Sendable {
+    private let known = Mutex<[UInt32: Accounts.User?]>([:])
+
+    subscript(uid: UInt32) -> Accounts.User? {
+        known.withLock { known in
+            if let user = known[uid] { return user }
+            let user = try? Accounts.user(uid)
+            known[uid] = .some(user)
+            return user
         }
     }
 }

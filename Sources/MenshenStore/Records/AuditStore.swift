@@ -18,6 +18,7 @@ package final class AuditStore: Sendable {
     private let reporter: Reporter
     private let thread: NamedThread
     private let journal: JournalSocket?
+    package let takenOver: TakenOver
 
     /// Starts the thread, which opens the database. A database that can't be used is no failure here: the store then
     /// records in the journal, says so by `log` and `status`, and tries again. `log` is called on the store's thread.
@@ -30,6 +31,7 @@ package final class AuditStore: Sendable {
         let reporter = Reporter(path: settings.databasePath) { fault in _ = queue.submit { $0.add(fault) } }
         self.reporter = reporter
         journal = settings.journal
+        takenOver = settings.takenOver
         thread = try NamedThread("store") {
             let worker = StoreWorker(settings, intents, log: log)
             worker.rollUps = RollUpPlan { reporter.rollUp(now: $0) }

@@ -28,6 +28,7 @@ struct JournalTakeover {
     private let source: JournalReader.Source?
     /// As `RequestJournal` names the database.
     private let path: String
+    private let takenOver: TakenOver
     /// Requests with a smaller id began in an earlier process.
     private let began: RequestID
     private var reader: JournalReader?
@@ -44,6 +45,7 @@ struct JournalTakeover {
     init(_ settings: StoreSettings) {
         source = settings.journalSource
         path = settings.databasePath
+        takenOver = settings.takenOver
         began = RequestID(microseconds: Int64(clamping: settings.wall()))
     }
 
@@ -84,7 +86,7 @@ struct JournalTakeover {
             endLook(now, sent, log)
             return true
         }
-        rows += try database.takeOver(piece.records, upTo: piece.cursor, before: began)
+        rows += try database.takeOver(piece.records, upTo: piece.cursor, before: began, tell: takenOver)
         own += piece.own
         hasFound = true
         return true
@@ -158,13 +160,14 @@ extension AuditDatabase {
     /// Writes what has no row, or none that says more; returns how many rows that made or changed. Requests before `before`
     /// that are not seen to end are lost.
     func takeOver(
-        _ records: [JournalRecord], upTo position: String?, before began: RequestID
+        _ records: [JournalRecord], upTo position: String?, before began: RequestID, tell takenOver: TakenOver
     ) throws(SQLiteError) -> Int {
         let row = try connection.prepare("SELECT end_state FROM requests WHERE id = ?1", reused: false)
         let mark = try connection.prepare(
             "UPDATE bookmarks SET position = ?1 WHERE name = 'journal'", reused: false)
         return try record { () throws(SQLiteError) -> Int in
             var count = 0
+            var earlier: [RequestID] = []
             for record in records {
                 try row.bind(1, record.id.rawValue)
                 let state = try row.step() ? row.text(0) : nil
@@ -176,7 +179,10 @@ extension AuditDatabase {
                 try write(record, isCorrection: state == EndState.lost.rawValue)
                 if case .beginning = record.content, record.id.rawValue < began.rawValue { try lose(record.id) }
                 count += 1
+                if record.id.rawValue < began.rawValue { earlier.append(record.id) }
             }
+            // Before the commit, so that no reading that has ended by now has seen them.
+            takenOver.tell(earlier)
             if let position {
                 try mark.bind(1, position)
                 try mark.run()

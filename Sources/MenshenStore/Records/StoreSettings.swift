@@ -29,6 +29,7 @@ package struct StoreSettings: Sendable {
     package var gatherTime: UInt64 = 5000
     /// Versions of the intent log that a start reads.
     package var intentCodings = IntentCodings.known
+    package var takenOver = TakenOver()
     /// Pause between attempts to use a database that failed.
     package var retryInterval: UInt64 = 1_000_000
     package var monotonic: @Sendable () -> UInt64 = { Clock.monotonic() }

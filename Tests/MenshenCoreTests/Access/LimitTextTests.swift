@@ -11,6 +11,8 @@ struct LimitTextTests {
         ("2m tokens/day", "2000000 tokens/day"), ("1.5m tokens/week", "1500000 tokens/week"),
         ("10k input_tokens/day", "10000 input_tokens/day"), ("1_000 output tokens/hour", "1000 output_tokens/hour"),
         ("20usd/7d rolling", "20usd/7d rolling"), ("20usd/rolling 90min", "20usd/90min rolling"),
+        ("5usd/day cut", "5usd/day cut"), ("20usd/7d rolling  CUT ", "20usd/7d rolling cut"),
+        ("9 tokens cut", "9 tokens cut"),
         ("0.000000000001usd/day", "0.000000000001usd/day"), ("1k usd/month", "1000usd/month"),
     ]) func `a limit reads as people write it, and is written so that it reads again`(_ text: String, _ written: String)
         throws
@@ -31,6 +33,7 @@ struct LimitTextTests {
         ("5/day", .unknownMeasure), ("5eur/day", .unknownMeasure), ("5 words/day", .unknownMeasure),
         ("5m", .unknownMeasure),
         ("5usd/", .unknownWindow), ("5usd/year", .unknownWindow), ("5usd/day/day", .unknownWindow),
+        ("5usd/cut", .unknownWindow), ("5usd/day cut cut", .unknownWindow), ("cut", .noNumber),
         ("5usd/rolling", .unknownWindow), ("5usd/7d", .notRolling), ("5usd/30s rolling", .shortWindow),
         ("5usd/90500ms rolling", .shortWindow),
     ]) func `what is no limit says why`(_ text: String, _ fault: Limit.Fault) {

@@ -43,6 +43,27 @@ struct PastSpendingTests {
         }
     }
 
+    @Test(arguments: [("own", Int64(5), Int64(5)), ("token's", 5, 0), (nil, 5, 0)])
+    func `a caller's own rule counts beside that of its token, once`(_ own: String?, _ ofToken: Int64, _ ofOwn: Int64)
+        throws
+    {
+        let caller = CallerRecord(uid: 7, pid: nil, executable: nil, unit: nil, address: "unix")
+        let request = PastRequest(
+            time: Self.noon - 1, token: "a", rule: "token's", caller: caller, provider: "p", model: "m",
+            answerModel: nil, isReplayed: false, usage: .reported, input: 5, output: 0, bytesIn: 0, bytesOut: 0,
+            cost: nil)
+        for (name, expected) in [("token's", ofToken), ("own", ofOwn)] {
+            var table = PotTable()
+            let demand = Demand(Holder(.caller, name), [try Limit.read("100 tokens/day")])
+            _ = table.reserve([demand], Amounts(), notify: [], at: Self.noon, .utc)
+            var past = PastSpending(table.unknown, ownRule: { $0.uid == 7 ? own : nil }) { _, _, _, _ in nil }
+            past.add(request)
+            past.finish()
+            table.fill(past)
+            #expect(table.state(demand, at: Self.noon, .utc).map(\.spent) == [expected], "\(name)")
+        }
+    }
+
     @Test func `a stored answer is a request, and nothing else`() throws {
         let hit = PastRequest.sample(Self.noon - 1, token: "a", provider: nil, isReplayed: true, .none)
         #expect(try Self.spent(Holder(.token, "a"), "9 requests/day", hit) == 1)

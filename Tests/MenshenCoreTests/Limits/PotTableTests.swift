@@ -67,6 +67,44 @@ struct PotTableTests {
         #expect(twice.limits.map(\.description) == ["2 requests/day"])
     }
 
+    @Test func `of two limits that share a pot and have one size the one that cuts counts`() throws {
+        for texts in [["2 tokens/day", "2 tokens/day cut"], ["2 tokens/day cut", "2 tokens/day"]] {
+            #expect(Demand(Self.ci, texts.compactMap { Limit($0) }).limits.map(\.description) == ["2 tokens/day cut"])
+        }
+        #expect(try !Self.demand("2 tokens/day", "3 tokens/day cut").cuts)
+    }
+
+    @Test(arguments: [(" cut", false, true), ("", true, true), ("", false, false)])
+    func `a request that grows has to end where a limit that cuts has no room`(
+        _ word: String, _ cutsAll: Bool, _ ends: Bool
+    ) throws {
+        var test = self
+        let demand = try Self.demand("100 output_tokens/day\(word)", "1000 tokens/day", "1 requests/day cut")
+        test.open([demand])
+        var hold = try #require(test.reserve([demand], Amounts(requests: 1, inputTokens: 5, outputTokens: 60)).hold)
+        let more = Amounts(outputTokens: 30)
+        #expect(test.table.extend(&hold, more, cutsAll: cutsAll, at: Self.noon, .utc) == nil)
+        let states = test.table.state(demand, at: Self.noon, .utc)
+        #expect(states.map(\.reserved) == [90, 95, 1])
+        let refusal = test.table.extend(&hold, more, cutsAll: cutsAll, at: Self.noon, .utc)
+        #expect((refusal != nil) == ends)
+        #expect(refusal?.resetsAt == (ends ? Self.noon + 43_200 : nil))
+        // What was refused has left nothing behind, and all is given back at the end.
+        #expect(test.table.state(demand, at: Self.noon, .utc).map(\.reserved) == (ends ? [90, 95, 1] : [120, 125, 1]))
+        test.table.spend(hold, Amounts(requests: 1, inputTokens: 5, outputTokens: 95))
+        let after = test.table.state(demand, at: Self.noon, .utc)
+        #expect(after.map(\.reserved) == [0, 0, 0] && after.map(\.spent) == [95, 100, 1])
+    }
+
+    @Test mutating func `a request that grows beyond its window's end needs no room there`() throws {
+        let demand = try Self.demand("100 output_tokens/day cut")
+        open([demand])
+        var hold = try #require(reserve([demand], Amounts(outputTokens: 60)).hold)
+        let tomorrow = Self.noon + 86_400
+        #expect(table.extend(&hold, Amounts(outputTokens: 600), cutsAll: false, at: tomorrow, .utc) == nil)
+        #expect(table.state(demand, at: tomorrow, .utc).map(\.reserved) == [0])
+    }
+
     @Test mutating func `each measure counts its own`() throws {
         let demand = try Self.demand("9 input_tokens/day", "9 output_tokens/day", "9 tokens/week", "1usd/day")
         open([demand])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+import Glibc
 import TestSupport
 import Testing
 
@@ -74,6 +75,63 @@ struct LimitedRequestTests {
         }
     }
 
+    private static let endless = #"{"model":"m","max_tokens":20,"stream":true,"messages":[]}"#
+
+    /// A provider that does not keep to `max_tokens`.
+    private static func streamOn(_ call: UpstreamCall) throws {
+        let delta =
+            #"data: {"id":"x","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"a"}}]}"#
+        try call.beginStream()
+        for _ in 0..<10 { try call.chunk(String(repeating: delta + "\n\n", count: 10)) }
+        try call.waitForEnd()
+    }
+
+    @Test(arguments: ["instance = [\"90 output_tokens/day cut\"]", "cut = true\ninstance = [\"90 output_tokens/day\"]"])
+    func `a stream that passes a limit which cuts ends there, and says why`(_ limit: String) throws {
+        try Stage.run(Self.limits(limit)) {
+            try Self.streamOn($0)
+        } _: { stage throws in
+            let caller = try stage.caller()
+            try caller.request(
+                "POST", "/v1/chat/completions", ["Content-Type: application/json"], body: Self.endless)
+            #expect(try caller.head().status == 200)
+            var text = ""
+            #expect(throws: (any Error).self) {
+                while let chunk = try caller.chunk() { text += String(decoding: chunk, as: UTF8.self) }
+            }
+            let last = try #require(text.split(separator: "\n\n").last)
+            for word in ["\"error\"", "limit_reached", "was cut", "90 output_tokens/day for this menshen"] {
+                #expect(last.contains(word), "\(word) in \(last)")
+            }
+            #expect(text.split(separator: "\n\n").count > 50)
+            // All that came counts, and the next has no place.
+            #expect(try #require(try Self.spent(stage).first) >= 60)
+            #expect(try Self.ask(stage, body: Self.endless.replacing("20", with: "80")).problem == "limit_reached")
+            let row = try #require(try stage.records().first)
+            #expect((row.status, row.endState, row.problem) == (200, "aborted", "limit_reached"))
+            #expect(row.attempts == ["openai 200 limit_reached"])
+        }
+    }
+
+    @Test func `without that it runs to its end, and the next is refused`() throws {
+        try Stage.run(Self.limits("instance = [\"90 output_tokens/day\"]")) { call in
+            let delta =
+                #"data: {"object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"a"}}]}"#
+            try call.beginStream()
+            try call.chunk(String(repeating: delta + "\n\n", count: 200))
+            try call.chunk(
+                #"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":200}}"#
+                    + "\n\ndata: [DONE]\n\n")
+            try call.endStream()
+        } _: { stage throws in
+            let whole = try Self.ask(stage, body: Self.endless)
+            #expect(whole.status == 200 && whole.text.contains("[DONE]"))
+            #expect(try Self.ask(stage, body: Self.endless).problem == "limit_reached")
+            #expect(try Self.spent(stage) == [200])
+            #expect(try stage.records().first?.endState == "complete")
+        }
+    }
+
     @Test func `what nobody was asked for is given back`() throws {
         // Nobody listens there.
         let setting = Stage.Setting.with {
@@ -84,6 +142,54 @@ struct LimitedRequestTests {
         } _: { stage throws in
             for _ in 0..<3 { #expect(try Self.ask(stage).status == 502) }
             #expect(try Self.spent(stage) == [0])
+        }
+    }
+
+    @Test func `a restart finds what was spent as it was, by both rules and without what nobody was asked for`() throws
+    {
+        let directory = try TemporaryDirectory()
+        let setting = Stage.Setting.with {
+            $0.providers = [
+                Stage.provider("a"),
+                "name = \"gone\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:1\"\napi_key = \"k\"",
+            ]
+            $0.tables = """
+                [[callers]]
+                name = "token's"
+                token = "default"
+                limits = ["10 requests/day"]
+                [[callers]]
+                name = "own"
+                user = "\(getuid())"
+                limits = ["20 requests/day"]
+                """
+        }
+        let shown = ["x-api-key: \(Stage.token)"]
+        for isAgain in [false, true] {
+            try Stage.run(setting, in: directory) {
+                try $0.reply(body: Self.answer)
+            } _: { stage throws in
+                func spent(_ fields: [String]) throws -> [Int] {
+                    let text = try stage.ask("GET", "/_menshen/usage", fields).text
+                    return text.split(separator: "\"spent\":").dropFirst().compactMap { Int($0.prefix { $0 != "," }) }
+                }
+                if !isAgain {
+                    for (path, fields, status) in [("/a", shown, 200), ("/gone", shown, 502), ("/a", [], 200)] {
+                        let answer = try stage.ask(
+                            "POST", "\(path)/v1/chat/completions", ["Content-Type: application/json"] + fields,
+                            body: Self.chat)
+                        #expect(answer.status == status)
+                    }
+                } else {
+                    // Asking has it read.
+                    _ = try stage.ask(
+                        "POST", "/gone/v1/chat/completions", ["Content-Type: application/json"] + shown, body: Self.chat
+                    )
+                }
+                #expect(try spent(shown) == [1, 2])
+                #expect(try spent([]).first == 2)
+                _ = try stage.daemon.stop()
+            }
         }
     }
 

@@ -108,6 +108,57 @@ struct PotLedgerTests {
         #expect((1...7).contains(most.load(ordering: .relaxed)))
     }
 
+    private static func past(_ time: Int64) -> PastRequest {
+        PastRequest(
+            time: time, token: "a", rule: nil, provider: "p", model: "m", answerModel: nil, isReplayed: false,
+            usage: .reported, input: 4, output: 3, bytesIn: 0, bytesOut: 0, cost: nil)
+    }
+
+    @Test
+    func `records that turn up later are charged once, to pots that were read before and by a reading that was not`()
+        throws
+    {
+        let rows = Mutex<[PastRequest]>([])
+        let readings = Mutex<[@Sendable () -> Void]>([])
+        let ledger = PotLedger(wall: { Self.noon }) { ids, past, done in
+            var past = past
+            for _ in ids { past.add(Self.past(Self.noon - 60)) }
+            past.finish()
+            done(past)
+        } reading: { past, done in
+            // What a reading finds is what was there at its beginning.
+            let found = rows.withLock { $0 }
+            readings.withLock {
+                $0.append {
+                    var past = past
+                    for row in found { past.add(row) }
+                    past.finish()
+                    done(past)
+                }
+            }
+        }
+        let snapshot = Self.snapshot()
+        ledger.prepare(snapshot)
+        let known = [Demand(.instance, [try Limit.read("100 tokens/day")])]
+        let other = [Demand(Holder(.token, "a"), [try Limit.read("100 tokens/day")])]
+        func spent(_ demands: [Demand]) -> [Int64?] {
+            ledger.look(demands, snapshot).map { $0.isKnown ? $0.spent : nil }
+        }
+        func read() { while let next = readings.withLock({ $0.popLast() }) { next() } }
+        _ = spent(known)
+        read()
+        #expect(spent(known) == [0])
+        // A reading is under way, which has not seen it.
+        #expect(spent(other) == [nil])
+        ledger.takenOver([RequestID(microseconds: 1)])
+        rows.withLock { $0.append(Self.past(Self.noon - 60)) }
+        #expect(spent(known) == [7])
+        read()
+        #expect(spent(other) == [nil])
+        read()
+        #expect(spent(other) == [7] && spent(known) == [7])
+    }
+
     @Test func `what was spent is read once for all who wait, and again after a failure`() throws {
         let readings = Atomic<Int>(0)
         let turn = Mutex<[@Sendable (PastSpending?) -> Void]>([])

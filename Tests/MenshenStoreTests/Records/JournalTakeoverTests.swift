@@ -5,6 +5,7 @@ import Glibc
 import MenshenCore
 import MenshenStore
 import SQLite
+import Synchronization
 import Systemd
 import TestSupport
 import Testing
@@ -75,6 +76,32 @@ struct JournalTakeoverTests {
             (SELECT group_concat(request_id || '|' || n || '|' || provider || '|' || quote(status) || '|' || reason || '|' ||
             started_us || '|' || ended_us || '|' || quote(key_n) || '|' || quote(model), char(10)) FROM attempts)
             """)
+    }
+
+    @Test func `requests of an earlier process are told of, to whoever counts what was spent`() throws {
+        try killed([.settled(full(1)), .settled(full(2))])
+        let told = Told()
+        var later = settings
+        later.wall = { 3_000_000_000_000_000 }
+        later.takenOver.listen { ids in told.ids.withLock { $0.append(ids) } }
+        let worker = worker(later)
+        look(worker)
+        #expect(told.ids.withLock { $0 } == [[id(1), id(2)]])
+        var found: [PastRequest] = []
+        try RecordReader(settings.databasePath).pastRequests([id(2), id(3)]) { found.append($0) }
+        #expect(found.map(\.time) == [id(2).microseconds / 1_000_000] && found.map(\.token) == ["ci"])
+        #expect(found[0].caller?.uid == 1000 && found[0].caller?.job == "123.batch")
+        // Its own are known already.
+        var own = settings
+        own.takenOver = TakenOver()
+        own.takenOver.listen { _ in Issue.record("of this process") }
+        unlink(settings.databasePath)
+        for end in ["-wal", "-shm"] { unlink(settings.databasePath + end) }
+        look(self.worker(own))
+    }
+
+    private final class Told: Sendable {
+        let ids = Mutex<[[RequestID]]>([])
     }
 
     /// With a value in every column.
