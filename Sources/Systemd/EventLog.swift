@@ -49,7 +49,7 @@ package final class EventLog: Sendable {
 
     package func write(_ event: LogEvent) {
         guard event.priority <= threshold else { return }
-        if let journal, journal.send(entry(event)) { return }
+        if let journal, journal.send(Self.entry(event, identifier: identifier)) { return }
         let line = (isPrefixed ? "<\(event.priority)>" : "") + Self.escaped(event.message) + "\n"
         // One write per line, so that lines of several threads never mix. A full pipe or a closed stderr loses the
         // line: there is nobody left to tell.
@@ -57,7 +57,7 @@ package final class EventLog: Sendable {
         _ = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 
-    private func entry(_ event: LogEvent) -> JournalEntry {
+    package static func entry(_ event: LogEvent, identifier: String) -> JournalEntry {
         var entry = JournalEntry()
         entry.append("MESSAGE", event.message)
         entry.append("PRIORITY", String(event.priority))

@@ -33,6 +33,7 @@ struct KeyRemove: ParsableCommand {
         } catch {
             throw Terminal.fault("nothing was deleted: \(error)", code: 73)
         }
+        daemon.record(KeyAct(.remove, name))
         Terminal.print("\(path) deleted.")
         if case .file = named.provider.key { Terminal.print(daemon.reload()) }
     }

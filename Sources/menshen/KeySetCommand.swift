@@ -30,7 +30,10 @@ struct KeySet: ParsableCommand {
     func run() throws {
         let named = try NamedProvider(name, configuration)
         if let output, !output.hasPrefix("/") { throw Terminal.fault("--output is an absolute path", code: 64) }
-        if credential { return try CredentialFile(named, output).write(try key()) }
+        if credential {
+            try CredentialFile(named, output).write(try key())
+            return daemon.record(KeyAct(.set, name))
+        }
         if output != nil { throw Terminal.fault("--output goes with --credential", code: 64) }
         let path: String
         let isNamed: Bool
@@ -51,6 +54,7 @@ struct KeySet: ParsableCommand {
         } catch {
             throw Terminal.fault("\(error)", code: 73)
         }
+        daemon.record(KeyAct(.set, name))
         Terminal.print("\(path) written, mode 0600: the key of provider '\(name)', \(secret.fingerprint).")
         if isNamed { return Terminal.print(daemon.reload()) }
         Terminal.print(

@@ -134,18 +134,6 @@ struct TokenTarget: ParsableArguments {
     func explain(_ text: String) { if !json { Terminal.error(text) } }
 
     static let page = "/_menshen/admin/tokens"
-
-    /// A name within a query.
-    static func escaped(_ text: String) -> String {
-        let hex = Array("0123456789ABCDEF")
-        return text.utf8.reduce(into: "") { output, byte in
-            switch byte {
-            case 48...57, 65...90, 97...122, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-                output.unicodeScalars.append(Unicode.Scalar(byte))
-            default: output += "%\(hex[Int(byte >> 4)])\(hex[Int(byte & 15)])"
-            }
-        }
-    }
 }
 
 struct TokenCreate: ParsableCommand {
@@ -272,7 +260,7 @@ struct TokenShow: ParsableCommand {
     func run() throws {
         let answer = try target.running.ask {
             try AdminClient.ask(
-                socket: $0, "GET", "\(TokenTarget.page)?name=\(TokenTarget.escaped(target.name))",
+                socket: $0, "GET", "\(TokenTarget.page)?name=\(AdminClient.escaped(target.name))",
                 as: target.json ? "application/json" : "text/plain")
         }
         Terminal.write(String(decoding: answer, as: UTF8.self))

@@ -8,6 +8,7 @@ import pty
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import termios
 import time
@@ -127,6 +128,10 @@ equal((os.stat(fresh).st_mode & 0o7777, os.stat(f"{home}/keys").st_mode & 0o7777
 check(b"does not use it" in key("list", INLINE_KEY=GOOD).stderr, "and the list says that it is not in use")
 equal((key("remove", "fresh").returncode, os.path.exists(fresh)), (0, False), "it is removed again")
 equal(key("remove", "fresh").returncode, 73, "once")
+with sqlite3.connect(f"file:{home}/state/menshen/access.db?mode=ro", uri=True) as acts:
+    acts = acts.execute("SELECT act, target, outcome FROM admin").fetchall()
+check(acts.count(("key set", "fresh", "done")) == 1 and acts.count(("key remove", "fresh", "done")) == 1 and ("key set", "one", "done") in acts,
+      "what was done to keys is recorded, once for each time", acts)
 
 
 def in_terminal(*arguments):

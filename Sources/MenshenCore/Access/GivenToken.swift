@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+package import Crypto
+
 /// A token that was given out, as its administrator sees it. Nobody can see the token itself again.
 package struct GivenToken: Sendable, Equatable {
     package let id: Int64
@@ -24,6 +26,14 @@ package struct GivenToken: Sendable, Equatable {
         self.revokedAt = revokedAt
         self.terms = terms
         self.graceUntil = graceUntil
+    }
+
+    /// As requests are judged by it; nil if a word of its terms can't be read. `until`: it was replaced, and ends then.
+    package func token(_ digest: Digest, until: Int64? = nil) -> AccessToken? {
+        guard let scope = terms.scope, let limits = terms.readLimits else { return nil }
+        return AccessToken(
+            name: name, digest: digest, scope: scope, limits: limits, concurrency: terms.concurrency,
+            maxErrors: terms.maxErrors, expires: until.map { min($0, terms.expires ?? .max) } ?? terms.expires)
     }
 
     package func state(now: Int64) -> String {

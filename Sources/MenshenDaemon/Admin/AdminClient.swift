@@ -4,6 +4,7 @@
 internal import Glibc
 internal import Linux
 package import MenshenCore
+internal import Systemd
 
 /// Asks a running menshen, over its Unix socket. Blocking; for commands.
 package enum AdminClient {
@@ -54,6 +55,17 @@ package enum AdminClient {
             pid: Int32(clamping: pid), providers: Set(scanner.found.filter { $0.path == 1 }.compactMap(\.string)))
     }
 
+    /// Has what was done to a key recorded: by the menshen that runs there, else, without one that knows the provider, in the
+    /// journal of this machine.
+    package static func record(_ act: KeyAct, socket path: String?, journal: String? = nil) {
+        let isTaken = path.flatMap {
+            try? ask(socket: $0, "POST", AdminPage.keys.paths[0], as: "application/json", body: act.body)
+        }
+        if isTaken != nil { return }
+        let who = Administrator(uid: PeerIdentity.ownUID, pid: ProcessIdentity.pid)
+        EventLog.tell(AccessEvent.acted(act.act(by: who)).event, journal: journal ?? JournalSocket.standardPath)
+    }
+
     /// The answer to a GET: menshen's own, or a provider's. HTTP/1.0, so that its body ends with the connection.
     static func get(
         _ target: String, _ fields: [String], socket path: String, patience: Int
@@ -82,6 +94,18 @@ package enum AdminClient {
         var texts = [String?](repeating: nil, count: count)
         for finding in scanner.found where finding.path < count { texts[finding.path] = finding.string }
         return texts
+    }
+
+    /// A name within a query.
+    package static func escaped(_ text: String) -> String {
+        let hex = Array("0123456789ABCDEF")
+        return text.utf8.reduce(into: "") { output, byte in
+            switch byte {
+            case 48...57, 65...90, 97...122, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                output.unicodeScalars.append(Unicode.Scalar(byte))
+            default: output += "%\(hex[Int(byte >> 4)])\(hex[Int(byte & 15)])"
+            }
+        }
     }
 
     private static func send(

@@ -26,6 +26,9 @@ protocol AdminCaller: AnyObject {
     func withTokens(_ render: @escaping ([GivenToken]) throws(Problem) -> LocalAnswer)
     /// Names of those in the configuration.
     var configuredTokens: [String] { get }
+    var configuredProviders: [String] { get }
+    /// Answers with what `render` makes once the act is recorded.
+    func record(_ act: KeyAct, _ render: @escaping () -> LocalAnswer) throws(Problem)
 }
 
 /// One request to a page: finds its action, gathers the body that this reads, and runs it once.

@@ -11,12 +11,26 @@ extension PageVisit {
 
     var configuredTokens: [String] { exchange.runtime.snapshot.configuration.authentication.tokens.map(\.name) }
 
-    func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) throws(Problem) {
+    var configuredProviders: [String] { exchange.runtime.snapshot.configuration.providers.map(\.name) }
+
+    func record(_ act: KeyAct, _ render: @escaping () -> LocalAnswer) throws(Problem) {
         let exchange = exchange
+        exchange.worker.record(act.act(by: try administrator()), for: exchange) { [self] outcome in
+            answer(outcome, to: exchange) { (_) throws(Problem) in render() }
+        }
+    }
+
+    private func administrator() throws(Problem) -> Administrator {
         let caller = exchange.access.principal.caller
         guard let uid = caller.uid else { throw .administeredElsewhere }
+        return Administrator(uid: uid, pid: caller.pid)
+    }
+
+    func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) throws(Problem) {
+        let exchange = exchange
+        let who = try administrator()
         try check(act)
-        exchange.worker.administer(act, by: Administrator(uid: uid, pid: caller.pid), for: exchange) { [self] outcome in
+        exchange.worker.administer(act, by: who, for: exchange) { [self] outcome in
             answer(outcome, to: exchange, render)
         }
     }
@@ -53,7 +67,7 @@ extension PageVisit {
     }
 
     private func check(providers: [String]) throws(Problem) {
-        let known = exchange.runtime.snapshot.configuration.providers.map(\.name)
+        let known = configuredProviders
         guard exchange.runtime.snapshot.fault == nil, let unknown = providers.first(where: { !known.contains($0) })
         else {
             return

@@ -38,10 +38,7 @@ package final class Events: Sendable {
 
     package func tell(_ event: Event) {
         if event.isLimited, !isAllowed(event.kind) { return }
-        log.write(
-            LogEvent(
-                priority: event.kind.priority, messageID: event.kind.messageID, message: event.message,
-                fields: event.fields))
+        log.write(LogEvent(event))
     }
 
     private func isAllowed(_ kind: EventKind) -> Bool {
@@ -53,5 +50,21 @@ package final class Events: Sendable {
             windows[kind] = window
             return window.seen <= Self.perMinute
         }
+    }
+}
+
+extension LogEvent {
+    fileprivate init(_ event: Event) {
+        self.init(
+            priority: event.kind.priority, messageID: event.kind.messageID, message: event.message,
+            fields: event.fields)
+    }
+}
+
+extension EventLog {
+    /// Of a command's own: to the journal and nowhere else; without one it is lost.
+    static func tell(_ event: Event, journal: String) {
+        guard let socket = try? JournalSocket(path: journal) else { return }
+        _ = socket.send(entry(LogEvent(event), identifier: "menshen"))
     }
 }

@@ -27,6 +27,17 @@ extension Worker {
         context.access.list { mailbox.post(.listed(id, $0)) }
     }
 
+    /// Has an act recorded that was done elsewhere.
+    func record(
+        _ act: AdministrativeAct, for exchange: Exchange,
+        _ body: @escaping (Result<TokenOutcome, Problem>) -> Void
+    ) {
+        let id = exchange.id
+        let mailbox = context.mailbox
+        waiting.awaitAct(PendingAct(body: body), id)
+        context.access.record(act) { mailbox.post(.listed(id, $0)) }
+    }
+
     /// It is done, or not. Every worker is told, whether or not anybody waits for that here. Also without a change there may be
     /// news: the file may have been replaced.
     func administered(_ id: RequestID, _ outcome: Result<TokenOutcome, Problem>, isChange: Bool = true) {

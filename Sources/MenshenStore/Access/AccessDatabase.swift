@@ -100,13 +100,28 @@ final class AccessDatabase: KeptDatabase {
 
     /// Whether a token counts in the file of a menshen that may be running; false if that can't be read.
     static func holdsToken(_ path: String) -> Bool {
-        guard FileIdentity(path).wasThere, let file = try? DatabaseFile.resolve(path).file else { return false }
+        (try? reading(path) { connection throws(SQLiteError) in
+            try connection.integer("SELECT count(*) FROM tokens WHERE revoked_at IS NULL") ?? 0 > 0
+        }) == true
+    }
+
+    /// All tokens of such a file, newest first; none if there is no file.
+    static func tokens(in path: String) throws(StoreFault) -> [GivenToken] {
+        try reading(path) { connection throws(SQLiteError) in try tokens(connection) } ?? []
+    }
+
+    /// nil: there is no such file.
+    private static func reading<Answer>(
+        _ path: String, _ body: (Connection) throws(SQLiteError) -> Answer
+    ) throws(StoreFault) -> Answer? {
+        guard FileIdentity(path).wasThere else { return nil }
+        let file = try DatabaseFile.resolve(path).file
         do throws(SQLiteError) {
             let connection = try Connection(path: file, .readOnly, busyMilliseconds: 1000)
-            guard try connection.integer("PRAGMA application_id") == applicationID else { return false }
-            return try connection.integer("SELECT count(*) FROM tokens WHERE revoked_at IS NULL") ?? 0 > 0
+            guard try connection.integer("PRAGMA application_id") == applicationID else { return nil }
+            return try body(connection)
         } catch {
-            return false
+            throw fault(error, path)
         }
     }
 
@@ -118,10 +133,12 @@ final class AccessDatabase: KeptDatabase {
         """
 
     /// Newest first.
-    func tokens() throws(SQLiteError) -> [GivenToken] {
-        let rows = try connection.prepare("SELECT \(Self.columns) FROM tokens ORDER BY id DESC", reused: false)
+    func tokens() throws(SQLiteError) -> [GivenToken] { try Self.tokens(connection) }
+
+    private static func tokens(_ connection: Connection) throws(SQLiteError) -> [GivenToken] {
+        let rows = try connection.prepare("SELECT \(columns) FROM tokens ORDER BY id DESC", reused: false)
         var tokens: [GivenToken] = []
-        while try rows.step() { tokens.append(Self.token(rows)) }
+        while try rows.step() { tokens.append(token(rows)) }
         return tokens
     }
 
@@ -146,14 +163,9 @@ final class AccessDatabase: KeptDatabase {
     }
 
     private static func entry(_ given: GivenToken, _ digest: Digest, until: Int64?) -> IssuedTokens.Entry {
-        let terms = given.terms
-        guard let scope = terms.scope, let limits = terms.readLimits else {
+        guard let token = given.token(digest, until: until) else {
             return .init(AccessToken(name: given.name, digest: digest), .unreadable)
         }
-        let end = until.map { min($0, terms.expires ?? .max) } ?? terms.expires
-        let token = AccessToken(
-            name: given.name, digest: digest, scope: scope, limits: limits, concurrency: terms.concurrency,
-            maxErrors: terms.maxErrors, expires: end)
         if given.revokedAt != nil { return .init(token, .revoked) }
         return .init(token, until == nil ? .valid : .replaced)
     }

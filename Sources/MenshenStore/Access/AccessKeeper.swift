@@ -56,6 +56,12 @@ final class AccessKeeper {
         }
     }
 
+    /// Another act that was done. The file is made for it, if need be.
+    func record(_ act: AdministrativeAct) throws(Problem) {
+        defer { log(.acted(act)) }
+        try using { database throws(SQLiteError) in try database.note(act, at: self.now) }
+    }
+
     /// In the table as far as that can be written, and in the journal.
     func note(_ act: AdministrativeAct) {
         if let database = keeper.database {

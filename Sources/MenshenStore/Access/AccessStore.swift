@@ -35,6 +35,11 @@ package final class AccessStore: Sendable {
     /// Whether a token counts in that file, of whichever menshen; false if it can't be read.
     package static func holdsToken(_ path: String) -> Bool { AccessDatabase.holdsToken(path) }
 
+    /// All tokens in that file, newest first, of whichever menshen.
+    package static func tokens(in path: String) throws(StoreFault) -> [GivenToken] {
+        try AccessDatabase.tokens(in: path)
+    }
+
     /// As of the last change.
     package var tokens: IssuedTokens { latest.withLock { $0 } }
 
@@ -50,9 +55,14 @@ package final class AccessStore: Sendable {
         ask(reply) { keeper throws(Problem) in try keeper.list() }
     }
 
-    /// Records another act of an administrator's.
-    package func note(_ act: AdministrativeAct) {
-        _ = run { [self] in keeper.withLock { $0.note(act) } }
+    /// Records another act of an administrator's, in the table and in the journal, before `reply` is called.
+    package func record(
+        _ act: AdministrativeAct, reply: @escaping @Sendable (Result<[GivenToken], Problem>) -> Void
+    ) {
+        ask(reply) { keeper throws(Problem) in
+            try keeper.record(act)
+            return []
+        }
     }
 
     /// Reads the file again if it could not be read so far.

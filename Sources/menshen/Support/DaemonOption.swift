@@ -3,6 +3,7 @@
 
 internal import ArgumentParser
 internal import Linux
+internal import MenshenCore
 internal import MenshenDaemon
 
 /// `--socket`, for commands that speak with the running menshen.
@@ -12,6 +13,11 @@ struct DaemonOption: ParsableArguments {
 
     func path() throws -> String {
         do { return try socket ?? StandardPaths.socket() } catch { throw Terminal.fault("\(error)", code: 69) }
+    }
+
+    /// What was done is recorded by the running menshen, or at least in the journal.
+    func record(_ act: KeyAct) {
+        AdminClient.record(act, socket: try? path())
     }
 
     /// Has the running menshen read its configuration again, and forget what has failed; none is started for that. Returns what

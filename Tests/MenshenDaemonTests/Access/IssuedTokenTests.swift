@@ -224,6 +224,37 @@ struct IssuedTokenTests {
         }
     }
 
+    @Test func `what is done to a key is recorded, and the key is no part of it`() throws {
+        let directory = try TemporaryDirectory()
+        try Stage.run(Self.tcp(), in: directory) {
+            try $0.reply()
+        } _: { stage throws in
+            let page = "/_menshen/admin/keys"
+            func tell(_ body: String) throws -> Int { try stage.ask("POST", page, [Self.json], body: body).status }
+            #expect(try tell(#"{"act":"set","name":"openai"}"#) == 200)
+            #expect(try tell(#"{"act":"remove","name":"openai"}"#) == 200)
+            for (body, status) in [
+                (#"{"act":"show","name":"openai"}"#, 400), (#"{"act":"set","name":"sk-a-key"}"#, 404),
+                (#"{"act":"set","name":"openai","key":"sk-a-key"}"#, 400), (#"{"act":"set"}"#, 400), ("x", 400),
+            ] {
+                let answer = try stage.ask("POST", page, [Self.json], body: body)
+                #expect(answer.status == status && !answer.text.contains("sk-a-key"), "\(body)")
+            }
+            #expect(try stage.askTCP("POST", page, body: #"{"act":"set","name":"openai"}"#).status == 404)
+            #expect(
+                try stage.ask("POST", page, ["x-api-key: \(Stage.token)"], body: #"{"act":"set","name":"openai"}"#)
+                    .status == 403)
+            #expect(stage.daemon.log.contains("key set 'openai' by uid \(getuid()) (process \(getpid())): done"))
+            _ = try stage.daemon.stop()
+            #expect(!stage.daemon.log.contains("sk-a-key"))
+        }
+        let rows = try Connection(
+            path: directory.path("state/menshen/access.db"), .readOnly, busyMilliseconds: 1000)
+        #expect(
+            try rows.text("SELECT group_concat(act || ' ' || target || ' ' || uid || ' ' || outcome) FROM admin")
+                == "key set openai \(getuid()) done,key remove openai \(getuid()) done")
+    }
+
     @Test func `what the configuration has to say counts`() throws {
         let setting = Self.tcp()
         try Stage.run(setting) {

@@ -34,6 +34,9 @@ import Testing
         var acts: [TokenAct] = []
         var listsAsked = 0
         var configuredTokens: [String] = []
+        var configuredProviders = ["openai"]
+        func record(_ act: KeyAct, _ render: @escaping () -> LocalAnswer) { keyActs.append(act) }
+        var keyActs: [KeyAct] = []
     }
 
     /// Takes what it is sent, as a page that makes something would.

@@ -105,6 +105,33 @@ struct AccessStoreTests {
         #expect(try connection.integer("PRAGMA application_id") == AccessDatabase.applicationID)
     }
 
+    @Test func `another act is recorded, in a file that is made for it if need be`() throws {
+        let store = open()
+        let answer = Mutex<Result<[GivenToken], Problem>?>(nil)
+        store.record(KeyAct(.set, "openai").act(by: Self.who)) { result in answer.withLock { $0 = result } }
+        #expect(try #require(answer.withLock { $0 }).get().isEmpty)
+        let connection = try Connection(path: path, .readOnly, busyMilliseconds: 0)
+        #expect(
+            try connection.text(
+                "SELECT at || ' ' || uid || ' ' || pid || ' ' || act || ' ' || target || ' ' || outcome FROM admin")
+                == "1800000000 1000 42 key set openai done")
+        #expect(said.all == ["key set 'openai' by uid 1000 (process 42): done"])
+        #expect(try AccessStore.tokens(in: path).isEmpty && store.tokens.names.isEmpty)
+    }
+
+    @Test func `a command reads what a running menshen has given out`() throws {
+        #expect(try AccessStore.tokens(in: path).isEmpty)
+        let store = open()
+        _ = try create("ci", { $0.models = ["gpt-*"] }, in: store)
+        let read = try AccessStore.tokens(in: path)
+        #expect(try read == list(store) && read.map(\.terms.models) == [["gpt-*"]])
+        let other = scratch("other.db")
+        let file = Glibc.open(other, O_WRONLY | O_CREAT, 0o600)
+        #expect(write(file, "no database at all, but a text that is long enough", 50) == 50)
+        close(file)
+        #expect(throws: StoreFault.self) { try AccessStore.tokens(in: other) }
+    }
+
     @Test func `a commit waits for the disk`() throws {
         let place = try DatabaseFile.prepare(path)
         let database = try AccessDatabase(place)
@@ -159,7 +186,7 @@ struct AccessStoreTests {
         let store = open()
         _ = try create("ci", in: store)
         #expect(throws: Problem.self) { try create("ci", in: store) }
-        store.note(AdministrativeAct(Self.who, "key set", "openai"))
+        store.record(AdministrativeAct(Self.who, "key set", "openai")) { _ in }
         let rows = try Connection(path: path, .readOnly, busyMilliseconds: 0)
             .prepare("SELECT at, uid, pid, act, target, outcome FROM admin ORDER BY id")
         var acts: [String] = []
