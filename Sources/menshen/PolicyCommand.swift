@@ -4,6 +4,8 @@
 internal import ArgumentParser
 internal import Linux
 internal import MenshenCore
+internal import MenshenDaemon
+internal import MenshenStore
 
 struct PolicyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,8 +17,8 @@ struct PolicyTest: ParsableCommand {
         commandName: "test",
         abstract: "Say whether a request would be allowed, and why, step by step; exit code 1 if not. Nothing is sent.",
         discussion: """
-            Goes by [[callers]] of the configuration file. With --user the request comes over the Unix socket, with --token \
-            alone over TCP, with neither from you.
+            Goes by [[callers]] of the configuration file, and by what the running menshen, or else its file, knows of the \
+            token. With --user the request comes over the Unix socket, with --token alone over TCP, with neither from you.
             """)
 
     @Option(name: .long, help: "Who asks: a user's name or number.")
@@ -34,6 +36,12 @@ struct PolicyTest: ParsableCommand {
     @Option(name: .long, help: "Path of the program that asks.")
     var program: String?
 
+    @Option(name: .long, help: "Job of Slurm that it runs in, with its step: 4711.0.")
+    var job: String?
+
+    @Option(name: .long, help: "Root of the repository that it works in.")
+    var project: String?
+
     @Option(name: .long, help: "Model of the request.")
     var model: String?
 
@@ -49,6 +57,7 @@ struct PolicyTest: ParsableCommand {
     @Flag(name: .long, help: "Print JSON.")
     var json = false
 
+    @OptionGroup var daemon: DaemonOption
     @OptionGroup var configuration: ConfigurationOption
 
     func run() throws {
@@ -56,7 +65,8 @@ struct PolicyTest: ParsableCommand {
         if let provider, !loaded.providers.contains(where: { $0.name == provider }) {
             Self.exit(withError: ValidationError("There is no provider '\(provider)' in the configuration."))
         }
-        var question = PolicyExplanation.Question(try caller(), tokenName: token)
+        let known = try token.map { try knowledge($0, loaded) }
+        var question = PolicyExplanation.Question(try caller(), known)
         question.path = (provider.map { "/" + $0 } ?? "") + path
         question.method = method
         question.model = model
@@ -66,11 +76,23 @@ struct PolicyTest: ParsableCommand {
                     "'\(path)' is not forwarded: a path begins with \"/\" and has no '.' or '..' segment"))
         }
         Terminal.write(json ? explanation.json : explanation.text)
-        if let token {
+        if let token, known?.words == nil {
             Terminal.error(
-                "menshen: what the token itself may do is not judged here: 'menshen token show \(token)' says it.")
+                "menshen: no token '\(token)' is known here, so only the rules are judged. 'menshen token list' shows the names."
+            )
         }
         if !explanation.isAllowed { throw ExitCode(1) }
+    }
+
+    /// Of the running menshen, or where nobody answers of the file that it would read.
+    private func knowledge(_ name: String, _ loaded: Configuration) throws -> TokenKnowledge {
+        do {
+            let database = try loaded.storage.path ?? StandardPaths.database()
+            return try TokenLookup.find(
+                name, loaded, socket: try? daemon.path(), accessFile: AccessStore.path(besides: database))
+        } catch {
+            throw Terminal.fault("the token '\(name)' cannot be judged: \(error)", code: 69)
+        }
     }
 
     private func caller() throws -> CallerRecord {
@@ -81,8 +103,7 @@ struct PolicyTest: ParsableCommand {
         let account = try account()
         return CallerRecord(
             uid: account.uid, pid: nil, gid: account.gid, groups: account.groups + extra, executable: program,
-            unit: unit,
-            address: "unix")
+            unit: unit, job: job, project: project, address: "unix")
     }
 
     /// A number may be nobody's.

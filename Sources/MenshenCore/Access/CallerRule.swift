@@ -22,7 +22,7 @@ package struct CallerRule: Sendable, Equatable {
     }
 
     package enum Matcher: String, Sendable {
-        case user, group, token, unit, program
+        case user, group, token, unit, program, job, project
     }
 
     package var name = ""
@@ -34,6 +34,10 @@ package struct CallerRule: Sendable, Equatable {
     package var units: [ModelPattern] = []
     /// Of the whole path, or of the last part if there is no slash in the pattern.
     package var programs: [ModelPattern] = []
+    /// Of job and step, or of the job alone if there is no point in the pattern.
+    package var jobs: [ModelPattern] = []
+    /// Of the root of the repository that the caller works in, as `programs`.
+    package var projects: [ModelPattern] = []
 
     package var scope = Scope()
     package var limits: [Limit] = []
@@ -53,19 +57,33 @@ package struct CallerRule: Sendable, Equatable {
         if !groups.isEmpty, !groups.contains(where: { $0.id.map(caller.isIn) ?? false }) { return .group }
         if !tokens.isEmpty, !Self.match(tokens, token) { return .token }
         if !units.isEmpty, !Self.match(units, caller.unit) { return .unit }
-        if !programs.isEmpty, !matches(program: caller.executable) { return .program }
+        if !programs.isEmpty, !Self.match(programs, lastPartOf: caller.executable) { return .program }
+        if !jobs.isEmpty, !matches(job: caller.job) { return .job }
+        // The last: what is not known yet may still match.
+        if !projects.isEmpty, caller.isProjectKnown, !Self.match(projects, lastPartOf: caller.project?.text) {
+            return .project
+        }
         return nil
     }
+
+    /// Only its project says whether the rule is for this caller, whom the other matchers match, and that is not known.
+    package func isUndecided(_ caller: CallerRecord) -> Bool { !projects.isEmpty && !caller.isProjectKnown }
 
     private static func match(_ patterns: [ModelPattern], _ text: String?) -> Bool {
         guard let text else { return false }
         return patterns.contains { $0.matches(text) }
     }
 
-    private func matches(program path: String?) -> Bool {
+    private static func match(_ patterns: [ModelPattern], lastPartOf path: String?) -> Bool {
         guard let path else { return false }
         let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
-        return programs.contains { $0.matches($0.description.contains("/") ? path : name) }
+        return patterns.contains { $0.matches($0.description.contains("/") ? path : name) }
+    }
+
+    private func matches(job: String?) -> Bool {
+        guard let job else { return false }
+        let number = String(job.prefix { $0 != "." })
+        return jobs.contains { $0.matches($0.description.contains(".") ? job : number) }
     }
 }
 
@@ -82,12 +100,13 @@ extension CallerRule {
     /// It matches everybody whom the other one matches.
     private func covers(_ other: CallerRule) -> Bool {
         Self.cover(users, other.users) && Self.cover(groups, other.groups) && Self.cover(tokens, other.tokens)
-            && Self.cover(units, other.units) && Self.coverPrograms(programs, other.programs)
+            && Self.cover(units, other.units) && Self.coverInForms(programs, other.programs)
+            && Self.coverInForms(jobs, other.jobs) && Self.coverInForms(projects, other.projects)
     }
 
-    /// A pattern without a slash is held against a program's name, another against its whole path: only the same one, or one
-    /// that matches all, covers another for certain.
-    private static func coverPrograms(_ wide: [ModelPattern], _ narrow: [ModelPattern]) -> Bool {
+    /// Patterns that are held against a part or against the whole, by their form: only the same one, or one that matches all,
+    /// covers another for certain.
+    private static func coverInForms(_ wide: [ModelPattern], _ narrow: [ModelPattern]) -> Bool {
         if wide.isEmpty { return true }
         return !narrow.isEmpty
             && narrow.allSatisfy { one in wide.contains { $0 == one || $0.description == "*" } }
@@ -108,4 +127,7 @@ extension CallerRule {
 
 extension CallerRecord {
     func isIn(_ group: UInt32) -> Bool { gid == group || groups.contains(group) }
+
+    /// It has been found, or there is none.
+    var isProjectKnown: Bool { project?.standing ?? .known == .known }
 }

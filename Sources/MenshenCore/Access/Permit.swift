@@ -13,6 +13,8 @@ package final class Permit: Sendable {
     package let ownRule: CallerRule?
     /// Whatever it asks for is refused.
     package let denial: PolicyDenial?
+    /// It holds only as long as the caller's project is not known.
+    package let isProvisional: Bool
     /// All that forbids anything.
     fileprivate let bounds: [(holder: PolicyDenial.Holder, scope: Scope)]
 
@@ -30,14 +32,24 @@ package final class Permit: Sendable {
         var bounds = rules.map { (holder: PolicyDenial.Holder.rule($0.name), scope: $0.scope) }
         if let token { bounds.append((.token(token.name), token.scope)) }
         self.bounds = bounds.filter { !$0.scope.isAll }
+        isProvisional = false
     }
 
-    init(unlisted principal: Principal) {
+    private init(_ denial: PolicyDenial, isProvisional: Bool = false) {
         rule = nil
         ownRule = nil
-        denial = PolicyDenial(unlisted: principal.words)
+        self.denial = denial
+        self.isProvisional = isProvisional
         demands = []
         bounds = []
+    }
+
+    convenience init(unlisted principal: Principal) { self.init(PolicyDenial(unlisted: principal.words)) }
+
+    /// Whether the rule is for the caller is not known. Another rule may allow what this one refuses, so neither counts.
+    convenience init(undecided rule: CallerRule, _ caller: CallerRecord) {
+        let isAwaited = caller.project?.standing == .awaited
+        self.init(PolicyDenial(undecided: rule.name, isAwaited: isAwaited), isProvisional: isAwaited)
     }
 }
 
@@ -121,6 +133,8 @@ extension Principal {
         if let uid = caller.uid { parts.append("uid \(uid)") }
         if let program = caller.executable { parts.append("program \(program)") }
         if let unit = caller.unit { parts.append("unit \(unit)") }
+        if let job = caller.job { parts.append("job \(job)") }
+        if let project = caller.project?.text { parts.append("project \(project)") }
         if let token { parts.append("token '\(token.name)'") }
         return parts.isEmpty ? "no token" : parts.joined(separator: ", ")
     }

@@ -10,9 +10,12 @@ package struct Policy: Sendable {
     private var byToken: [String: [Int]] = [:]
     private var byGroup: [UInt32: [Int]] = [:]
     private var others: [Int] = []
+    /// Some rule goes by the caller's project.
+    package let readsProjects: Bool
 
     package init(_ rules: [CallerRule]) {
         self.rules = rules
+        readsProjects = rules.contains { !$0.projects.isEmpty }
         for (index, rule) in rules.enumerated() {
             if !rule.users.isEmpty {
                 for id in Set(rule.users.compactMap(\.id)) { byUser[id, default: []].append(index) }
@@ -28,7 +31,7 @@ package struct Policy: Sendable {
 
     package var isEmpty: Bool { rules.isEmpty }
 
-    /// The first rule that is for this caller with that token.
+    /// The first rule that is for this caller with that token, or would be with the right project.
     package func first(for caller: CallerRecord, token: String?) -> CallerRule? {
         var found = rules.count
         func look(_ places: [Int]?) {
@@ -55,9 +58,11 @@ package struct Policy: Sendable {
         guard !isEmpty else { return Permit(rule: nil, token: token) }
         let caller = principal.caller
         guard let rule = first(for: caller, token: token?.name) else { return Permit(unlisted: principal) }
+        if rule.isUndecided(caller) { return Permit(undecided: rule, caller) }
         // On a Unix socket the user is known, and a token never gives it more than it has without.
         guard caller.uid != nil, token != nil else { return Permit(rule: rule, token: token) }
         guard let own = first(for: caller, token: nil) else { return Permit(unlisted: Principal(caller)) }
+        if own.isUndecided(caller) { return Permit(undecided: own, caller) }
         return Permit(rule: rule, own: own == rule ? nil : own, token: token)
     }
 }

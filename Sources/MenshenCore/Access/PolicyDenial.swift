@@ -19,6 +19,8 @@ package struct PolicyDenial: Error, Sendable {
     /// nil: no rule is for this caller.
     package let holder: Holder?
     private let sentence: String
+    /// The caller's project was not known in time; the next request may find it.
+    private let mayPass: Bool
     /// The further the request came, the larger.
     let depth: Int
 
@@ -27,6 +29,7 @@ package struct PolicyDenial: Error, Sendable {
         holder = .rule(rule)
         sentence = "\(Self.begin(.rule(rule))) refuses this caller."
         depth = 0
+        mayPass = false
     }
 
     /// `caller`: who it is, in words.
@@ -35,18 +38,34 @@ package struct PolicyDenial: Error, Sendable {
         sentence =
             "No rule of [[callers]] is for this caller (\(caller)). Add one to menshen's configuration; 'menshen policy test' explains."
         depth = 0
+        mayPass = false
+    }
+
+    /// `isAwaited`: it is still looked for.
+    init(undecided rule: String, isAwaited: Bool) {
+        holder = .rule(rule)
+        sentence =
+            "\(Self.begin(.rule(rule))) goes by the repository that the caller works in, which is not known: "
+            + (isAwaited
+                ? "its directory has not answered yet. Try again."
+                : "it was not read when this connection was made. Connect anew, from a process that goes on running.")
+        depth = 0
+        mayPass = isAwaited
     }
 
     init(_ holder: Holder, _ scope: Scope, _ fault: ScopeFault) {
         self.holder = holder
         sentence = "\(Self.begin(holder)) \(Self.words(fault)) (it allows: \(Self.allowed(by: scope, fault)))."
         depth = fault.depth
+        mayPass = false
     }
 
     /// Name of the rule of `[[callers]]`.
     package var ruleName: String? { if case .rule(let name) = holder { name } else { nil } }
 
-    package var problem: Problem { Problem(.deniedByPolicy, status: 403, sentence) }
+    package var problem: Problem {
+        Problem(.deniedByPolicy, status: mayPass ? 503 : 403, sentence, isRetryable: mayPass)
+    }
 
     private static func begin(_ holder: Holder) -> String {
         let text = holder.description

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Crypto
 internal import HTTP
 
 /// Why policy allows a request or refuses it, step by step: what `menshen policy test` prints. Decided by the same values as
@@ -10,21 +9,17 @@ package struct PolicyExplanation {
     /// Who asks for what.
     package struct Question {
         package let caller: CallerRecord
-        /// What the token may do by itself comes with it.
-        package let token: AccessToken?
+        /// What is known of the token that is shown.
+        package let known: TokenKnowledge?
+        package var token: AccessToken? { known?.token }
         package var path = "/v1/chat/completions"
         /// One of `methods`.
         package var method = "POST"
         package var model: String?
 
-        package init(_ caller: CallerRecord, token: AccessToken?) {
+        package init(_ caller: CallerRecord, _ token: TokenKnowledge? = nil) {
             self.caller = caller
-            self.token = token
-        }
-
-        /// `tokenName`: of a token of which no more is known.
-        package init(_ caller: CallerRecord, tokenName: String?) {
-            self.init(caller, token: tokenName.map { AccessToken(name: $0, digest: Digest(of: [])) })
+            known = token
         }
 
         package static let methods = RequestHead.Method.allCases.map(\.rawValue)
@@ -45,6 +40,7 @@ package struct PolicyExplanation {
     private var rules: [Line] = []
     private var steps: [Line] = []
     private var providers: [Line] = []
+    private var limits: [Line] = []
     private let question: Question
     private let route: RouteQuestion
     private let permit: Permit
@@ -63,7 +59,12 @@ package struct PolicyExplanation {
         let policy = Policy(configuration.callers)
         permit = policy.permit(for: Principal(question.caller, token: question.token))
         explainRules(policy.rules)
+        if let problem = judgeToken() {
+            refusal = problem
+            return
+        }
         do throws(PolicyDenial) { try judge(routes) } catch { refusal = error.problem }
+        if refusal == nil { explainLimits(LimitTable(configuration), routes) }
     }
 
     // MARK: Rules
@@ -91,11 +92,34 @@ package struct PolicyExplanation {
             case .token: rule.tokens.map(\.description)
             case .unit: rule.units.map(\.description)
             case .program: rule.programs.map(\.description)
+            case .job: rule.jobs.map(\.description)
+            case .project: rule.projects.map(\.description)
             }
         return "its \(mismatch.rawValue) is \(wanted.joined(separator: " or "))"
     }
 
     // MARK: Steps
+
+    /// What whoever shows it hears, whatever is asked for.
+    private mutating func judgeToken() -> Problem? {
+        guard let known = question.known, let words = known.words else { return nil }
+        steps.append(Line(mark: known.problem == nil ? .yes : .no, name: "token", words: words))
+        return known.problem
+    }
+
+    /// What the request counts in. Whether there is room is judged when it comes.
+    private mutating func explainLimits(_ table: LimitTable, _ routes: RouteTable) {
+        var demands = table.admission(question.token, permit.demands)
+        for (index, provider) in routes.providers.enumerated()
+        where providers.contains(where: { $0.mark == .yes && $0.name == provider.name }) {
+            let model = provider.replacement(for: route.model) ?? route.model
+            for demand in table.attempt(index, model: model)
+            where !demands.contains(where: { $0.holder == demand.holder }) {
+                demands.append(demand)
+            }
+        }
+        limits = demands.map { Line(mark: .none, name: "\($0.holder)", words: $0.words) }
+    }
 
     private mutating func judge(_ routes: RouteTable) throws(PolicyDenial) {
         if let own = permit.ownRule {
@@ -170,8 +194,10 @@ extension PolicyExplanation {
             "request   \(question.method) \(question.path) (\(route.dialect.rawValue) \(route.operation.rawValue)), "
                 + (route.model.map { "model \($0)" } ?? "no model"),
         ]
-        for (title, part) in [("rules", rules), ("steps", steps), ("providers, in this order", providers)]
-        where !part.isEmpty {
+        for (title, part) in [
+            ("rules", rules), ("steps", steps), ("providers, in this order", providers),
+            ("limits that it counts in, if there is room", limits),
+        ] where !part.isEmpty {
             lines += ["", title]
             lines += part.map { "  \($0.mark.rawValue.padded) \($0.name): \($0.words)" }
         }
@@ -190,7 +216,7 @@ extension PolicyExplanation {
         output.add(",\"rule\":", permit.rule?.name)
         output.add(",\"without_token\":", permit.ownRule?.name)
         output.add(",\"model\":", route.model)
-        for (title, part) in [("rules", rules), ("steps", steps), ("providers", providers)] {
+        for (title, part) in [("rules", rules), ("steps", steps), ("providers", providers), ("limits", limits)] {
             output.append(contentsOf: ",\"\(title)\":[".utf8)
             for (index, line) in part.enumerated() {
                 output.add((index > 0 ? "," : "") + "{\"name\":", line.name)

@@ -112,6 +112,8 @@ package struct TokenTerms: Sendable, Equatable {
 }
 
 extension TokenTerms {
+    static let unlimited = "no limits"
+
     /// "provider openai; models gpt-*; 5usd/day; expires 2026-12-31 00:00:00 UTC", or "no limits".
     package var words: String {
         var parts: [String] = []
@@ -126,7 +128,7 @@ extension TokenTerms {
         if let concurrency { parts.append("\(concurrency) at a time") }
         if let maxErrors { parts.append("\(maxErrors) errors in a row") }
         if let expires { parts.append("expires \(ExpiryText.written(expires))") }
-        return parts.isEmpty ? "no limits" : parts.joined(separator: "; ")
+        return parts.isEmpty ? Self.unlimited : parts.joined(separator: "; ")
     }
 }
 

@@ -45,10 +45,29 @@ package final class AuditIntent: Sendable {
 /// Something that is found out beside the requests of a connection; nil until then, and if there is nothing.
 package protocol LateText: Sendable {
     var text: String? { get }
+    var standing: LateStanding { get }
+}
+
+package enum LateStanding: Sendable {
+    /// What `text` says is all that will ever be said.
+    case known
+    /// It is being looked for.
+    case awaited
+    /// Nobody has looked, and nobody will.
+    case unread
 }
 
 extension String: LateText {
     package var text: String? { self }
+    package var standing: LateStanding { .known }
+}
+
+/// Something that was not looked for when the connection was made.
+package struct UnreadText: LateText {
+    package init() {}
+
+    package var text: String? { nil }
+    package var standing: LateStanding { .unread }
 }
 
 /// Who is at the other end of a connection, read once per connection.
@@ -64,7 +83,7 @@ package final class CallerRecord: Sendable {
     package let unit: String?
     /// Job and step of a batch system: "123.0".
     package let job: String?
-    /// Root of the repository that it works in.
+    /// Root of the repository that it works in; nil: there is none.
     package let project: (any LateText)?
     /// "127.0.0.1:49152" on TCP, "unix" on a Unix socket.
     package let address: String

@@ -25,6 +25,12 @@ extension CallerRule: ConfigurationRoot {
         patterns(
             "program", \.programs, sample: "\"python3*\"",
             "Programs that it is for, by name or, with a slash, by path. Proves nothing either."),
+        patterns(
+            "job", \.jobs, sample: "\"4711\"",
+            "Jobs of Slurm that it is for, by number or, with a point, by job and step. Attribution."),
+        patterns(
+            "project", \.projects, sample: "\"notes\"",
+            "Repositories that it is for, by name or, with a slash, by the path of their root. Attribution."),
     ]
 
     private static let scopeSettings: [ConfigurationSetting<Self>] = [
@@ -119,6 +125,7 @@ extension CallerRule {
         configuration.callers = rules(top)
     } check: {
         checkProviders($0, $1)
+        checkProjects($0, $1)
     } write: { configuration, text in
         for rule in configuration.callers { text.write(rule) }
     }
@@ -186,6 +193,17 @@ extension CallerRule {
         for key in (scopeSettings + limitSettings).map(\.key.name) where key != "deny" && section.has(key) {
             section.reading.error(
                 at: section.keySpan(key), "callers[].\(key) has no effect beside deny = true",
+                hint: "remove one of the two")
+        }
+    }
+
+    /// A rule that never matches may be the one that refuses.
+    private static func checkProjects(_ configuration: Configuration, _ top: ConfigurationSection) {
+        if configuration.logging.callerProject { return }
+        for section in top.sections("callers") where section.has("project") {
+            top.reading.error(
+                at: section.keySpan("project"),
+                "callers[].project cannot be judged: logging.caller_project = false leaves the callers' directories unread",
                 hint: "remove one of the two")
         }
     }

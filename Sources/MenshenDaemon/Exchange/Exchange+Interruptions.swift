@@ -28,6 +28,7 @@ extension Exchange: TimerHandler {
     func timerFired(_ timer: Timer) {
         self.timer.ran()
         switch phase {
+        case .awaitingProject(let wait): wait.look(self)
         case .reading: orFail { () throws(Problem) in try proceed() }
         case .queued:
             // Word of its place may be under way. With one, or displaced, it goes on at the end of this turn.
@@ -148,10 +149,9 @@ extension Exchange: TimerHandler {
         return taken
     }
 
-    /// The caller is gone; so is, at once, the provider's work for it.
-    /// SDKs close a connection as soon as they have read the end of a stream, before the body's own end can reach them:
-    /// such a caller has had its whole answer.
-    /// So has one after either side's close frame.
+    /// The caller is gone; so is, at once, the provider's work for it. SDKs close a connection as soon as they have read the
+    /// end of a stream, before the body's own end can reach them: such a caller has had its whole answer, as one after
+    /// either side's close frame.
     func callerLeft() {
         let hasAll =
             attempt?.webSocket?.hasClosed ?? recall.replay?.isOver ?? attempt?.reader.ending.map { $0 != .open }
@@ -167,8 +167,8 @@ extension Exchange: TimerHandler {
         stop(attempt?.hasLastWord == true ? EndState(ofWhole: self) : .aborted)
     }
 
-    /// Its token is none any more: what is under way ends now, a WebSocket with status 1008 ("policy violation").
-    /// One that was given out ends what is under way only where it is among `cut`.
+    /// Its token is none any more: what is under way ends now, a WebSocket with status 1008 ("policy violation"); of one that
+    /// was given out only where it is among `cut`.
     func endIfRevoked(_ tokens: TokenGate, cutting cut: Set<Digest>) {
         guard !phase.isOver, let token = access.principal.token else { return }
         let isConfigured = connection.listener.isTCP && !tokens.isIssued(token)

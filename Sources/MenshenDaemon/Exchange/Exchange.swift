@@ -64,6 +64,7 @@ final class Exchange {
     /// The head is there. `hasBody`: its body is still to come, by `receiveBody` and `bodyEnded`.
     func begin(hasBody: Bool) {
         if !hasBody { intake.complete() }
+        if ProjectWait.begins(self, hasBody: hasBody) { return }
         orFail { () throws(Problem) in
             guard let resolved else { return answer(try .toServer(head)) }
             if let preflight = try access.authorise(head, resolved, connection, runtime) {
@@ -313,8 +314,7 @@ final class Exchange {
 
     // MARK: Settle
 
-    /// The answer, whole or broken, is in the connection's output. Settles, and lets the connection go on once the record
-    /// is safe.
+    /// The answer, whole or broken, is in the connection's output. The connection goes on once the record is safe.
     func end(_ state: EndState, _ ending: Ending) {
         if phase.isOver { return }
         settle(state)

@@ -6,6 +6,8 @@ internal import MenshenCore
 extension Exchange {
     /// Where a request is in its life, and with that what its one timer means.
     enum Phase {
+        /// Policy goes by the caller's project, which is being looked for. The timer: look again.
+        case awaitingProject(ProjectWait)
         /// The request comes in and is read. The timer: reads on in a compressed body.
         case reading
         /// A page of menshen's own reads a body, or waits for what it is made of.

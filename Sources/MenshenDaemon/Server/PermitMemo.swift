@@ -11,7 +11,7 @@ struct PermitMemo {
     mutating func permit(for principal: Principal, _ snapshot: Snapshot) -> Permit {
         if let known, known.snapshot === snapshot, known.token === principal.token { return known.permit }
         let permit = snapshot.policy.permit(for: principal)
-        known = (snapshot, principal.token, permit)
+        if !permit.isProvisional { known = (snapshot, principal.token, permit) }
         return permit
     }
 }

@@ -14,11 +14,17 @@ final class ProjectFinder: Sendable {
 
     /// The root of a repository, once it is found.
     final class Project: LateText {
-        private let root = Mutex<String?>(nil)
+        private struct Finding {
+            var root: String?
+            var isDone = false
+        }
 
-        var text: String? { root.withLock { $0 } }
+        private let finding = Mutex(Finding())
 
-        fileprivate func found(_ root: String?) { self.root.withLock { $0 = root } }
+        var text: String? { finding.withLock { $0.root } }
+        var standing: LateStanding { finding.withLock { $0.isDone } ? .known : .awaited }
+
+        fileprivate func found(_ root: String?) { finding.withLock { $0 = Finding(root: root, isDone: true) } }
     }
 
     private struct Search: Sendable {
@@ -77,7 +83,10 @@ final class ProjectFinder: Sendable {
             searches.all.append(search)
             return true
         }
-        return isQueued == true && hasThread() ? project : nil
+        if isQueued == true, hasThread() { return project }
+        // Else whoever comes next would wait for what nobody looks for.
+        known.withLock { $0[directory] = nil }
+        return nil
     }
 
     private func hasThread() -> Bool {

@@ -131,7 +131,7 @@ final class Worker: TimerHandler {
             let process = PeerProcess.read(socket: fd, peer: peer, readsDirectory: readsProject) {
                 PeerUnit.name(socket: fd)
             }
-            let project = process?.directory.flatMap { context.projects.project(of: $0, owner: peer.uid, now: now) }
+            let project = verdict == .own ? project(of: process, peer.uid, readsProject) : nil
             return CallerRecord(
                 uid: peer.uid, pid: peer.pid, gid: peer.gid, groups: groups, executable: process?.executable,
                 unit: process?.unit, job: process?.job, project: project, address: "unix")
@@ -139,6 +139,11 @@ final class Worker: TimerHandler {
             events.tell(.acceptFailed(listener.socket.name, error.description))
             return nil
         }
+    }
+
+    private func project(of process: PeerProcess?, _ owner: UInt32, _ isRead: Bool) -> any LateText {
+        guard isRead, let directory = process?.directory else { return UnreadText() }
+        return context.projects.project(of: directory, owner: owner, now: now) ?? UnreadText()
     }
 
     func forget(_ connection: Connection) {

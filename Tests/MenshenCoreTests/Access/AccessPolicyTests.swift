@@ -15,10 +15,11 @@ import Testing
     }
 
     private func caller(
-        _ uid: UInt32?, gid: UInt32? = nil, groups: [UInt32] = [], program: String? = nil, unit: String? = nil
+        _ uid: UInt32?, gid: UInt32? = nil, groups: [UInt32] = [], program: String? = nil, unit: String? = nil,
+        job: String? = nil, project: (any LateText)? = nil
     ) -> CallerRecord {
         CallerRecord(
-            uid: uid, pid: nil, gid: gid, groups: groups, executable: program, unit: unit,
+            uid: uid, pid: nil, gid: gid, groups: groups, executable: program, unit: unit, job: job, project: project,
             address: uid == nil ? "127.0.0.1:1" : "unix")
     }
 
@@ -49,6 +50,52 @@ import Testing
         for (caller, token, name) in cases {
             #expect(policy.first(for: caller, token: token)?.name == name, "\(name)")
         }
+    }
+
+    @Test func `jobs and projects tell the programs of one user apart`() {
+        let policy = Policy([
+            rule("step") { $0.jobs = [ModelPattern("17.0"), ModelPattern("*.batch")] },
+            rule("job") { $0.jobs = [ModelPattern("17"), ModelPattern("20*")] },
+            rule("notes") { $0.projects = [ModelPattern("notes")] },
+            rule("work") { ($0.projects, $0.users) = ([ModelPattern("/work/*")], [.init("1")]) },
+            rule("rest"),
+        ])
+        let cases: [(CallerRecord, String)] = [
+            (caller(1, job: "17.0"), "step"), (caller(1, job: "17.1"), "job"), (caller(1, job: "17"), "job"),
+            (caller(1, job: "17.batch"), "step"), (caller(1, job: "201.3"), "job"), (caller(1, job: "170.0"), "rest"),
+            (caller(1, project: "/home/a/notes"), "notes"), (caller(1, project: "/work/a"), "work"),
+            (caller(2, project: "/work/a"), "rest"), (caller(1, project: "/notes/b"), "rest"), (caller(1), "rest"),
+            (caller(nil), "rest"),
+        ]
+        for (caller, name) in cases { #expect(policy.permit(for: Principal(caller)).rule?.name == name, "\(name)") }
+        #expect(policy.readsProjects && !Policy([rule("x")]).readsProjects)
+    }
+
+    private struct Late: LateText {
+        let text: String? = nil
+        let standing: LateStanding
+    }
+
+    @Test(arguments: [(LateStanding.awaited, 503), (.unread, 403)])
+    func `while a project is not known, nothing is allowed that depends on it`(
+        _ standing: LateStanding, _ status: Int
+    ) throws {
+        let late = Late(standing: standing)
+        let policy = Policy([
+            rule("admin") { $0.tokens = [ModelPattern("admin")] },
+            rule("private") { ($0.users, $0.projects, $0.isDenied) = ([.init("1")], [ModelPattern("private")], true) },
+            rule("rest"),
+        ])
+        let permit = policy.permit(for: Principal(caller(1, project: late)))
+        let denial = try #require(permit.denial)
+        #expect(permit.rule == nil && denial.ruleName == "private" && permit.isProvisional == (standing == .awaited))
+        #expect(denial.problem.status == status && denial.problem.isRetryable == (status == 503))
+        // Its own rule is undecided, whatever its token allows.
+        let shown = policy.permit(for: Principal(caller(1, project: late), token: token("admin")))
+        #expect(shown.denial?.ruleName == "private")
+        // For these no project decides.
+        #expect(policy.permit(for: Principal(caller(2, project: late))).rule?.name == "rest")
+        #expect(policy.permit(for: Principal(caller(nil), token: token("admin"))).denial == nil)
     }
 
     @Test func `a name that nobody has looked up matches nobody`() {
@@ -123,10 +170,13 @@ import Testing
             rule("5") { ($0.tokens, $0.isDenied) = ([ModelPattern("ci-a*"), ModelPattern("ci-b")], true) },
             rule("6") { $0.tokens = [ModelPattern("*")] },
             rule("7") { $0.groups = [.init("1")] },
+            rule("7a") { $0.jobs = [ModelPattern("7")] }, rule("7b") { $0.jobs = [ModelPattern("7.0")] },
+            rule("7c") { $0.projects = [ModelPattern("*")] },
+            rule("7d") { ($0.projects, $0.jobs) = ([ModelPattern("/a")], [ModelPattern("8")]) },
             rule("8"), rule("9") { $0.isDenied = true }, rule("10") { $0.units = [ModelPattern("a")] },
         ]
         let found = CallerRule.unreachable(rules).map { "\($0.rule + 1) by \($0.by + 1)" }
-        #expect(found == ["2 by 1", "5 by 4", "9 by 8", "10 by 8"])
+        #expect(found == ["2 by 1", "5 by 4", "11 by 10", "13 by 12", "14 by 12"])
     }
 
     /// What a request costs at most before anything of it is cached by its connection.

@@ -58,6 +58,11 @@ import Testing
         ("name = \"b\"\nlimits = [\"5usd/day\"]", "callers[].limits: this is not one of them"),
         ("name = \"b\"\nbudgets = [\"some\"]", "callers[].budgets: this is not one of them"),
         ("name = \"b\"\ndeny = true\nmodels = [\"x\"]", "callers[].models has no effect beside deny = true"),
+        (
+            "name = \"b\"\nproject = \"x\"\n[logging]\ncaller_project = false",
+            "callers[].project cannot be judged: logging.caller_project = false"
+        ),
+        ("name = \"b\"\njob = [\"\"]", "callers[].job has nothing in it"),
         ("name = \"b\"\nmodel = [\"x\"]", "unknown key \"model\" in [[callers]]"),
     ])
     func `what is wrong with a rule is said`(lines: String, message: String) {

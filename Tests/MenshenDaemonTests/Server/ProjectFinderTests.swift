@@ -3,6 +3,7 @@
 
 internal import Glibc
 internal import Linux
+import MenshenCore
 import Synchronization
 import TestSupport
 import Testing
@@ -53,6 +54,7 @@ import Testing
         let none = finder.project(of: "/none", owner: 1, now: 0)
         #expect(first === second && first !== third)
         awaitAll()
+        #expect(first?.standing == .known && none?.standing == .known)
         #expect(first?.text == "/a/root" && third?.text == "/a/root")
         #expect(none != nil && none?.text == nil)
         let begun = searches.begun.withLock { $0 }
@@ -64,7 +66,9 @@ import Testing
         awaitSearch(in: "/stuck")
         let waiting = (0..<ProjectFinder.maxWaiting).map { finder.project(of: "/\($0)", owner: 1, now: 0) }
         #expect(waiting.allSatisfy { $0 != nil && $0?.text == nil })
-        #expect(finder.project(of: "/more", owner: 1, now: 0) == nil)
+        #expect(stuck.standing == .awaited)
+        // Nor later, as long as nobody has begun to look.
+        for _ in 0..<2 { #expect(finder.project(of: "/more", owner: 1, now: 0) == nil) }
         let begun = searches.begun.withLock { $0 }
         #expect(stuck.text == nil && begun == ["/stuck"])
         searches.gate.post()

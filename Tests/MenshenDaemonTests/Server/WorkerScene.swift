@@ -28,8 +28,13 @@ final class WorkerScene {
         let directory: TemporaryDirectory
         /// Where the providers are reached, in their order.
         let doors: [UnixListener]
+        let projects: ProjectFinder
 
-        init(_ configuration: Configuration, providers: [String], _ change: (inout Configuration) -> Void) throws {
+        init(
+            _ configuration: Configuration, providers: [String], projects: ProjectFinder = ProjectFinder(),
+            _ change: (inout Configuration) -> Void
+        ) throws {
+            self.projects = projects
             try Self.isPrepared.get()
             directory = try TemporaryDirectory()
             var configuration = configuration
@@ -74,9 +79,9 @@ final class WorkerScene {
     /// million.
     convenience init(
         _ configuration: Configuration = Configuration(), providers: [String] = [],
-        _ change: (inout Configuration) -> Void = { _ in }
+        projects: ProjectFinder = ProjectFinder(), _ change: (inout Configuration) -> Void = { _ in }
     ) throws {
-        try self.init(Process(configuration, providers: providers, change), 0, of: 1)
+        try self.init(Process(configuration, providers: providers, projects: projects, change), 0, of: 1)
     }
 
     /// Several workers of one process.
@@ -95,7 +100,7 @@ final class WorkerScene {
             gate: PeerGate(ownUID: getuid(), overflowUID: 65534), activity: Activity(now: 0),
             board: StatusBoard(
                 version: "", pid: 0, configuration: "", database: "", listeners: [], startedAt: 0, startedMonotonic: 0),
-            credentialsDirectory: nil, roster: process.roster)
+            credentialsDirectory: nil, roster: process.roster, projects: process.projects)
         worker = try Worker(context, process.snapshot, on: reactor)
         listener = Listener(ListeningSocket(descriptor: -1, kind: .unix(path: "/x"), name: "unix:/x"), worker)
         tcpListener = Listener(
@@ -124,7 +129,7 @@ final class WorkerScene {
 
     /// Turns the loop until there is something to be had; what needs the store's thread comes a moment later.
     @discardableResult
-    private func until<T>(_ what: @autoclosure () -> String, _ find: () throws -> T?) throws -> T {
+    func until<T>(_ what: @autoclosure () -> String, _ find: () throws -> T?) throws -> T {
         let end = Clock.monotonic() + 10_000_000
         while Clock.monotonic() < end {
             if let found = try find() { return found }
