@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The menshen authors
-"""A provider on 127.0.0.1 that speaks OpenAI's and Anthropic's dialects and remembers what it saw.
+"""A provider on 127.0.0.1 that speaks OpenAI's and Anthropic's dialects, and a little of Gemini's, and remembers what it saw.
 
   upstream.py PORT   serves there until it is killed
 
@@ -81,6 +81,8 @@ class Handler(BaseHTTPRequestHandler):
             self.plain({"error": {"message": "Incorrect API key.", "type": "invalid_request_error", "code": "invalid_api_key"}}, 401)
         elif model == "echo":
             self.plain({"echo": request})
+        elif self.path.partition("?")[0].endswith(":generateContent"):
+            self.generate(self.path.rsplit("/", 1)[1].partition(":")[0])
         elif self.path.endswith("/messages"):
             self.messages(request)
         else:
@@ -146,6 +148,11 @@ class Handler(BaseHTTPRequestHandler):
             event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 6}),
             event("message_stop"),
         ], 0)
+
+    def generate(self, model):
+        candidate = {"index": 0, "content": {"role": "model", "parts": [{"text": TEXT}]}, "finishReason": "STOP"}
+        usage = {"promptTokenCount": 3, "candidatesTokenCount": 6, "totalTokenCount": 9}
+        self.plain({"candidates": [candidate], "usageMetadata": usage, "modelVersion": model, "responseId": "r1"})
 
     # HTTP
 
