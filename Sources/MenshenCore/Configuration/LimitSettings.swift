@@ -18,10 +18,14 @@ extension Configuration {
         package struct Model: Sendable, Equatable {
             package var pattern = ModelPattern("")
             package var limits: [Limit] = []
+            /// Requests at the same time.
+            package var concurrency: Int?
         }
 
         /// A ceiling that nobody exceeds.
         package var instance: [Limit] = []
+        /// Requests of everybody at the same time.
+        package var concurrency: Int?
         package var models: [Model] = []
         /// "UTC", "local", or a name as in "Europe/Berlin": whose days and months count.
         package var timezone = "local"
@@ -45,6 +49,9 @@ extension Configuration.Limits: ConfigurationRoot {
 
     static let settings: [ConfigurationSetting<Self>] = [
         .limits("limits.instance", \.instance, "What all requests together may spend."),
+        .integer(
+            "limits.concurrency", 1...65_536, \.concurrency, sample: "200",
+            "Requests that all together may have under way at a time."),
         .custom(
             "limits.timezone", .text, default: TOMLText.quoted(defaults.timezone),
             "Whose minutes, days and months count: \"local\", \"UTC\", or a name such as \"Europe/Berlin\"."
@@ -119,7 +126,8 @@ extension Configuration.Limits: ConfigurationRoot {
     private static func model(_ section: ConfigurationSection) -> Model? {
         var model = Model()
         model.read(section)
-        for name in ["model", "limits"] where !section.has(name) {
+        for name in ["model", "limits"]
+        where !section.has(name) && !(name == "limits" && section.has("concurrency")) {
             section.reading.error(
                 at: section.span, "[[limits.models]] needs a \(name)",
                 hint: "write model = \"gpt-5*\" and limits = [\"5usd/day\"]")
@@ -155,6 +163,9 @@ extension Configuration.Limits.Model: ConfigurationRoot {
             TOMLText.quoted($0.pattern.description)
         },
         .limits("limits.models[].limits", \.limits, "What all requests for such models together may spend."),
+        .integer(
+            "limits.models[].concurrency", 1...65_536, \.concurrency, sample: "8",
+            "Requests for such models that may be under way at a time."),
     ]
 }
 

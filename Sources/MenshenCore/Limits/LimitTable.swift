@@ -14,20 +14,24 @@ package final class LimitTable: Sendable {
     package init(_ configuration: Configuration) {
         let settings = configuration.limits
         self.settings = settings
-        instance = settings.instance.isEmpty ? nil : Demand(.instance, settings.instance)
+        let all = Demand(.instance, settings.instance, concurrency: settings.concurrency)
+        instance = all.isEmpty ? nil : all
         providers = configuration.providers.map {
             $0.limits.isEmpty ? nil : Demand(Holder(.provider, $0.name), $0.limits)
         }
         // A pattern that stands there twice is one holder.
-        var limits: [(pattern: ModelPattern, limits: [Limit])] = []
+        var holders: [Configuration.Limits.Model] = []
         for model in settings.models {
-            if let known = limits.firstIndex(where: { $0.pattern == model.pattern }) {
-                limits[known].limits += model.limits
+            if let known = holders.firstIndex(where: { $0.pattern == model.pattern }) {
+                holders[known].limits += model.limits
+                holders[known].concurrency = [holders[known].concurrency, model.concurrency].compactMap { $0 }.min()
             } else {
-                limits.append((model.pattern, model.limits))
+                holders.append(model)
             }
         }
-        models = limits.map { ($0.pattern, Demand(Holder(.model, $0.pattern.description), $0.limits)) }
+        models = holders.map {
+            ($0.pattern, Demand(Holder(.model, $0.pattern.description), $0.limits, concurrency: $0.concurrency))
+        }
         hasNoneOfAttempts = models.isEmpty && providers.allSatisfy { $0 == nil }
     }
 

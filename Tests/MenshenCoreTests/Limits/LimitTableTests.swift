@@ -6,6 +6,20 @@ import Testing
 @testable import MenshenCore
 
 struct LimitTableTests {
+    @Test func `everybody and a model have a concurrency, of two of a pattern the smaller one`() throws {
+        var configuration = Configuration()
+        configuration.limits.concurrency = 9
+        configuration.limits.models = [
+            .init(pattern: ModelPattern("a"), concurrency: 3), .init(pattern: ModelPattern("a"), concurrency: 2),
+        ]
+        configuration.providers = [
+            Provider(name: "p", kind: .openai, baseURL: try #require(BaseURL("http://127.0.0.1:1")), key: .none)
+        ]
+        let table = LimitTable(configuration)
+        #expect(table.admission(nil, []).map(\.words) == ["9 at a time"])
+        #expect(table.attempt(0, model: "a").map(\.words) == ["2 at a time"] && table.attempt(0, model: "b").isEmpty)
+    }
+
     @Test func `a pattern that stands there twice is one holder`() throws {
         var configuration = Configuration()
         configuration.limits.models = [
