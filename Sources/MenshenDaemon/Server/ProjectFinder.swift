@@ -6,9 +6,10 @@ internal import MenshenCore
 internal import MenshenStore
 internal import Synchronization
 
-/// Finds the repositories that callers work in, on a thread of its own that nobody waits for: a directory on a network file
-/// system that hangs keeps that thread, and nothing else. The thread begins with the first caller. What it finds shows in
-/// the records from then on, which for the rows of requests that have ended is always soon enough.
+/// Finds the repositories that callers work in, on a thread of its own: a directory on a network file system that hangs keeps
+/// that thread, and nothing else but requests that a rule judges by their project, for a while (`ProjectWait`). The thread
+/// begins with the first caller. What it finds shows in the records from then on, which for the rows of requests that have
+/// ended is always soon enough.
 final class ProjectFinder: Sendable {
     typealias Find = @Sendable (_ directory: String, _ home: String?, _ owner: UInt32) -> String?
 
