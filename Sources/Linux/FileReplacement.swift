@@ -5,10 +5,11 @@ internal import Glibc
 
 /// Replaces files whole: whoever opens one sees the old or the new content, never a part, however the machine stops.
 package enum FileReplacement {
-    /// Writes `bytes` in place of the file that `path` names, or leads to by links. The file keeps its mode; a new one is private.
-    package static func write(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
+    /// Writes `bytes` in place of the file that `path` names, or leads to by links. The file keeps its mode; a new one is private
+    /// unless `mode` says otherwise.
+    package static func write(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600) throws(SystemError) {
         let place = resolved(path)
-        try put(place, mode: FileReading.mode(place) ?? 0o600, as: { $0 }) { new throws(SystemError) in
+        try put(place, mode: FileReading.mode(place) ?? mode, as: { $0 }) { new throws(SystemError) in
             try FileReading.create(new, bytes)
             return true
         }

@@ -102,7 +102,9 @@ package final class Daemon {
         let addresses = options.replacesListen ? options.listen : configuration.listen + options.listen
         let listening: Listening
         do {
-            listening = try Listening(activation, options, addresses) { events.tell(.listenFailed($0, $1.description)) }
+            listening = try Listening(activation, options, addresses, metrics: configuration.server.metrics.listen) {
+                events.tell(.listenFailed($0, $1.description))
+            }
         } catch let error as ListenError {
             throw StartFault("cannot listen: \(error)")
         }

@@ -21,6 +21,14 @@ import Testing
         #expect(table == ConfigurationReference.markdownTable, "paste what ConfigurationReference.markdownTable gives")
     }
 
+    @Test func `the manual's table of metrics is the output's`() throws {
+        let text = try Repository.text("contrib/manual/metrics.md")
+        let begin = try #require(text.firstRange(of: "<!-- metrics: begin -->\n"))
+        let end = try #require(text.firstRange(of: "<!-- metrics: end -->"))
+        let table = text[begin.upperBound..<end.lowerBound]
+        #expect(table == MetricReference.markdownTable, "paste what MetricReference.markdownTable gives")
+    }
+
     @Test func `Sources README has one line for each target`() throws {
         let listed = try Repository.lines("Sources/README.md").compactMap { line -> String? in
             guard line.hasPrefix("| `") else { return nil }

@@ -103,11 +103,15 @@ import Testing
         for path in Self.code + Self.tests { #expect(try Repository.lines(path).count <= 401, "\(path)") }
     }
 
+    private static func hasNoComments(_ path: String) -> Bool {
+        [".md", ".txt", ".json"].contains { path.hasSuffix($0) }
+    }
+
     @Test func `each file begins with its licence`() throws {
         let scripts = ["contrib", "systemd", "Tests/python", "Tests/e2e", "Tests/container"].flatMap {
             Repository.files(below: $0, ending: ["", ".sh", ".py", ".service", ".socket"])
         }
-        for path in Self.code + Self.tests + scripts where !path.hasSuffix(".md") && !path.hasSuffix(".txt") {
+        for path in Self.code + Self.tests + scripts where !Self.hasNoComments(path) {
             let head = try Repository.lines(path).prefix(6).joined(separator: "\n")
             #expect(head.contains("SPDX-License-Identifier: Apache-2.0"), "\(path)")
             #expect(head.contains("SPDX-FileCopyrightText: The menshen authors"), "\(path)")

@@ -32,13 +32,16 @@ extension Configuration {
         package var drainTimeout: Duration = .seconds(30)
         /// Headers of answers that tell callers more than they asked for, as what is left of a limit.
         package var debugHeaders = false
+        package var metrics = Metrics()
     }
 }
 
 extension Configuration.Server: ConfigurationRoot {
     static let defaults = Self()
 
-    static let settings: [ConfigurationSetting<Self>] = [
+    static let settings = own + Configuration.Metrics.settings
+
+    private static let own: [ConfigurationSetting<Self>] = [
         .integer(
             "server.workers", 1...64, \.workers,
             "Event loops; one saturates a core only above about 20,000 requests a second."),

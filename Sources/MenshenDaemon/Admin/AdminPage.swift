@@ -12,6 +12,8 @@ struct AdminPage: Sendable, Equatable {
         /// Over TCP a token, which sees its own requests only, or the page's password, which sees all. The Unix socket's
         /// user sees all.
         case signedIn
+        /// Shows all, so no token will do: the Unix socket's user, and over TCP the page's password.
+        case owners
         /// The Unix socket's user and root, who show no token. Nobody over TCP.
         case administrators
     }

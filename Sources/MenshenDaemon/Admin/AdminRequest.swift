@@ -15,6 +15,8 @@ protocol AdminCaller: AnyObject {
     func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer)
     /// What there is of the limits that concern the caller.
     var ownPots: ([PotState], ZoneRules) { get }
+    /// What a scraper gets.
+    func metrics(_ format: MetricText.Format) -> [UInt8]
     /// That the caller has shown.
     var token: AccessToken? { get }
     func answer(page answer: LocalAnswer)

@@ -36,6 +36,11 @@ final class PageVisit: AdminCaller {
     var ownPots: ([PotState], ZoneRules) { Allowance.states(for: exchange) }
     var isWell: Bool { exchange.runtime.snapshot.fault == nil }
 
+    func metrics(_ format: MetricText.Format) -> [UInt8] {
+        let context = exchange.worker.context
+        return context.metrics.text(format, exchange.runtime.snapshot, context)
+    }
+
     func answer(page answer: LocalAnswer) {
         // The rest of a body that is not read hides where the next request begins.
         if !exchange.intake.isComplete { exchange.writer.closeAfter() }

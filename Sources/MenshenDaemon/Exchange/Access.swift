@@ -29,6 +29,10 @@ struct Access {
         _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ runtime: Runtime
     ) throws(Problem) -> LocalAnswer? {
         let snapshot = runtime.snapshot
+        if connection.listener.socket.isForMetrics {
+            grant = Grant(.open)
+            return try admitScraper(head, resolved, connection, snapshot)
+        }
         if connection.listener.isTCP, snapshot.tcpFault != nil, resolved.page?.access != .everybody {
             throw .tcpRefused
         }
@@ -40,6 +44,14 @@ struct Access {
             if let denial = permit.denial { throw refuse(denial) }
         }
         return nil
+    }
+
+    /// On a listener of metrics: who may see them needs to show nothing, and there is nothing else.
+    private mutating func admitScraper(
+        _ head: RequestHead, _ resolved: ResolvedTarget, _ connection: Connection, _ snapshot: Snapshot
+    ) throws(Problem) -> LocalAnswer? {
+        guard let page = resolved.page, page == .metrics || page == .health else { throw .onlyMetrics }
+        return try preflight(head, connection, snapshot)
     }
 
     /// The answer to a browser that asks whether a page may call; nil if it is none. Throws for a foreign page.
@@ -76,7 +88,7 @@ struct Access {
         guard connection.listener.isTCP else { return }
         if let page = resolved.page {
             if page.access != .everybody {
-                grant = try Self.judgePage(head, snapshot.configuration.authentication, verdict)
+                grant = try Self.judgePage(page, head, snapshot.configuration.authentication, verdict)
             }
         } else if snapshot.configuration.authentication.enable, snapshot.fault == nil {
             if verdict == .invalid, let owner = TokenGate.keyOwner(head, queryKey: resolved.target.queryKey) {
@@ -166,10 +178,14 @@ struct Access {
     }
 
     private static func judgePage(
-        _ head: RequestHead, _ authentication: Configuration.Authentication, _ verdict: TokenGate.Verdict
+        _ page: AdminPage, _ head: RequestHead, _ authentication: Configuration.Authentication,
+        _ verdict: TokenGate.Verdict
     ) throws(Problem) -> Grant {
         if !authentication.enable { return Grant(.open) }
-        if case .valid = verdict { return Grant(.token) }
+        if case .valid = verdict {
+            if page.access == .owners { throw .forOwners }
+            return Grant(.token)
+        }
         guard let password = authentication.password else {
             throw Problem(
                 .unauthenticated, status: 401,

@@ -91,6 +91,7 @@ extension Attempt: TransferReceiver {
     private func accept(_ head: ResponseHead?) {
         let exchange = exchange
         let status = exchange.writer.status ?? 200
+        if exchange.intake.facts.isStream == true { exchange.ledger.pulse.streams(exchange.worker.context.tally) }
         report(.answered(status: status), head: head)
         rememberRefusedUsage(status)
         exchange.intake.dropBody()
@@ -131,6 +132,7 @@ extension Attempt: TransferReceiver {
             return false
         }
         exchange.worker.prepare(&connection.output)
+        exchange.ledger.pulse.piece(at: exchange.worker.now)
         passOn(bytes)
         if case .judging = exchange.phase { judge() }
         if exchange.allowance.watches { cutIfPassed() }

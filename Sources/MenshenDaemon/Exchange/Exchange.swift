@@ -106,6 +106,7 @@ final class Exchange {
     // MARK: Understand
 
     private func understandHead(_ resolved: ResolvedTarget) {
+        ledger.pulse.begin(worker.context.tally)
         let logging = runtime.snapshot.configuration.logging
         intake.begin(head, resolved.facts, captureLimit: logging.logRequestBody ? logging.maxBodyBytes : nil)
         if logging.logResponseBody { writer.keepBody(limit: logging.maxBodyBytes) }
@@ -351,12 +352,6 @@ final class Exchange {
         guard AuditSettlement.isDue(for: self) else { return allowance.release(self) }
         let settlement = AuditSettlement(of: self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
         allowance.settle(self, settlement)
-        worker.events.debug(settlement.line)
-        if ledger.intent != nil {
-            worker.record(settlement)
-        } else {
-            worker.record(.refused(settlement, authenticated: access.grant != nil), for: self)
-            ledger.awaitReceipt()
-        }
+        worker.settled(settlement, of: self)
     }
 }

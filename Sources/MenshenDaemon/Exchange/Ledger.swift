@@ -14,6 +14,8 @@ struct Ledger {
     private var isSettled = false
     /// Of the problem that menshen answered with, or what the provider called its own.
     private(set) var problem: String?
+    /// What metrics show besides.
+    var pulse = Pulse()
 
     /// The store's word is awaited: nothing of the answer goes down before.
     var isAwaited: Bool { receipt == .awaited }

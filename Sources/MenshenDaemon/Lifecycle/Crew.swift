@@ -14,6 +14,7 @@ struct Crew {
     private var running = 0
     private var awaitedPongs = 0
     private var awaitedInstalls = 0
+    private var export = MetricsExport()
 
     init(_ contexts: [WorkerContext]) { self.contexts = contexts }
 
@@ -53,6 +54,11 @@ struct Crew {
         access.lookAgain {
             for context in contexts { context.mailbox.post(.tokens(cut: [], RequestID(rawValue: 0), for: nil)) }
         }
+    }
+
+    /// Into the file that the configuration names, if it does.
+    mutating func writeMetrics(_ snapshot: Snapshot, now: UInt64) {
+        if let context = contexts.first { export.write(snapshot, context, now: now) }
     }
 
     func drain(deadline: UInt64) {

@@ -15,7 +15,7 @@ final class Listening {
     /// serve that is no reason to end, and `failed` hears of it instead.
     init(
         _ activation: Activation, _ options: ServeOptions, _ addresses: [ListenAddress],
-        failed: (String, ListenError) -> Void
+        metrics: ListenAddress?, failed: (String, ListenError) -> Void
     ) throws {
         inherited = activation.sockets.count
         for socket in activation.sockets { adopt(socket) }
@@ -30,13 +30,16 @@ final class Listening {
                 failed("unix:\(path)", error)
             }
         }
-        for address in addresses {
-            do throws(ListenError) { try bind(address) } catch {
+        let all = addresses.map { ($0, false) } + [metrics].compactMap { $0 }.map { ($0, true) }
+        for (address, isForMetrics) in all {
+            do throws(ListenError) { try bind(address, isForMetrics: isForMetrics) } catch {
                 if inherited == 0 { throw error }
-                failed("tcp:\(address)", error)
+                failed("\(Self.scheme(isForMetrics)):\(address)", error)
             }
         }
     }
+
+    private static func scheme(_ isForMetrics: Bool) -> String { isForMetrics ? "metrics" : "tcp" }
 
     private func adopt(_ socket: ActivatedSocket) {
         switch socket.kind {
@@ -61,7 +64,7 @@ final class Listening {
     }
 
     /// Loopback is bound in both families; a machine without IPv6 keeps the other.
-    private func bind(_ address: ListenAddress) throws(ListenError) {
+    private func bind(_ address: ListenAddress, isForMetrics: Bool) throws(ListenError) {
         var failure: ListenError?
         var bound = 0
         for literal in address.addresses {
@@ -71,7 +74,7 @@ final class Listening {
                 sockets.append(
                     ListeningSocket(
                         descriptor: fd, kind: .tcp(addresses: [literal], port: address.port),
-                        name: "tcp:\(shown):\(address.port)"))
+                        name: "\(Self.scheme(isForMetrics)):\(shown):\(address.port)", isForMetrics: isForMetrics))
                 bound += 1
             } catch {
                 if address.addresses.count > 1, literal.contains(":"), case .noSuchAddress = error { continue }
@@ -81,7 +84,8 @@ final class Listening {
         if let failure, bound < address.addresses.count { throw failure }
     }
 
-    var hasTCP: Bool { sockets.contains { if case .tcp = $0.kind { true } else { false } } }
+    /// Whether requests for providers may come over TCP.
+    var hasTCP: Bool { !tcpAddresses.isEmpty }
 
     /// TCP addresses as the rule about them wants them.
     var inheritedTCP: [ListenAddress] { Self.addresses(sockets.prefix(inherited)) }
@@ -89,7 +93,8 @@ final class Listening {
 
     private static func addresses(_ sockets: ArraySlice<ListeningSocket>) -> [ListenAddress] {
         sockets.compactMap { socket in
-            guard case .tcp(let addresses, let port) = socket.kind, let first = addresses.first else { return nil }
+            guard !socket.isForMetrics, case .tcp(let addresses, let port) = socket.kind, let first = addresses.first
+            else { return nil }
             return ListenAddress(first.contains(":") ? "[\(first)]:\(port)" : "\(first):\(port)")
         }
     }

@@ -60,13 +60,14 @@ final class Supervisor: TimerHandler {
         let pots = PotLedger(store)
         pots.prepare(snapshot)
         let projects = ProjectFinder()
+        let metrics = Metrics()
         crew = Crew(
             try (0..<count).map { [control, activity] index in
                 try WorkerContext(
                     index: index, count: count, control: control, store: store, access: access, pots: pots,
                     events: events, gate: gate,
                     activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
-                    roster: roster, projects: projects)
+                    roster: roster, projects: projects, metrics: metrics)
             })
         reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
         signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }
@@ -166,6 +167,7 @@ final class Supervisor: TimerHandler {
         var fixed: [String] = []
         if old.listen != new.listen { fixed.append("listen") }
         if old.server.workers != new.server.workers { fixed.append("server.workers") }
+        if old.server.metrics.listen != new.server.metrics.listen { fixed.append("server.metrics_listen") }
         if old.storage != new.storage { fixed.append("storage") }
         if !fixed.isEmpty {
             events.remark(
@@ -225,6 +227,7 @@ final class Supervisor: TimerHandler {
         if stopReason != nil { return listening.closeOwnTCP() }
         reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
         crew.lookForTokens()
+        crew.writeMetrics(snapshot, now: reactor.now)
         let line = statusLine
         if line != lastStatusLine, stopReason == nil {
             lastStatusLine = line

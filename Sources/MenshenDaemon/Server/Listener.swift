@@ -18,11 +18,14 @@ package struct ListeningSocket: Sendable {
     package let kind: Kind
     /// "unix:/run/user/1000/menshen/menshen.sock", "tcp:127.0.0.1:8080"; for the status page and logs.
     package let name: String
+    /// It shows metrics and health, to everybody, and nothing else.
+    package let isForMetrics: Bool
 
-    package init(descriptor: Int32, kind: Kind, name: String) {
+    package init(descriptor: Int32, kind: Kind, name: String, isForMetrics: Bool = false) {
         self.descriptor = descriptor
         self.kind = kind
         self.name = name
+        self.isForMetrics = isForMetrics
     }
 }
 

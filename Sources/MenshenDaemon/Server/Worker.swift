@@ -183,7 +183,14 @@ final class Worker: TimerHandler {
         waiting.awaitReceipt(exchange, exchange.id)
     }
 
-    func record(_ settlement: AuditSettlement) { records.add(.settled(settlement)) }
+    /// An exchange has ended: counts it, and hands its record over. A receipt comes back for one that has had none.
+    func settled(_ settlement: AuditSettlement, of exchange: Exchange) {
+        count(settlement, of: exchange)
+        events.debug(settlement.line)
+        if exchange.ledger.intent != nil { return records.add(.settled(settlement)) }
+        record(.refused(settlement, authenticated: exchange.access.grant != nil), for: exchange)
+        exchange.ledger.awaitReceipt()
+    }
 
     /// What is asked from now on waits for its receipt before it goes out.
     var hasNoDevice: Bool { records.hasNoDevice }
@@ -245,9 +252,15 @@ final class Worker: TimerHandler {
 
     private func isOwn(_ ticket: Ticket) -> Bool { ticket.mailbox === context.mailbox }
 
-    func awaitPlace(_ exchange: Exchange) { waiting.awaitPlace(exchange, exchange.id) }
+    func awaitPlace(_ exchange: Exchange) {
+        exchange.ledger.pulse.queues(at: now)
+        waiting.awaitPlace(exchange, exchange.id)
+    }
 
-    func endWaiting(_ exchange: Exchange) { waiting.endWaiting(exchange.id) }
+    func endWaiting(_ exchange: Exchange) {
+        exchange.ledger.pulse.leavesQueue(at: now)
+        waiting.endWaiting(exchange.id)
+    }
 
     /// There is news of its waiting for a place. nil: of nobody's.
     func tell(_ ticket: Ticket?) {

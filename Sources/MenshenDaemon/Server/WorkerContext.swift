@@ -23,11 +23,15 @@ final class WorkerContext: Sendable, ReceiptSink {
     let credentialsDirectory: String?
     let roster: Roster
     let projects: ProjectFinder
+    let metrics: Metrics
+    /// This worker's part of them.
+    let tally: WorkerTally
 
     init(
         index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, access: AccessStore,
         pots: PotLedger, events: Events, gate: PeerGate, activity: Activity, board: StatusBoard,
-        credentialsDirectory: String?, roster: Roster, projects: ProjectFinder = ProjectFinder()
+        credentialsDirectory: String?, roster: Roster, projects: ProjectFinder = ProjectFinder(),
+        metrics: Metrics = Metrics()
     ) throws(SystemError) {
         self.index = index
         self.count = count
@@ -42,6 +46,8 @@ final class WorkerContext: Sendable, ReceiptSink {
         self.credentialsDirectory = credentialsDirectory
         self.roster = roster
         self.projects = projects
+        self.metrics = metrics
+        tally = metrics.makeTally()
         mailbox = try Mailbox()
         roster.add(mailbox)
     }

@@ -75,7 +75,10 @@ import Testing
         let signing = try #require(configuration.providers.last?.signing)
         #expect(signing.accessKeyID == "AKIAIOSFODNN7EXAMPLE" && signing.region == "us-east-1")
         #expect(configuration.authentication.tokens.map(\.name) == ["default", "laptop"])
-        #expect(configuration.server == Configuration().server, "a commented default differs from the real one")
+        var server = Configuration().server
+        server.metrics.listen = ListenAddress(":9464")
+        server.metrics.file = "/var/lib/prometheus/node-exporter/menshen.prom"
+        #expect(configuration.server == server, "a commented default differs from the real one")
         #expect(configuration.upstream == Configuration().upstream)
         #expect(configuration.logging == Configuration().logging)
         var cache = Configuration().cache

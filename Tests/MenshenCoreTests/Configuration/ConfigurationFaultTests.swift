@@ -28,7 +28,7 @@ func decodeConfiguration(_ text: String, file: String = "c.toml") -> DecodedConf
 }
 
 @Suite struct ConfigurationFaultTests {
-    @Test(arguments: configurationFaults + routingFaults + cacheFaults)
+    @Test(arguments: configurationFaults + routingFaults + cacheFaults + metricsFaults)
     func `a fault is told with its place and what to do`(fault: FaultCase) {
         let decoded = decodeConfiguration(fault.text)
         let lines = decoded.diagnostics.flatMap { $0.description.split(separator: "\n").map(String.init) }

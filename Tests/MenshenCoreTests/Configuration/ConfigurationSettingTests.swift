@@ -37,7 +37,8 @@ import Testing
         ("upstream.total_timeout", "\"5s\""), ("failover.hold", "\"off\""), ("storage.retention_days", "0"),
         ("storage.sqlite.path", "\"/a.db\""), ("logging.max_body_bytes", "\"1KiB\""), ("cache.scope", "\"instance\""),
         ("cache.max_age", "\"1h\""), ("providers[].model", "\"m\""), ("providers[].queue_timeout", "\"1s\""),
-        ("providers[].aliases", #"{ "a" = "b" }"#), ("verbose", "true"), ("listen", "[\"127.0.0.1:1\"]"),
+        ("providers[].aliases", #"{ "a" = "b" }"#), ("verbose", "true"),
+        ("server.metrics_listen", "\":9464\""), ("server.metrics_file", "\"/a.prom\""), ("listen", "[\"127.0.0.1:1\"]"),
     ])
     func `a value that is given is shown`(path: String, value: String) throws {
         let key = try #require(ConfigurationKey.byPath[path])

@@ -27,6 +27,7 @@ import Testing
         var texts: [String] { answers.map { String(decoding: $0.body, as: UTF8.self) } }
 
         func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer) { statusAsked += 1 }
+        func metrics(_ format: MetricText.Format) -> [UInt8] { [] }
         func answer(page answer: LocalAnswer) { answers.append(answer) }
         func query(_ name: String) -> String? { nil }
         func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) { acts.append(act) }
@@ -106,7 +107,8 @@ import Testing
         let caller = Caller(.get)
         let request = try AdminRequest(.unknown, .get)
         let problem = #expect(throws: Problem.self) { try request.begin(isWhole: true, caller) }
-        #expect(problem?.message == "There is no such page. menshen's own are / and /_menshen/{health,status,usage}.")
+        let names = "health,status,metrics,usage"
+        #expect(problem?.message == "There is no such page. menshen's own are / and /_menshen/{\(names)}.")
     }
 
     @Test func `health says whether the configuration is usable`() throws {
