@@ -76,7 +76,7 @@ let package = Package(
         module(
             "MenshenDaemon",
             [
-                "MenshenCore", "MenshenStore", "MenshenPages", "MenshenUpstream", "HTTP", "Compression", "Reactor",
+                "MenshenCore", "MenshenStore", "MenshenPages", "MenshenUpstream", "HTTP", "Compression", "Curl", "Reactor",
                 "Linux", "Systemd",
                 "SQLite", "Crypto", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -23,14 +23,15 @@ package struct Configuration: Sendable {
     /// Of `prices.toml`, which is read along with it.
     package var prices = PriceOverlay()
     package var limits = Limits()
+    package var telemetry = Telemetry()
 
     package init() {}
 
-    /// Every secret that it holds itself: keys, AWS's session tokens, secret headers, passwords of proxies, proxy tokens and
-    /// the page's password.
+    /// Every secret that it holds itself: keys, AWS's session tokens, secret headers, passwords of proxies, proxy tokens, the
+    /// page's password and the headers of telemetry.
     package var secrets: [Secret] {
         providers.flatMap(\.secrets) + authentication.tokens.map(\.secret)
-            + [authentication.password].compactMap { $0 }
+            + [authentication.password].compactMap { $0 } + telemetry.secrets
     }
 }
 

@@ -18,6 +18,7 @@ struct ConfigurationPart: Sendable {
         ConfigurationPart(\.logging),
         ConfigurationPart(\.cache, check: Configuration.Cache.check),
         Configuration.Limits.part,
+        ConfigurationPart(\.telemetry, check: Configuration.Telemetry.makePlan),
     ]
 
     let keys: [ConfigurationKey]

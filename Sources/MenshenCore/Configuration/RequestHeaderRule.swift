@@ -3,7 +3,7 @@
 
 internal import TOML
 
-/// `headers` of a provider: what may be added to every request.
+/// `headers` of a provider and of telemetry: what may be added to every request.
 enum RequestHeaderRule {
     /// RFC 9110 §7.6.1 and §7.8, and what menshen itself writes for each request.
     private static let refused: Set<String> = [
@@ -13,22 +13,22 @@ enum RequestHeaderRule {
 
     static func headers(_ section: ConfigurationSection) -> [Provider.Header] {
         let reading = section.reading
+        let key = "\(section.path).headers"
         var headers: [Provider.Header] = []
         var seen: Set<String> = []
         for (name, span, value) in section.textTable("headers") ?? [] {
-            if name.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
-                reading.error(at: span, "providers[].headers: this is not the name of a header")
+            if !isName(name) {
+                reading.error(at: span, "\(key): this is not the name of a header")
             } else if refused.contains(name.lowercased()) {
                 reading.error(
-                    at: span, "providers[].headers: menshen writes the header \(name.lowercased()) itself",
+                    at: span, "\(key): menshen writes the header \(name.lowercased()) itself",
                     hint: "remove it")
             } else if !seen.insert(name.lowercased()).inserted {
-                reading.error(at: span, "providers[].headers: \(name.lowercased()) is given twice")
+                reading.error(at: span, "\(key): \(name.lowercased()) is given twice")
             }
-            // RFC 9110 §5.5; a tab is the one control character allowed.
-            guard value.text.utf8.allSatisfy({ $0 == 9 || ($0 >= 0x20 && $0 != 0x7F) }) else {
+            guard isValue(value.text) else {
                 reading.error(
-                    at: value.span, "providers[].headers: the value holds a line break or another control character")
+                    at: value.span, "\(key): the value holds a line break or another control character")
                 continue
             }
             headers.append(
@@ -38,6 +38,11 @@ enum RequestHeaderRule {
         }
         return headers
     }
+
+    static func isName(_ text: String) -> Bool { !text.isEmpty && text.utf8.allSatisfy(isTokenByte) }
+
+    /// RFC 9110 §5.5; a tab is the one control character allowed.
+    static func isValue(_ text: String) -> Bool { text.utf8.allSatisfy { $0 == 9 || ($0 >= 0x20 && $0 != 0x7F) } }
 
     /// RFC 9110 §5.6.2.
     private static func isTokenByte(_ byte: UInt8) -> Bool {

@@ -17,5 +17,5 @@ package struct EventKind: Sendable, Hashable {
         self.fields = fields
     }
 
-    package static let all = life + listening + providers + store + cache + requests + limits + access
+    package static let all = life + listening + providers + store + cache + requests + limits + access + telemetry
 }

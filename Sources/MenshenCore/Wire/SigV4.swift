@@ -59,9 +59,9 @@ package struct SigV4: Sendable {
         var (canonical, names) = canonicalRequest(request, time)
         let digest = Digest(of: canonical)
         Self.erase(&canonical)
-        let text = "\(Self.algorithm)\n\(time)\n\(scope)\n\(Self.hexadecimal(digest.rawValue))"
+        let text = "\(Self.algorithm)\n\(time)\n\(scope)\n\(Hexadecimal.text(digest.rawValue))"
         var key = Self.key(secret, [day, region, Self.service, "aws4_request"])
-        let signature = Self.hexadecimal(HMACSHA256.code(of: Array(text.utf8), key: key))
+        let signature = Hexadecimal.text(HMACSHA256.code(of: Array(text.utf8), key: key))
         Self.erase(&key)
         let value =
             "\(Self.algorithm) Credential=\(accessKeyID)/\(scope), SignedHeaders=\(names), Signature=\(signature)"
@@ -95,7 +95,7 @@ package struct SigV4: Sendable {
             text.append(UInt8(ascii: "\n"))
         }
         let list = fields.map(\.name).joined(separator: ";")
-        text += Array("\n\(list)\n\(Self.hexadecimal(Digest(of: request.body).rawValue))".utf8)
+        text += Array("\n\(list)\n\(Hexadecimal.text(Digest(of: request.body).rawValue))".utf8)
         return (text, list)
     }
 
@@ -160,11 +160,6 @@ package struct SigV4: Sendable {
     private static func erase(_ bytes: inout [UInt8]) {
         // SAFETY: the memory is the array's own, during the call.
         unsafe bytes.withUnsafeMutableBytes { unsafe wipe($0) }
-    }
-
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
     /// ISO 8601's basic form in UTC: "20261123T235337Z".

@@ -206,7 +206,7 @@ enum StatusPage {
             text("database_fault", status.store.degraded), number("records_written", status.store.recordsWritten),
             number("not_journalled", status.store.notJournalled), number("audit_backlog", status.store.backlog),
             "\"listeners\":\(list(status.board.listeners))",
-            "\"cache\":\(cache ?? "null")",
+            "\"cache\":\(cache ?? "null")", "\"telemetry\":\(status.telemetry?.json ?? "null")",
             "\"providers\":[\(providers.joined(separator: ","))]", "\"requests\":[\(requests.joined(separator: ","))]",
         ]
         output.append(contentsOf: "{\(fields.joined(separator: ","))}\n".utf8)

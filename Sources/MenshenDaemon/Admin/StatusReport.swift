@@ -23,6 +23,7 @@ enum StatusReport {
         }
         if let fault = status.accessFault { lines.append("TOKENS         given out are refused: \(fault)") }
         if let cache = status.cache { lines.append("cache          \(words(cache))") }
+        if let telemetry = status.telemetry { lines += telemetry.lines }
         lines.append("")
         lines += TextTable.lines(
             [["PROVIDER", "KIND", "WEIGHT", "ACTIVE", "QUEUED", "STATE", "LAST FAILURE"]]

@@ -42,6 +42,8 @@ struct StatusSnapshot {
     let journal: JournalKeeping
     /// nil: none is configured.
     let cache: CacheStatistics?
+    /// nil: nothing is sent.
+    let telemetry: TelemetryStatus?
     let providers: [Row]
     let requests: [RequestSummary]
 }
@@ -55,6 +57,7 @@ extension Worker {
             tcpFault: snapshot.tcpFault, accessFault: context.access.tokens.fault,
             connections: context.activity.connections,
             store: context.store.status, journal: context.store.journalKeeping, cache: snapshot.cache?.statistics,
+            telemetry: context.telemetry?.status,
             providers: zip(snapshot.routes.providers, survey.providers).map {
                 StatusSnapshot.Row(
                     name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,

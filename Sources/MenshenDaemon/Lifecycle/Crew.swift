@@ -47,6 +47,8 @@ struct Crew {
     /// Those who judge by tokens that were given out.
     var access: AccessStore? { contexts.first?.access }
 
+    var telemetry: Telemetry? { contexts.first?.telemetry }
+
     /// Has the tokens read that could not be read so far.
     func lookForTokens() {
         guard let access, access.tokens.fault != nil else { return }

@@ -61,13 +61,14 @@ final class Supervisor: TimerHandler {
         pots.prepare(snapshot)
         let projects = ProjectFinder()
         let metrics = Metrics()
+        let telemetry = try Telemetry(events)
         crew = Crew(
             try (0..<count).map { [control, activity] index in
                 try WorkerContext(
                     index: index, count: count, control: control, store: store, access: access, pots: pots,
                     events: events, gate: gate,
                     activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
-                    roster: roster, projects: projects, metrics: metrics)
+                    roster: roster, projects: projects, metrics: metrics, telemetry: telemetry)
             })
         reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
         signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }
@@ -75,12 +76,14 @@ final class Supervisor: TimerHandler {
 
     /// Runs until every worker has ended. Returns the exit code.
     func run() throws -> Int32 {
+        crew.telemetry?.go(by: snapshot.configuration.telemetry.plan)
         try crew.start(snapshot, listening.sockets)
         notifier.ready(status: statusLine)
         reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
         if let interval = notifier.watchdogInterval { reactor.timers.set(watchdogTimer, at: reactor.now + interval) }
         try reactor.run()
         crew.join()
+        crew.telemetry?.close()
         keeper.close()
         crew.access?.close()
         events.tell(.stopped(stopReason ?? "failure"))
@@ -132,6 +135,7 @@ final class Supervisor: TimerHandler {
         warnOfFixed(configuration)
         snapshot = Snapshot(
             configuration, cache: keeper.cache(for: configuration), tcpFault: tcpFault, after: snapshot)
+        crew.telemetry?.go(by: configuration.telemetry.plan)
         crew.install(snapshot)
     }
 

@@ -26,12 +26,14 @@ final class WorkerContext: Sendable, ReceiptSink {
     let metrics: Metrics
     /// This worker's part of them.
     let tally: WorkerTally
+    /// nil: spans and log records of requests go nowhere, whatever is configured.
+    let telemetry: Telemetry?
 
     init(
         index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, access: AccessStore,
         pots: PotLedger, events: Events, gate: PeerGate, activity: Activity, board: StatusBoard,
         credentialsDirectory: String?, roster: Roster, projects: ProjectFinder = ProjectFinder(),
-        metrics: Metrics = Metrics()
+        metrics: Metrics = Metrics(), telemetry: Telemetry? = nil
     ) throws(SystemError) {
         self.index = index
         self.count = count
@@ -48,6 +50,7 @@ final class WorkerContext: Sendable, ReceiptSink {
         self.projects = projects
         self.metrics = metrics
         tally = metrics.makeTally()
+        self.telemetry = telemetry
         mailbox = try Mailbox()
         roster.add(mailbox)
     }

@@ -46,7 +46,10 @@ import Testing
         .notifyFailed("REASON"),
     ]
 
-    private static let all = life + records.map(\.event) + cache.map(\.event) + access.map(\.event) + limits
+    private static let telemetry: [Event] = [.telemetryLost(3, "REASON"), .telemetryDropped(4)]
+
+    private static let all =
+        life + records.map(\.event) + cache.map(\.event) + access.map(\.event) + limits + telemetry
 
     @Test func `an event carries the fields of its kind, and each says something`() {
         for event in Self.all {
