@@ -71,12 +71,12 @@ let package = Package(
         // What decides, what stores, what forwards, what serves, what shows it.
         module("MenshenCore", ["HTTP", "TOML", "Crypto", "CPrices"], pure),
         module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux", "Crypto"]),
-        module("MenshenPages", ["MenshenCore", "MenshenStore"]),
         module("MenshenUpstream", ["Curl", "HTTP", "Reactor", "Linux"]),
         module(
             "MenshenDaemon",
             [
-                "MenshenCore", "MenshenStore", "MenshenPages", "MenshenUpstream", "HTTP", "Compression", "Curl", "Reactor",
+                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Compression", "Curl",
+                "Reactor",
                 "Linux", "Systemd",
                 "SQLite", "Crypto", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -108,7 +108,6 @@ let package = Package(
             ]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML", "TestSupport"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
-        tests("MenshenPagesTests", ["MenshenPages", "MenshenStore", "MenshenCore", "SQLite", "Linux", "TestSupport"]),
         tests("MenshenUpstreamTests", ["MenshenUpstream", "Curl", "HTTP", "Reactor", "Linux", "TestSupport"]),
         tests(
             "MenshenDaemonTests",

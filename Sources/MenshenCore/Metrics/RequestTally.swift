@@ -183,15 +183,13 @@ extension RequestTally.Series {
             if let amount = cost.amount { self.cost = self.cost + amount }
             if cost.state == .unpriced { unpriced += 1 }
         }
-        guard settlement.cache?.outcome != .hit, let answer = settlement.answer, answer.usage != nil else { return }
-        let (read, written) = (answer.usage?.cacheRead ?? 0, answer.usage?.cacheWrite ?? 0)
-        let thought = answer.usage?.reasoning ?? 0
+        guard settlement.cache?.outcome != .hit, let usage = settlement.answer?.usage else { return }
+        let (read, written, thought) = (usage.cacheRead ?? 0, usage.cacheWrite ?? 0, usage.reasoning ?? 0)
         Self.add(read, to: &cached)
         Self.add(written, to: &cacheWritten)
-        Self.add(
-            answer.usage?.inputUncached ?? ((answer.usage?.inputTotal ?? 0) &- read &- written), to: &uncached)
+        Self.add(usage.inputUncached ?? ((usage.inputTotal ?? 0) &- read &- written), to: &uncached)
         Self.add(thought, to: &reasoning)
-        Self.add((answer.usage?.outputTotal ?? 0) &- thought, to: &text)
+        Self.add((usage.outputTotal ?? 0) &- thought, to: &text)
     }
 
     /// A provider may report any number; a counter only grows, and stops at the largest.

@@ -71,7 +71,7 @@ struct FiguresTests {
     }
 
     @Test func `a name is cut in the middle, by what it takes in a terminal`() {
-        #expect(ShownName.cut("anthropic/claude-opus-5-5-20261001-v1:0", to: 17) == "anthropi…01-v1:0")
+        #expect(ShownName.cut("anthropic/claude-opus-5-5-20261001-v1:0", to: 17) == "anthropi…001-v1:0")
         #expect(ShownName.cut("short", to: 5) == "short")
         #expect(ShownName.width("门神") == 4)
         #expect(ShownName.width(ShownName.cut("门神门神门神", to: 7)) <= 7)
