@@ -352,7 +352,6 @@ final class Exchange {
         guard AuditSettlement.isDue(for: self) else { return allowance.release(self) }
         let settlement = AuditSettlement(of: self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
         allowance.settle(self, settlement)
-        worker.publish(settlement, of: self)
         worker.settled(settlement, of: self)
     }
 }
