@@ -53,6 +53,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CVersion", cSettings: [.define("MENSHEN_COMMIT", to: "\"\(commit)\"")]),
         .target(name: "CPrices", exclude: ["prices.tsv"]),
+        .target(name: "CPages", exclude: ["assets"]),
         .target(name: "CTOML"),
 
         // Swift owners of those libraries.
@@ -71,11 +72,12 @@ let package = Package(
         // What decides, what stores, what forwards, what serves, what shows it.
         module("MenshenCore", ["HTTP", "TOML", "Crypto", "CPrices"], pure),
         module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux", "Crypto"]),
+        module("MenshenPages", ["MenshenCore", "MenshenStore", "CPages"]),
         module("MenshenUpstream", ["Curl", "HTTP", "Reactor", "Linux"]),
         module(
             "MenshenDaemon",
             [
-                "MenshenCore", "MenshenStore", "MenshenUpstream", "HTTP", "Compression", "Curl",
+                "MenshenCore", "MenshenStore", "MenshenPages", "MenshenUpstream", "HTTP", "Compression", "Curl",
                 "Reactor",
                 "Linux", "Systemd",
                 "SQLite", "Crypto", "CVersion",
@@ -108,6 +110,7 @@ let package = Package(
             ]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML", "TestSupport"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
+        tests("MenshenPagesTests", ["MenshenPages", "MenshenStore", "MenshenCore", "SQLite", "Linux", "TestSupport"]),
         tests("MenshenUpstreamTests", ["MenshenUpstream", "Curl", "HTTP", "Reactor", "Linux", "TestSupport"]),
         tests(
             "MenshenDaemonTests",

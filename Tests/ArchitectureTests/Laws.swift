@@ -16,6 +16,7 @@ import Testing
         "CZlib": ["Compression"], "CBrotli": ["Compression"], "CZstd": ["Compression"],
         "CSystemd": ["Systemd"],
         "CLinux": ["Linux", "Reactor", "Systemd"], "CVersion": ["MenshenDaemon"], "CPrices": ["MenshenCore"],
+        "CPages": ["MenshenPages"],
     ]
 
     /// Each with a SAFETY comment beside it.

@@ -47,10 +47,10 @@ package struct ZoneRules: Sendable, Equatable {
     }
 
     /// What clocks show, as if that were UTC.
-    func local(_ time: Int64) -> Int64 { time + stretch(at: time).offset }
+    package func local(_ time: Int64) -> Int64 { time + stretch(at: time).offset }
 
     /// The first moment at which clocks show `local` or later: midnight may be left out, and come twice.
-    func time(local: Int64) -> Int64 {
+    package func time(local: Int64) -> Int64 {
         // No offset is more than 26 hours.
         var time = local - 26 * 3600
         while true {

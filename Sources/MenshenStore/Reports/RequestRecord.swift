@@ -178,3 +178,11 @@ package struct RequestDetail: Sendable {
     package var requestBodyBytes: Int?
     package var responseBodyBytes: Int?
 }
+
+extension OutcomeWords {
+    package init(_ record: RequestRecord) {
+        self.init(
+            status: record.answered.status, endState: record.answered.endState, problem: record.answered.problem,
+            attempts: record.answered.attempts, isFromCache: record.cache?.state == "hit")
+    }
+}

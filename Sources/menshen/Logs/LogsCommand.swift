@@ -140,12 +140,6 @@ struct LogPrinter {
 }
 
 extension OutcomeWords {
-    init(_ record: RequestRecord) {
-        self.init(
-            status: record.answered.status, endState: record.answered.endState, problem: record.answered.problem,
-            attempts: record.answered.attempts, isFromCache: record.cache?.state == "hit")
-    }
-
     /// Loud only where somebody must look.
     var ink: ReportStyle.Ink? {
         switch mark {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import MenshenCore
-
 /// A kept body as people read it: JSON in lines, a stream as the text that its events make.
-enum KeptBody {
-    static func readable(_ body: [UInt8]) -> String {
+package enum KeptBody {
+    package static func readable(_ body: [UInt8]) -> String {
         if let text = streamed(body) { return text + (text.hasSuffix("\n") ? "" : "\n") }
         let text = String(decoding: body, as: UTF8.self)
         guard let first = body.first(where: { !" \t\r\n".utf8.contains($0) }), "{[".utf8.contains(first) else {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+package import MenshenCore
+package import MenshenStore
+
+/// A request for a page of the dashboard, past authentication.
+package struct PageRequest: Sendable {
+    /// Who looks at it.
+    package enum Viewer: Sendable, Equatable {
+        /// Sees everything, and changes nothing: signed in by password over TCP.
+        case reader
+        /// The owner on the Unix socket, or in a session of `menshen dashboard`; forms carry that session's token.
+        case owner(formToken: String)
+    }
+
+    /// Below `/_menshen/ui/`, decoded and split at slashes; empty for the overview.
+    package var path: [String]
+    /// Of the query, decoded, in their order.
+    package var parameters: [(name: String, value: String)]
+    package var viewer: Viewer
+    /// Seconds since 1970.
+    package var now: Int64
+    package var zone: ZoneRules
+
+    package init(
+        path: [String], parameters: [(name: String, value: String)], viewer: Viewer, now: Int64, zone: ZoneRules
+    ) {
+        self.path = path
+        self.parameters = parameters
+        self.viewer = viewer
+        self.now = now
+        self.zone = zone
+    }
+}
+
+package struct PageAnswer: Sendable {
+    package var status: Int
+    package var contentType: String
+    package var body: [UInt8]
+    /// Besides those that every page has.
+    package var fields: [(name: String, value: String)] = []
+
+    package init(status: Int = 200, contentType: String = "text/html; charset=utf-8", body: [UInt8]) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
+}
+
+/// What pages are made of.
+package struct PageSources {
+    package let reports: RecordReports
+    package let reader: RecordReader
+    package let live: LiveView
+
+    package init(reports: RecordReports, reader: RecordReader, live: LiveView) {
+        self.reports = reports
+        self.reader = reader
+        self.live = live
+    }
+}
+
+package enum Dashboard {
+    /// The page at an address; also as JSON and CSV, if the last part of the path ends so. A fault of the database is thrown, and
+    /// all else (no such page, a parameter that is wrong) is a page of its own.
+    package static func answer(_ request: PageRequest, _ sources: PageSources) throws(StoreFault) -> PageAnswer {
+        if let asset = Assets.answer(request.path) { return asset }
+        if let body = try RequestPage.body(request, sources.reports) { return body }
+        let (request, format) = PageFormat.split(request)
+        let page: Page
+        if let route = Route(request.path) {
+            page = try made(route, request, sources)
+        } else {
+            page = ErrorPage.noPage(request)
+        }
+        return format.answer(page, request, sources.live)
+    }
+
+    /// What stands in place of a page when records can't be read.
+    package static func answer(_ request: PageRequest, _ live: LiveView, fault: StoreFault) -> PageAnswer {
+        let (request, format) = PageFormat.split(request)
+        let page =
+            Route(request.path) == .system
+            ? SystemPage.page(live, PageClock(zone: request.zone, now: request.now), formToken: nil)
+            : ErrorPage.noRecords(fault.reason, fault.advice)
+        return format.answer(page, request, live)
+    }
+
+    private static func made(
+        _ route: Route, _ request: PageRequest, _ sources: PageSources
+    ) throws(StoreFault) -> Page {
+        let parameters: PageParameters
+        do throws(PageParameters.Fault) {
+            parameters = try PageParameters(
+                request, own: route.own, takesTime: route.takesTime, takesFilters: route.takesFilters)
+            for (name, words) in route.choices { _ = try parameters.choice(name, words) }
+        } catch {
+            return ErrorPage.wrongParameter(error, request.path)
+        }
+        return try route.page(PageContext(request: request, parameters: parameters, sources: sources))
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import MenshenStore
+
+/// What a page is made from.
+struct PageContext {
+    let request: PageRequest
+    let parameters: PageParameters
+    let sources: PageSources
+
+    var live: LiveView { sources.live }
+    var reports: RecordReports { sources.reports }
+    var now: Int64 { request.now }
+    var period: PagePeriod { parameters.period }
+    var clock: PageClock { PageClock(zone: request.zone, now: request.now) }
+    var formToken: String? { if case .owner(let token) = request.viewer { token } else { nil } }
+
+    /// This page, with all its parameters.
+    var address: Address { Address(path: request.path, parameters: parameters.given) }
+
+    /// Another page, about the same time and with the same filters.
+    func link(_ path: String...) -> Address { Address(path: path, parameters: parameters.carried) }
+
+    /// There are records of the time before the period, but for 2% of it: else there is nothing to compare with.
+    func hasBefore() throws(StoreFault) -> Bool {
+        guard let first = try reports.span()?.lowerBound else { return false }
+        return first <= period.before[0] + (period.lastEnd - period.since) / 50
+    }
+
+    func query(_ edges: [Int64], by groups: [Dimension] = [], latency: Bool = false) -> ReportQuery {
+        var query = ReportQuery(edges: edges, by: groups, where: parameters.filters, latency: latency)
+        query.failedOnly = parameters.failedOnly
+        return query
+    }
+}
+
+/// A page before it is put into its frame.
+struct Page {
+    var status = 200
+    let title: String
+    var place: Place?
+    var main: HTML
+    /// The page's name for the live view; nil: it does not change by itself.
+    var liveName: String?
+    var tables: [DataTable] = []
+
+    /// Entries of the navigation.
+    enum Place: String, CaseIterable {
+        case overview, usage, log, sessions, tokens, providers, system
+
+        var title: String {
+            switch self {
+            case .overview: "Overview"
+            case .usage: "Usage"
+            case .log: "Log"
+            case .sessions: "Sessions"
+            case .tokens: "Budgets"
+            case .providers: "Providers"
+            case .system: "This menshen"
+            }
+        }
+
+        var address: Address { self == .overview ? Address() : Address(rawValue) }
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import MenshenCore
+import MenshenPages
+import Testing
+
+@Suite struct DashboardTests {
+    private func attributes(_ name: String, in text: String) -> [String] {
+        text.split(separator: " \(name)=\"").dropFirst().map { String($0.prefix { $0 != "\"" }) }
+            .map { $0.replacing("&amp;", with: "&").replacing("&#39;", with: "'") }
+    }
+
+    @Test func `no name becomes markup, on any page`() throws {
+        let (scene, id) = try PageScene.full(hostile: true)
+        for address in PageScene.addresses(id, PageScene.hostile) {
+            let answer = try scene.page(address)
+            let text = String(decoding: answer.body, as: UTF8.self)
+            #expect(answer.status == 200, "\(address)")
+            #expect(!text.contains("<img"), "\(address)")
+            #expect(!text.contains("<script>"), "\(address)")
+            #expect(!text.contains("\u{202e}") && !text.contains("\u{1b}"), "\(address)")
+            // Within an attribute the name's quote would have to be one.
+            #expect(!text.contains("=alert(1)>"), "\(address)")
+        }
+    }
+
+    @Test func `pages have no style and no script of their own, so that the strict policy holds`() throws {
+        let (scene, id) = try PageScene.full()
+        for address in PageScene.addresses(id, "team-a") {
+            let text = try scene.text(address)
+            #expect(!text.contains(" style=") && !text.contains("<style"), "\(address)")
+            #expect(text.split(separator: "<script").count == 2, "\(address)")
+            for part in text.split(separator: "<") {
+                let tag = part.prefix { $0 != ">" }
+                #expect(!tag.split(separator: " ").contains { $0.hasPrefix("on") && $0.contains("=") }, "\(tag)")
+            }
+        }
+    }
+
+    @Test func `every link of every page leads to a page`() throws {
+        for (scene, id, name) in [try PageScene.full(), try PageScene.full(hostile: true)].enumerated().map({
+            ($0.element.scene, $0.element.id, $0.offset == 0 ? "team-a" : PageScene.hostile)
+        }) {
+            var seen: Set<String> = []
+            for address in PageScene.addresses(id, name) {
+                for link in attributes("href", in: try scene.text(address))
+                where link.hasPrefix("/") && seen.count < 400 && seen.insert(link).inserted {
+                    #expect(try scene.page(link).status == 200, "\(link) on \(address)")
+                }
+            }
+            #expect(seen.count > 50)
+        }
+    }
+
+    @Test func `a page is under 100 KB`() throws {
+        let (scene, id) = try PageScene.full()
+        for index in 0..<600 {
+            try scene.add(
+                secondsAgo: Int64(index * 1000),
+                ["model": "model-with-a-long-name-\(index % 40)", "session": "s-\(index)"], place: 3)
+        }
+        for address in PageScene.addresses(id, "team-a") {
+            let size = try scene.page(address).body.count
+            #expect(size < 100_000, "\(address): \(size)")
+        }
+    }
+
+    @Test func `every element that is opened is closed`() throws {
+        let (scene, id) = try PageScene.full()
+        for address in PageScene.addresses(id, "team-a") {
+            let text = try scene.text(address)
+            for element in [
+                "div", "section", "table", "tr", "ul", "ol", "dl", "svg", "figure", "form", "nav", "a", "span", "tbody",
+                "p",
+            ] {
+                func count(_ tag: String) -> Int { text.ranges(of: tag).count }
+                #expect(
+                    count("<\(element) ") + count("<\(element)>") == count("</\(element)>"), "\(element) on \(address)")
+            }
+        }
+    }
+
+    @Test func `an id is given once on a page`() throws {
+        let (scene, id) = try PageScene.full()
+        for address in PageScene.addresses(id, "team-a") {
+            let ids = attributes("id", in: try scene.text(address))
+            #expect(Set(ids).count == ids.count, "\(address): \(ids)")
+        }
+    }
+
+    @Test func `what a page does not know is no page, and a slip is named`() throws {
+        let (scene, _) = try PageScene.full()
+        #expect(try scene.page("/_menshen/ui/usge").status == 404)
+        #expect(try scene.text("/_menshen/ui/usge").contains("Usage"))
+        #expect(try scene.page("/_menshen/ui/log?calller=ci").status == 400)
+        #expect(try scene.text("/_menshen/ui/log?calller=ci").contains("Did you mean “caller”?"))
+        #expect(try scene.page("/_menshen/ui/usage?by=modell").status == 400)
+        #expect(try scene.page("/_menshen/ui/log?since=yesterday&until=2020-01-01").status == 400)
+        #expect(try scene.page("/_menshen/ui/log?period=5d").status == 400)
+        #expect(try scene.page("/_menshen/ui/requests/0000000000000").status == 404)
+        #expect(try scene.page("/_menshen/ui/requests/nonsense").status == 404)
+        #expect(try scene.page("/_menshen/ui/sessions/none").status == 404)
+        #expect(try scene.page("/_menshen/ui/tokens/none").status == 404)
+    }
+
+    @Test func `what is not known is never nothing`() throws {
+        let scene = try PageScene()
+        let unknown: [String: Any?] = [
+            "usage_state": "unknown", "input_total": nil, "output_total": nil, "cost": nil, "cost_state": nil,
+        ]
+        let id = try scene.add(secondsAgo: 10, unknown)
+        let log = try scene.text("/_menshen/ui/log")
+        #expect(log.contains(">?</span>"))
+        #expect(!log.contains("$0"))
+        #expect(try scene.text("/_menshen/ui/requests/\(id)").contains("<dt>Tokens in</dt><dd>?</dd>"))
+        #expect(try scene.text("/_menshen/ui/usage").contains("Usage was not reported"))
+        try scene.add(secondsAgo: 20)
+        #expect(try scene.text("/_menshen/ui/usage").contains("≥ </span>$0.01"))
+    }
+
+    @Test func `only a session that may change something sees the buttons for it`() throws {
+        let (scene, _) = try PageScene.full()
+        for address in [
+            "/_menshen/ui/tokens", "/_menshen/ui/tokens/team-a", "/_menshen/ui/system", "/_menshen/ui/tokens/new",
+        ] {
+            let text = String(decoding: try scene.page(address, viewer: .reader).body, as: UTF8.self)
+            #expect(
+                !text.contains("method=\"post\"") && !text.contains("href=\"/_menshen/ui/tokens/new\""), "\(address)")
+        }
+        #expect(try scene.page("/_menshen/ui/tokens/new", viewer: .reader).status == 403)
+        #expect(try scene.text("/_menshen/ui/tokens/new").contains("name=\"form\" value=\"f0rm\""))
+    }
+
+    @Test func `style sheet and script have addresses of their content, to be kept for a year`() throws {
+        let scene = try PageScene()
+        let text = try scene.text("/")
+        for path in attributes("href", in: text).filter({ $0.hasSuffix(".css") }) + attributes("src", in: text) {
+            let answer = try scene.page(path)
+            #expect(answer.status == 200 && answer.body.count > 1000)
+            #expect(answer.fields.contains { $0.name == "cache-control" && $0.value.contains("31536000") })
+        }
+        #expect(try scene.page("/_menshen/ui/assets/menshen.0.css").status == 404)
+    }
+
+    @Test func `without a request the overview says how to send one`() throws {
+        #expect(try PageScene().text("/").contains("Send the first request"))
+    }
+
+    @Test func `without records there is still the page of this menshen`() throws {
+        let scene = try PageScene()
+        let fault = StoreFault(reason: "the disk failed", advice: "Look at the disk.")
+        func answer(_ path: [String]) -> PageAnswer {
+            let request = PageRequest(path: path, parameters: [], viewer: .reader, now: PageScene.now, zone: .utc)
+            return Dashboard.answer(request, scene.live, fault: fault)
+        }
+        #expect(answer(["system"]).status == 200)
+        let overview = answer([])
+        #expect(overview.status == 503)
+        #expect(String(decoding: overview.body, as: UTF8.self).contains("the disk failed"))
+    }
+
+    @Test func `pages before signing in name nobody but the owner, and take hostile names`() {
+        let answers = [
+            SignInPages.open(
+                host: PageScene.hostile, user: PageScene.hostile, version: "1", action: "/_menshen/ui/open/x"),
+            SignInPages.used(host: PageScene.hostile, version: "1"),
+            SignInPages.password(address: PageScene.hostile, wait: 27, version: "1"),
+        ]
+        for answer in answers { #expect(!String(decoding: answer.body, as: UTF8.self).contains("<img")) }
+        #expect(answers.map(\.status) == [200, 410, 429])
+        #expect(SignInPages.password(address: nil, wait: nil, version: "1").status == 401)
+    }
+
+    @Test func `a comparison is left out where records do not go back`() throws {
+        let scene = try PageScene()
+        try scene.add(secondsAgo: 10)
+        try scene.add(secondsAgo: 8 * 86_400)
+        #expect(!(try scene.text("/").contains("against the week before")))
+        try scene.add(secondsAgo: 20 * 86_400)
+        let text = try scene.text("/")
+        #expect(text.contains("against the week before") && text.contains("<span class=\"delta\">"))
+    }
+}
