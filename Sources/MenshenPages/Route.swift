@@ -39,7 +39,7 @@ enum Route: Equatable {
         switch self {
         case .overview: ["measure"]
         case .usage: ["by", "sort", "measure", "match", "cost"]
-        case .log: ["before", "after", "q", "live"]
+        case .log: ["before", "after", "q"]
         case .sessions: ["sort"]
         case .request: ["body"]
         default: []
@@ -57,7 +57,6 @@ enum Route: Equatable {
                 ("cost", ["all", "unpriced"]),
             ]
         case .sessions: [("sort", SessionsPage.Column.allCases.flatMap { ["-" + $0.rawValue, $0.rawValue] })]
-        case .log: [("live", ["0", "1"])]
         case .request: [("body", ["none", "request", "response"])]
         default: []
         }

@@ -137,7 +137,7 @@ import Testing
         let text = try scene.text("/")
         for path in attributes("href", in: text).filter({ $0.hasSuffix(".css") }) + attributes("src", in: text) {
             let answer = try scene.page(path)
-            #expect(answer.status == 200 && answer.body.count > 1000)
+            #expect(answer.status == 200 && answer.body.count > 500)
             #expect(answer.fields.contains { $0.name == "cache-control" && $0.value.contains("31536000") })
         }
         #expect(try scene.page("/_menshen/ui/assets/menshen.0.css").status == 404)

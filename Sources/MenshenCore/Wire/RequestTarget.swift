@@ -84,6 +84,17 @@ package struct RequestTarget: Sendable, Equatable {
     /// The first value of that name in the query, decoded.
     package func queryValue(_ name: String) -> String? { queryValues(name).first }
 
+    /// The query's parameters, decoded, in their order; a plus sign is a space, as forms send it.
+    package var queryParameters: [(name: String, value: String)] {
+        (query ?? "").split(separator: "&").map { pair in
+            let name = pair.prefix { $0 != "=" }
+            func decoded(_ text: Substring) -> String {
+                PercentEncoding.decode(Substring(String(text.map { $0 == "+" ? " " : $0 })))
+            }
+            return (decoded(name), decoded(pair.dropFirst(name.count + 1)))
+        }
+    }
+
     private func queryValues(_ name: String) -> [String] {
         (query ?? "").split(separator: "&").compactMap { pair in
             let found = pair.prefix { $0 != "=" }
@@ -218,7 +229,7 @@ package struct RequestTarget: Sendable, Equatable {
     }
 }
 
-enum PercentEncoding {
+package enum PercentEncoding {
     private static let digits = Array("0123456789ABCDEF".utf8)
 
     /// What RFC 3986 §2.3 calls unreserved stays, slashes stay if asked, and all else is escaped.
@@ -245,7 +256,7 @@ enum PercentEncoding {
     }
 
     /// Decoded text; a percent sign that begins no escape stays.
-    static func decode(_ text: Substring) -> String {
+    package static func decode(_ text: Substring) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         let bytes = Array(text.utf8)
         var output: [UInt8] = []

@@ -6,7 +6,7 @@ internal import MenshenCore
 
 /// The table of menshen's own pages.
 extension AdminPage {
-    static let all = [home, health, status, metrics, usage, keyInfo, tokens, keys]
+    static let all = [home, health, status, metrics, usage, keyInfo, tokens, keys, dashboard]
 
     static let home = AdminPage(
         "/", access: .signedIn,

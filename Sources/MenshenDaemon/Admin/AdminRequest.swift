@@ -20,6 +20,8 @@ protocol AdminCaller: AnyObject {
     /// That the caller has shown.
     var token: AccessToken? { get }
     func answer(page answer: LocalAnswer)
+    /// Answers with the page of the dashboard that the target names.
+    func showDashboard()
     /// A parameter of the query.
     func query(_ name: String) -> String?
     /// Answers with what `render` makes of what came of an act, once every worker goes by it.

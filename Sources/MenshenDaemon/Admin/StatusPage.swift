@@ -43,7 +43,7 @@ enum StatusPage {
         let zone = LocalTime.zone(Int64(status.wallMicroseconds))
         return document(
             """
-            <header><h1>menshen</h1><p>\(escape(status.board.version)) · pid \(status.board.pid) · up \(duration(status.uptimeSeconds)) · \(stateMark(status))</p></header>
+            <header><h1>menshen</h1><p>\(escape(status.board.version)) · pid \(status.board.pid) · up \(duration(status.uptimeSeconds)) · \(stateMark(status)) · <a href="/_menshen/ui/">Dashboard</a></p></header>
             \(warnings(status))
             <section><h2>Listeners</h2><ul>\(status.board.listeners.map { "<li><code>\(escape($0))</code></li>" }.joined())</ul>
             <p>Open connections: \(status.connections). Configuration <code>\(escape(status.board.configuration))</code>,

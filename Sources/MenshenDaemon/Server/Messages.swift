@@ -3,6 +3,7 @@
 
 internal import Crypto
 internal import MenshenCore
+internal import MenshenPages
 internal import MenshenStore
 internal import Reactor
 
@@ -17,6 +18,8 @@ enum WorkerMessage: Sendable {
     case flight(RequestID, CachedAnswer?)
     case recalled(RequestID, CacheLookup)
     case recent(RequestID, [RequestSummary])
+    /// A page of the dashboard is made.
+    case drawn(RequestID, PageAnswer)
     /// Another worker, whose mailbox it is, wants to know what this one knows.
     case survey(RequestID, for: Mailbox<WorkerMessage>)
     /// What another worker knows.

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenCore
+internal import MenshenPages
 internal import MenshenStore
 
 /// The exchanges of one worker that wait for something which comes to the worker, not to them: the end of the turn, a
@@ -17,6 +18,7 @@ struct WaitingRoom<Waiter: AnyObject> {
     private var followers: [RequestID: Waiter] = [:]
     private var pages: [RequestID: PendingPage] = [:]
     private var acts: [RequestID: PendingAct] = [:]
+    private var drawings: [RequestID: (PageAnswer) -> Void] = [:]
 
     // MARK: The end of the turn
 
@@ -103,6 +105,11 @@ struct WaitingRoom<Waiter: AnyObject> {
         return page
     }
 
+    /// A page of the dashboard is being made, to be handed to `body`.
+    mutating func awaitDrawing(_ body: @escaping (PageAnswer) -> Void, _ id: RequestID) { drawings[id] = body }
+
+    mutating func takeDrawing(_ id: RequestID) -> ((PageAnswer) -> Void)? { drawings.removeValue(forKey: id) }
+
     // MARK: Acts of administrators
 
     mutating func awaitAct(_ act: PendingAct, _ id: RequestID) { acts[id] = act }
@@ -134,6 +141,7 @@ struct WaitingRoom<Waiter: AnyObject> {
         receipts[id] = nil
         pages[id] = nil
         acts[id] = nil
+        drawings[id] = nil
         lookups[id] = nil
         places[id] = nil
         followers[id] = nil

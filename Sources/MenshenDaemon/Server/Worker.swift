@@ -308,6 +308,7 @@ final class Worker: TimerHandler {
         case .place(let id): placeNews(of: id)
         case .flight(let id, let answer): waiting.flightEnded(id, answer)
         case .recalled(let id, let lookup): waiting.takeLookup(id)?.recalled(lookup)
+        case .drawn(let id, let page): waiting.takeDrawing(id)?(page)
         case .recent(let id, let rows): finish(waiting.rowsCame(rows, id))
         case .survey(let id, let asker): asker.post(.surveyed(id, Survey(runtime, now: now)))
         case .surveyed(let id, let survey): finish(waiting.surveyCame(survey, id))

@@ -27,7 +27,7 @@ struct FilterForm {
         }
         // What the form has no field for stays in force; a period of its own ends with the choice of another.
         let others = context.parameters.given.filter {
-            !names.contains($0.name) && !["before", "after", "live"].contains($0.name)
+            !names.contains($0.name) && !["before", "after"].contains($0.name)
         }
         let inputs: [HTML] = fields.map(input)
         return """

@@ -10,7 +10,7 @@ struct Address: Sendable, Equatable {
 
     static let root = "/_menshen/ui/"
 
-    /// Below the root; empty for the overview, which is at `/`.
+    /// Below the root; empty for the overview.
     var path: [String]
     var parameters: [Parameter] = []
     var fragment: String?
@@ -62,7 +62,7 @@ struct Address: Sendable, Equatable {
     }
 
     var text: String {
-        var text = path.isEmpty ? "/" : Self.root + path.map(Self.encoded).joined(separator: "/")
+        var text = Self.root + path.map(Self.encoded).joined(separator: "/")
         for (index, parameter) in parameters.enumerated() {
             text += "\(index == 0 ? "?" : "&")\(Self.encoded(parameter.name))=\(Self.encoded(parameter.value))"
         }

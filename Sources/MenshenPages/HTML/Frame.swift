@@ -11,19 +11,18 @@ struct Frame {
     let address: Address?
 
     func document(_ page: Page) -> HTML {
-        let source: HTML = page.liveName.map { " data-live-src=\"/_menshen/ui/live?page=\($0)\"" } ?? .nothing
         return """
             \(Self.head(page.title))
             <body>
             <a class="skip" href="#main">Skip to content</a>
             \(Self.patterns)
             <div class="bar-top"><header class="top">
-            <a class="brand" href="/">\(Self.sign)menshen</a>
+            <a class="brand" href="\(Address())">\(Self.sign)menshen</a>
             <nav class="pages" aria-label="Pages">
             \(places(page.place))</nav>
             <p class="where">\(state)</p>
             </header></div>
-            <main id="main"\(source)>
+            <main id="main">
             \(faults)\(page.main)
             </main>
             <footer class="foot">

@@ -42,8 +42,6 @@ struct Page {
     let title: String
     var place: Place?
     var main: HTML
-    /// The page's name for the live view; nil: it does not change by itself.
-    var liveName: String?
     var tables: [DataTable] = []
 
     /// Entries of the navigation.

@@ -27,7 +27,7 @@ enum EmptyPage {
                 </div>
 
                 """,
-            liveName: "overview", tables: [DataTable("buckets", ["since", "until"] + ReportSums.columns)])
+            tables: [DataTable("buckets", ["since", "until"] + ReportSums.columns)])
     }
 
     private static let steps: HTML = """

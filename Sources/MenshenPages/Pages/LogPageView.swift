@@ -16,7 +16,6 @@ struct LogPageView {
 
     private var period: PagePeriod { context.period }
     private var parameters: PageParameters { context.parameters }
-    private var isLive: Bool { parameters["live"] == "1" }
 
     func page() throws(StoreFault) -> Page {
         let totals = try columns()
@@ -34,23 +33,15 @@ struct LogPageView {
         let body: HTML =
             records.isEmpty
             ? try nothing()
-            : "<div id=\"rows\"\(" data-live", if: isLive)>\(table.html)</div>\n\(pager(records, totals, hasMore, backwards, found.lookedTo))"
+            : "<div id=\"rows\">\(table.html)</div>\n\(pager(records, totals, hasMore, backwards, found.lookedTo))"
         return Page(
             title: "Log", place: .log,
             main: """
-                \(HTML.pageHead("Log", "<div class=\"acts\">\(follow)\(HTML.button(context.address.with(suffix: ".csv"), "CSV"))</div>"))\
+                \(HTML.pageHead("Log", "<div class=\"acts\">\(HTML.button(context.address.with(suffix: ".csv"), "CSV"))</div>"))\
                 \(try form())\(context.chips)
                 \(strip.html)\(body)
                 """,
-            liveName: isLive ? "log" : nil, tables: [table.data])
-    }
-
-    private var follow: HTML {
-        if isLive {
-            return
-                "<span class=\"following\"><span class=\"st open\">Following</span></span>\(HTML.button(context.address.without("live"), "Stop"))"
-        }
-        return .button(context.address.without("before", "after").with("live", "1"), "Follow")
+            tables: [table.data])
     }
 
     // MARK: Questions

@@ -49,7 +49,6 @@ struct OverviewPage {
                 \(pots)\(failures)</div>
 
                 """,
-            liveName: "overview",
             tables: [chart.data, lists.data, providers.data])
     }
 
@@ -148,7 +147,7 @@ struct OverviewPage {
         if near.isEmpty {
             return .section(
                 "pots", "Budgets", kind: "block all2",
-                "<p class=\"soft\">Nobody has a limit. <code>menshen token create --limit 5usd/day</code> gives a token one.</p>\n"
+                "<p class=\"soft\">Nobody has a limit. <code>menshen token create NAME --budget 5usd/day</code> gives a token one.</p>\n"
             )
         }
         let items: [HTML] = near.map { PotParts($0, context.clock).item }

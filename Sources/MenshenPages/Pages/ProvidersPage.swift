@@ -24,7 +24,7 @@ struct ProvidersPage {
                 \(parts.isEmpty ? none : parts.joined())</div>
 
                 """,
-            liveName: "providers", tables: [sums.data])
+            tables: [sums.data])
     }
 
     private func part(_ provider: LiveView.Provider, _ sums: ProviderSums, _ id: String) -> HTML {

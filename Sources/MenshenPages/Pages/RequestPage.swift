@@ -60,7 +60,6 @@ struct RequestPage {
                 </div>
 
                 """,
-            liveName: record.answered.endState == "open" ? "request" : nil,
             tables: [LogTable(records: [record], clock: clock).data, attempts])
     }
 

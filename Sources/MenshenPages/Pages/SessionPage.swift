@@ -52,7 +52,7 @@ struct SessionPage {
                 \(HTML.section("tree", "Agents", note: isWhole ? "each mark a request, as wide as it lasted" : "marks are the last \(Self.drawn) requests, as wide as they lasted", lanes(sums, all, records)))\
                 \(HTML.section("last", "Last requests", more: .more(log, "All \(Figures.count(all[.requests]))"), "<div id=\"rows\" data-live>\(table.html)</div>\n"))
                 """,
-            liveName: "session", tables: [table.data, data(sums)])
+            tables: [table.data, data(sums)])
     }
 
     /// By agent.

@@ -77,7 +77,7 @@ struct SessionsPage {
                 \(HTML.pageHead("Sessions", context.periodSegments, note: "As programs name them in their headers. Programs that name none are not here"))\
                 \(context.chips)\(facts(lines, open))\(lines.isEmpty ? none : table)
                 """,
-            liveName: "sessions", tables: [data])
+            tables: [data])
     }
 
     private func facts(_ lines: [Line], _ open: Set<String>) -> HTML {

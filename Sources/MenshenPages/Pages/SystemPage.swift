@@ -19,7 +19,7 @@ enum SystemPage {
                 \(cache(live, formToken))</div>
 
                 """,
-            liveName: nil, tables: [data(live, clock)])
+            tables: [data(live, clock)])
     }
 
     private static func running(_ live: LiveView, _ clock: PageClock) -> HTML {

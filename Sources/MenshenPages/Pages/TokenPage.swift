@@ -50,7 +50,7 @@ struct TokenPage {
                 </div>
                 \(changes(token), if: canChange)
                 """,
-            liveName: "token", tables: [chart.data])
+            tables: [chart.data])
     }
 
     private func facts(_ today: ReportSums, _ pots: [LiveView.Pot]) -> HTML {

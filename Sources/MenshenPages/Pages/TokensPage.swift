@@ -14,7 +14,7 @@ enum TokensPage {
             : "<div class=\"acts\"><a class=\"button primary\" href=\"\(Address("tokens", "new"))\">New token</a></div>\n"
         let pots = live.pots.sorted { $0.share > $1.share }
         let note: HTML =
-            "Changing them needs the session that <code>menshen dashboard</code> opens, or the command line as the owner"
+            "Changed by the owner on the command line: <code>menshen token</code>"
         return Page(
             title: "Tokens and budgets", place: .tokens,
             main: """
@@ -22,7 +22,7 @@ enum TokensPage {
                 \(HTML.section("b", "Budgets", note: "solid: spent; hatched: reserved by requests under way; marks at 50% and 80%", budgets(pots, context.clock)))\
                 \(HTML.section("t", "Tokens", tokens(context)))
                 """,
-            liveName: "budgets", tables: [data(pots, context.clock), tokenData(context)])
+            tables: [data(pots, context.clock), tokenData(context)])
     }
 
     private static func budgets(_ pots: [LiveView.Pot], _ clock: PageClock) -> HTML {

@@ -28,6 +28,7 @@ import Testing
 
         func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer) { statusAsked += 1 }
         func metrics(_ format: MetricText.Format) -> [UInt8] { [] }
+        func showDashboard() {}
         func answer(page answer: LocalAnswer) { answers.append(answer) }
         func query(_ name: String) -> String? { nil }
         func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) { acts.append(act) }
@@ -107,7 +108,7 @@ import Testing
         let caller = Caller(.get)
         let request = try AdminRequest(.unknown, .get)
         let problem = #expect(throws: Problem.self) { try request.begin(isWhole: true, caller) }
-        let names = "health,status,metrics,usage"
+        let names = "health,status,metrics,usage,ui"
         #expect(problem?.message == "There is no such page. menshen's own are / and /_menshen/{\(names)}.")
     }
 

@@ -176,7 +176,7 @@ extension PageScene {
         return [
             "/", "/_menshen/ui/usage", "/_menshen/ui/usage?by=caller&model=\(encoded)",
             "/_menshen/ui/usage?by=session&sort=-name",
-            "/_menshen/ui/log", "/_menshen/ui/log?live=1&period=1h", "/_menshen/ui/log?q=zzz",
+            "/_menshen/ui/log", "/_menshen/ui/log?period=1h", "/_menshen/ui/log?q=zzz",
             "/_menshen/ui/log?caller=\(encoded)",
             "/_menshen/ui/requests/\(id)", "/_menshen/ui/sessions", "/_menshen/ui/sessions/\(encoded)",
             "/_menshen/ui/tokens",

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Linux
+internal import MenshenCore
+internal import MenshenStore
+
+/// The state of the process as pages show it.
+extension LiveView {
+    init(_ status: StatusSnapshot, _ snapshot: Snapshot) {
+        self.init(
+            version: status.board.version, host: HostName.own,
+            startedAt: Int64(status.board.startedAt / 1_000_000), configurationPath: status.board.configuration,
+            databasePath: status.board.database)
+        isDraining = status.isDraining
+        listeners = status.board.listeners
+        recordsWritten = status.store.recordsWritten
+        backlog = status.store.backlog
+        if let fault = status.fault { faults.append("The configuration is broken: \(fault)") }
+        if let fault = status.tcpFault { faults.append("Every request over TCP is refused: \(fault)") }
+        if let fault = status.accessFault { faults.append("Tokens that were given out are refused: \(fault)") }
+        if let reason = status.store.degraded {
+            faults.append("The database is not in use: \(reason). \(StatusReport.whereRecordsGo(status))")
+        }
+        cache = status.cache.map {
+            Cache(
+                entries: Int64($0.entries), bytes: $0.bytes, hits: $0.hits, misses: $0.misses, evictions: $0.evictions,
+                unavailable: $0.unavailable)
+        }
+        providers = zip(status.providers, snapshot.routes.providers).map { Provider($0, places: $1.maxConcurrent) }
+        configuration = ConfigurationRendering.text(of: snapshot.configuration)
+    }
+
+    /// All that the configuration and tokens set.
+    static func pots(of exchange: Exchange) -> [Pot] {
+        let (states, _) = Allowance.states(for: exchange)
+        return states.map { state in
+            let kind = state.holder.kind
+            return Pot(
+                holder: kind == .instance ? "instance" : "\(state.holder.name) \(kind.rawValue)", limit: state.limit,
+                spent: state.spent, reserved: state.reserved, resetsAt: state.resetsAt)
+        }
+    }
+}
+
+extension LiveView.Provider {
+    fileprivate init(_ row: StatusSnapshot.Row, places: Int?) {
+        let report = row.report
+        let isOff = row.weight == 0
+        let isAlone =
+            report.keyTrouble != nil || !report.keys.isEmpty && report.keys.allSatisfy { $0.breaker != .closed }
+        let isPaused = report.keys.contains { !$0.limited.isEmpty || $0.breaker != .closed }
+        self.init(
+            name: row.name, kind: row.kind, baseURL: row.baseURL, keySource: row.keySource, weight: row.weight,
+            health: isOff ? .off : isAlone ? .leftAlone : isPaused ? .paused : .fine,
+            state: isOff ? "switched off" : report.state, lastFailure: report.failureText, active: report.active,
+            places: places, queued: report.queued,
+            limits: report.keys.enumerated().flatMap { index, key in
+                key.headroom.limits.map { LiveView.Limit($0, key: report.keys.count > 1 ? index + 1 : nil) }
+            })
+    }
+}
+
+extension LiveView.Limit {
+    fileprivate init(_ limit: Headroom.Limit, key: Int?) {
+        let unit = limit.unit.rawValue.split(separator: "_").joined(separator: " ")
+        var used = limit.used.map { Double($0) / 10_000 }
+        if used == nil, let whole = limit.limit, let left = limit.remaining, whole > 0 {
+            used = Double(max(0, whole - left)) / Double(whole)
+        }
+        self.init(
+            key: key, title: limit.unit == .subscription ? limit.window : unit, used: used,
+            resetsAt: limit.resetsAt.map { $0 / 1_000_000 })
+    }
+}
