@@ -66,6 +66,21 @@ package final class JournalReader {
         guard try advance() else { return nil }
         if let last, sd_journal_test_cursor(journal, last) > 0, try !advance() { return nil }
         last = nil
+        return fields()
+    }
+
+    /// `previous` begins with the newest entry that matches.
+    package func seekEnd() throws(SystemError) {
+        last = nil
+        try SystemError.check(sd_journal_seek_tail(journal), "sd_journal_seek_tail")
+    }
+
+    /// The entry before; nil at the beginning.
+    package func previous() throws(SystemError) -> Fields? {
+        try SystemError.check(sd_journal_previous(journal), "sd_journal_previous") > 0 ? fields() : nil
+    }
+
+    private func fields() -> Fields {
         var fields: Fields = [:]
         var data: UnsafeRawPointer?
         var count = 0
@@ -86,7 +101,13 @@ package final class JournalReader {
     /// Returns when there may be more to read, or after that time.
     package func wait(microseconds: UInt64) { sd_journal_wait(journal, microseconds) }
 
-    /// Names the entry that `next` returned, across restarts and changes of the clock.
+    /// When the entry that `next` or `previous` returned was written: microseconds since 1970.
+    package var written: UInt64? {
+        var time: UInt64 = 0
+        return sd_journal_get_realtime_usec(journal, &time) >= 0 ? time : nil
+    }
+
+    /// Names the entry that `next` or `previous` returned, across restarts and changes of the clock.
     package var cursor: String? {
         var text: UnsafeMutablePointer<CChar>?
         guard sd_journal_get_cursor(journal, &text) >= 0, let text else { return nil }

@@ -149,6 +149,30 @@ equal([number(line["id"]) for line in rare],
       "a rare filter finds all of them")
 check("no such requests" in menshen("logs", "--model", "nothing")[1], "and nothing is said to be nothing")
 
+# The journal: files in a directory are named as another host's are.
+remote = f"{home}/remote"
+os.mkdir(remote)
+os.chmod(remote, 0o755)
+check("group systemd-journal" in menshen("logs", "--journal-directory", remote, code=69)[1], "a directory without journal files is a clear fault")
+check("can't be read" in menshen("logs", "--journal-directory", f"{remote}/none", code=69)[1], "one that is not there, too")
+MAKER = "/lib/systemd/systemd-journal-remote"
+if os.path.exists(MAKER):
+    told = {"SYSLOG_IDENTIFIER": "menshen", "MENSHEN_METHOD": "POST", "MENSHEN_PATH": "/v1/messages", "MENSHEN_DIALECT": "anthropic",
+            "MENSHEN_OPERATION": "chat", "MENSHEN_STREAM": "0", "MENSHEN_MODEL": "claude-\x1b[2J", "MENSHEN_END_STATE": "complete",
+            "MENSHEN_STATUS": "200", "MENSHEN_ATTEMPTS": "1", "MENSHEN_TOTAL_US": "1500000", "MENSHEN_TOKEN_NAME": "far"}
+    export = ""
+    for count, name in enumerate(["1k188fc9kfg10", "1k188fc9kfg20"]):
+        fields = {"__REALTIME_TIMESTAMP": 1795786000 * 10**6 + count, "__MONOTONIC_TIMESTAMP": 1000 + count, "_BOOT_ID": "0" * 31 + "1",
+                  **told, "MENSHEN_REQUEST_ID": name}
+        export += "".join(f"{field}={value}\n" for field, value in fields.items()) + "\n"
+    subprocess.run([MAKER, f"--output={remote}/host.journal", "-"], input=export.encode(), check=True, capture_output=True)
+    os.chmod(f"{remote}/host.journal", 0o644)
+    lines = menshen("logs", "--journal-directory", remote, "--json")[0].splitlines()
+    equal([json.loads(line)["id"] for line in lines], ["1k188fc9kfg10", "1k188fc9kfg20"], "another host's requests are listed")
+    text = menshen("logs", "--journal-directory", remote, "--caller", "far", "-n", "1")[0]
+    check("Complete" in text and "\x1b" not in text and "1k188fc9kfg20" in text, "and look as those of the records", text)
+    check("no such requests" in menshen("logs", "--journal-directory", remote, "--caller", "near")[1], "filters hold for them")
+
 # One request.
 newest = json.loads(menshen("show", "last", "--json")[0])
 equal((number(newest["id"]), len(newest["attempts_made"])), (ids[0], 1), "show last is the newest, with its attempt")

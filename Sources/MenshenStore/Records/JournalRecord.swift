@@ -95,6 +95,26 @@ struct JournalRecord {
         whole(columns, columns.map { column in column.fieldName.flatMap { fields[$0] } ?? [] })
     }
 
+    /// The row that it tells of, but for what no entry has.
+    var row: RecordRow {
+        var columns = Self.columns
+        let values: [ColumnValue]
+        switch content {
+        case .beginning(let known):
+            columns.removeAll { !$0.isKnownAtBeginning }
+            values = known + [.text("open")]
+        case .end(let all, _): values = all
+        case .summary(let summary):
+            return RecordRow([
+                "id": .integer(id.rawValue), "end_state": .text(EndState.refused.rawValue),
+                "problem": .text("refusals_summarised"), "count": .integer(summary.count),
+                "total_us": .integer(summary.last.microseconds - summary.first.microseconds),
+            ])
+        }
+        let names = columns.map(\.name) + ["end_state"]
+        return RecordRow(Dictionary(zip(names, values)) { first, _ in first })
+    }
+
     private static func attempts(_ texts: [String]) -> [(number: Int, values: [ColumnValue])] {
         texts.compactMap { text in
             var parts = text.split(

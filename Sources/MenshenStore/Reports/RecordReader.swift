@@ -60,19 +60,50 @@ package final class RecordReader {
 
 /// A row of `requests`, read by the names of its columns.
 struct RecordRow {
+    private enum Source {
+        case row(Statement)
+        case values([String: ColumnValue])
+    }
+
     /// As they stand behind SELECT.
     static let columns = names.joined(separator: ", ")
     private static let names = RecordColumns.columns.map(\.name)
     private static let places = Dictionary(
         uniqueKeysWithValues: names.enumerated().map { ($0.element, Int32($0.offset)) })
 
-    private let row: Statement
+    private let source: Source
 
-    init(_ row: Statement) { self.row = row }
+    init(_ row: Statement) { source = .row(row) }
 
-    func integer(_ name: String) -> Int64? { row.integer(Self.place(name)) }
-    func real(_ name: String) -> Double? { row.double(Self.place(name)) }
-    func text(_ name: String) -> String? { row.text(Self.place(name)) }
+    /// What is not in `values` is NULL.
+    init(_ values: [String: ColumnValue]) { source = .values(values) }
+
+    func integer(_ name: String) -> Int64? {
+        switch source {
+        case .row(let row): return row.integer(Self.place(name))
+        case .values(let values):
+            guard case .integer(let value) = values[name] else { return nil }
+            return value
+        }
+    }
+
+    func real(_ name: String) -> Double? {
+        switch source {
+        case .row(let row): return row.double(Self.place(name))
+        case .values(let values):
+            guard case .real(let value) = values[name] else { return nil }
+            return value
+        }
+    }
+
+    func text(_ name: String) -> String? {
+        switch source {
+        case .row(let row): return row.text(Self.place(name))
+        case .values(let values):
+            guard case .text(let value) = values[name] else { return nil }
+            return value
+        }
+    }
 
     private static func place(_ name: String) -> Int32 {
         guard let place = places[name] else { preconditionFailure("there is no column \(name)") }

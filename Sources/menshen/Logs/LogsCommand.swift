@@ -15,6 +15,7 @@ struct LogsCommand: ParsableCommand {
               menshen logs -n 50 --end failed
               menshen logs -f --caller ci
               menshen logs --since 2026-11-27 --status 4xx --json
+              menshen logs --journal-directory /var/log/journal/remote
             What menshen itself has to say is in the journal: journalctl --user -u menshen
             """)
 
@@ -30,6 +31,10 @@ struct LogsCommand: ParsableCommand {
     var grep: String?
     @Flag(name: .long, help: "Only requests whose cost or usage is not known.")
     var unpriced = false
+    @Flag(name: .long, help: "Read the journal in place of the records: what of it this user may read.")
+    var journal = false
+    @Option(name: .long, help: "The same with the journal files in this directory, such as other hosts'.")
+    var journalDirectory: String?
     @Flag(name: .long, help: "Print JSON, one object a line, with all that is recorded.")
     var json = false
 
@@ -44,7 +49,6 @@ struct LogsCommand: ParsableCommand {
 
     func run() throws {
         let (path, zone) = try records.place()
-        let reports = try records.open(path)
         var query = LogQuery()
         query.filters = try filter.filters
         query.failedOnly = filter.failedOnly
@@ -53,12 +57,33 @@ struct LogsCommand: ParsableCommand {
         query.limit = number ?? (since == nil ? 20 : Int(Int32.max))
         if let since { query.after = RequestID(rawValue: try id(since, "--since", zone).rawValue - 1) }
         if let until { query.before = try id(until, "--until", zone) }
+        if journal || journalDirectory != nil { return try showJournal(query, zone) }
+        let reports = try records.open(path)
         let page = try RecordsOption.orFault { try reports.requests(query) }
         var printer = LogPrinter(look.style, zone, isJSON: json, now: RecordsOption.now)
         printer.print(Array(page.records.reversed()), isFirst: true)
         guard follow else { return }
         var follower = LogFollower(path, query, page.records, printer)
         try follower.run()
+    }
+
+    private func showJournal(_ query: LogQuery, _ zone: ZoneRules) throws {
+        var printer = LogPrinter(look.style, zone, isJSON: json, now: RecordsOption.now)
+        let place = journalDirectory.map { "the journal in \($0)" } ?? "the journal"
+        do {
+            let log = try JournalLog(directory: journalDirectory, query)
+            if log.isEmpty {
+                throw Terminal.fault(
+                    "\(place) has nothing that this user may read; members of the group systemd-journal may read all.",
+                    code: 69)
+            }
+            printer.print(try log.requests(), isFirst: true)
+            guard follow else { return }
+            ProcessSignal.endOnInterrupt()
+            while true { printer.print([try log.next()], isFirst: false) }
+        } catch let fault as SystemError {
+            throw Terminal.fault("\(place) can't be read: \(fault).", code: 69)
+        }
     }
 
     private func id(_ text: String, _ option: String, _ zone: ZoneRules) throws -> RequestID {
