@@ -165,6 +165,8 @@ def main():
         if sys.stderr.isatty():
             print(f"\r{made:,} of {given.rows:,}", end="", file=sys.stderr)
     database.execute("DELETE FROM chain")
+    # None of them is open, so that a start need not look for such.
+    database.execute("UPDATE bookmarks SET id = (SELECT coalesce(max(id), -1) + 1 FROM requests) WHERE name = 'settled_below'")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     print(f"{made:,} requests from {time.strftime('%Y-%m-%d', time.gmtime(start))} to "
           f"{time.strftime('%Y-%m-%d', time.gmtime(given.until))} UTC")
