@@ -6,6 +6,11 @@ package enum Periods {
     /// "7d" (the beginning of the day seven days ago), "2w"; "24h" (so long before now), "30m"; "today", "yesterday", "now"; "2026-11-27", "2026-11-27T14:30",
     /// "2026-11-27 14:30:05"; a number of seconds since 1970. nil for anything else.
     package static func moment(_ text: String, now: Int64, in zone: ZoneRules) -> Int64? {
+        // No request's id is later.
+        named(text, now: now, in: zone).flatMap { $0 < 9_000_000_000 ? $0 : nil }
+    }
+
+    private static func named(_ text: String, now: Int64, in zone: ZoneRules) -> Int64? {
         switch text {
         case "now": return now
         case "today": return start(of: .day, at: now, in: zone)

@@ -189,7 +189,7 @@ private struct RecentSpending: Sendable {
 
 extension Int64 {
     /// The sum, which stops at the largest and the smallest number.
-    func saturatingAdd(_ other: Int64) -> Int64 {
+    package func saturatingAdd(_ other: Int64) -> Int64 {
         let (sum, isOver) = addingReportingOverflow(other)
         return isOver ? (other > 0 ? .max : .min) : sum
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Sums over requests, and beside each figure how many requests are not in it. Sums do not pass `Int64.max`: they stay there.
+/// Sums over requests, and beside each figure how many requests are not in it. A sum that is too large or too small stays at the largest or smallest number.
 package struct ReportSums: Sendable, Equatable {
     package enum Count: Int, CaseIterable, Sendable {
         /// All of them; a summary row counts for as many as it stands for.
@@ -39,8 +39,7 @@ package struct ReportSums: Sendable, Equatable {
     }
 
     package mutating func add(_ value: Int64, to count: Count) {
-        let (sum, overflows) = values[count.rawValue].addingReportingOverflow(value)
-        values[count.rawValue] = overflows ? .max : sum
+        values[count.rawValue] = values[count.rawValue].saturatingAdd(value)
     }
 
     package mutating func add(_ other: ReportSums) {

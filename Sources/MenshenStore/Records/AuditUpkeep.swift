@@ -44,10 +44,7 @@ extension AuditDatabase {
     /// Roll-ups of the slots of those rows count as old from now on.
     private func noteLate(_ condition: String) throws(SQLiteError) {
         try connection.execute(
-            """
-            INSERT INTO late SELECT DISTINCT \(Slot.ofID), 1 FROM requests WHERE \(condition)
-            ON CONFLICT (slot) DO UPDATE SET version = version + 1
-            """)
+            LateNote.sql(for: "SELECT DISTINCT \(Slot.ofID), 1 FROM requests WHERE \(condition)"))
     }
 
     /// Moves the bookmark past rows that are settled: up to 5,000 of them, about a millisecond.
@@ -82,7 +79,11 @@ extension AuditDatabase {
             try connection.execute("DELETE FROM attempts WHERE request_id < \(bound)")
             try connection.execute("DELETE FROM requests WHERE id < \(bound)")
             let count = connection.changes
-            if count > 0 { try chain.expire(below: bound) }
+            if count > 0 {
+                // What is left of the bound's slot has another roll-up.
+                try connection.execute(LateNote.sql(for: "VALUES (\(Slot.of(bound)), 1)"))
+                try chain.expire(below: bound)
+            }
             return count
         }
         if count > 0 { try connection.execute("PRAGMA incremental_vacuum(256)") }

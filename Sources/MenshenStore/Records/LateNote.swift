@@ -9,8 +9,12 @@ struct LateNote {
     private let statement: Statement
 
     init(_ connection: Connection) throws(SQLiteError) {
-        statement = try connection.prepare(
-            "INSERT INTO late VALUES (?1, 1) ON CONFLICT (slot) DO UPDATE SET version = version + 1")
+        statement = try connection.prepare(Self.sql(for: "VALUES (?1, 1)"))
+    }
+
+    /// `slots`: rows of a slot and 1 each, as VALUES or SELECT … WHERE.
+    static func sql(for slots: String) -> String {
+        "INSERT INTO late \(slots) ON CONFLICT (slot) DO UPDATE SET version = version + 1"
     }
 
     func run(_ slot: Int64) throws(SQLiteError) {

@@ -28,7 +28,7 @@ final class Names {
         var number: Number?
         if let find {
             try find.bind(1, text)
-            if try find.step() { number = find.integer(0).map { Number($0) } }
+            if try find.step() { number = find.integer(0).flatMap(Self.inFile) }
             find.reset()
         }
         let found = number ?? next
@@ -47,6 +47,11 @@ final class Names {
         guard try look.step(), let text = look.text(0) else { return nil }
         texts[number] = text
         return text
+    }
+
+    /// A number as the file gives them out; nil: it was altered.
+    private static func inFile(_ id: Int64) -> Number? {
+        Number(exactly: id).flatMap { $0 == none || isTemporary($0) ? nil : $0 }
     }
 
     /// Those that the file does not have yet, for a segment that goes into it.

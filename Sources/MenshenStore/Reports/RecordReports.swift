@@ -8,9 +8,9 @@ internal import SQLite
 /// the same with and without them. Never writes. Belongs to one thread.
 package final class RecordReports {
     let source: RecordSource
-    private let file: RollUpFile?
-    let names: Names
-    private let builder: SegmentBuilder
+    private var file: RollUpFile?
+    private(set) var names: Names
+    private var builder: SegmentBuilder
 
     /// Throws if there is no database that this user may read.
     package init(_ path: String) throws(StoreFault) {
@@ -27,10 +27,26 @@ package final class RecordReports {
     /// Rows by bucket, in no order.
     package func rows(_ query: ReportQuery) throws(StoreFault) -> [ReportRow] {
         guard query.edges.count > 1 else { return [] }
-        do throws(SQLiteError) {
+        return try answer { () throws(SQLiteError) in
             let tally = ReportTally(query, names)
             try source.snapshot { () throws(SQLiteError) in try add(query.edges, to: tally) }
             return try tally.rows()
+        }
+    }
+
+    /// Where roll-ups can't be read to their end the answer is made without: what then fails is the database.
+    func answer<Answer>(_ make: () throws(SQLiteError) -> Answer) throws(StoreFault) -> Answer {
+        do throws(SQLiteError) {
+            do throws(SQLiteError) {
+                return try make()
+            } catch {
+                guard let file else { throw error }
+                if StoreFault(error, path: file.path).isDamage { RollUpFile.discard(file.path) }
+            }
+            file = nil
+            names = try Names(nil)
+            builder = SegmentBuilder(names)
+            return try make()
         } catch {
             throw StoreFault(error, path: source.path)
         }
@@ -51,7 +67,7 @@ package final class RecordReports {
 
     private func add(_ edges: [Int64], to tally: ReportTally) throws(SQLiteError) {
         var walk = BucketWalk(edges)
-        try eachSlot(in: walk.wholeSlots) { (slot, segment) throws(SQLiteError) in
+        try eachSlot(in: walk.wholeSlots, for: tally.query) { (slot, segment) throws(SQLiteError) in
             guard let bucket = walk.bucket(of: slot) else { return true }
             try addRows(before: slot * Slot.seconds, &walk, to: tally)
             try tally.add(segment, to: bucket)
@@ -83,12 +99,15 @@ package final class RecordReports {
         try outcome.get()
     }
 
-    /// The roll-ups that count, in order, until `body` says no.
+    /// The roll-ups that count, in order, until `body` says no. One that is not sound in what the query reads of it is none.
     func eachSlot(
-        in slots: Range<Int64>, newestFirst: Bool = false,
+        in slots: Range<Int64>, for query: ReportQuery, newestFirst: Bool = false,
         _ body: (Int64, SegmentView) throws(SQLiteError) -> Bool
     ) throws(SQLiteError) {
-        guard let file, !slots.isEmpty else { return }
+        // What is older than the first row was deleted with its rows.
+        guard let file, let first = try source.nextSlot(slots.lowerBound) else { return }
+        let slots = min(first, slots.upperBound)..<slots.upperBound
+        if slots.isEmpty { return }
         let late = try source.lateVersions(slots.lowerBound...slots.upperBound)
         let rows = try file.connection.prepare(
             """
@@ -100,7 +119,7 @@ package final class RecordReports {
             guard let slot = rows.integer(0), rows.integer(1) == late[slot] ?? 0 else { continue }
             let outcome = rows.withBytes(2) { bytes in
                 Result { () throws(SQLiteError) -> Bool in
-                    guard let bytes, let segment = SegmentView(bytes) else { return true }
+                    guard let bytes, let segment = SegmentView(bytes), segment.isSound(for: query) else { return true }
                     return try body(slot, segment)
                 }
             }

@@ -6,7 +6,7 @@ internal import SQLite
 
 /// Adds segments up to the rows that a query asks for. Belongs to one thread.
 final class ReportTally {
-    private let query: ReportQuery
+    let query: ReportQuery
     private let names: Names
     /// For each filter what is known of its values.
     private var verdicts: [[Names.Number: Bool]]
@@ -115,8 +115,7 @@ final class ReportTally {
                 let target = targets[combination]
                 if target < 0 { continue }
                 let place = Int(target) * SegmentBuilder.countWidth + count
-                let (sum, overflows) = sums[place].addingReportingOverflow(Int64(bitPattern: column[combination]))
-                sums[place] = overflows ? .max : sum
+                sums[place] = sums[place].saturatingAdd(Int64(bitPattern: column[combination]))
             }
         }
     }

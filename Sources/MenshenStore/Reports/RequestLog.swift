@@ -52,12 +52,10 @@ package struct LogPage: Sendable {
 extension RecordReports {
     /// Requests, newest first. Where roll-ups say that a slot has none of them its rows are not read.
     package func requests(_ query: LogQuery) throws(StoreFault) -> LogPage {
-        do throws(SQLiteError) {
+        try answer { () throws(SQLiteError) in
             let search = LogSearch(query, self)
             try source.snapshot { () throws(SQLiteError) in try search.run() }
             return search.page
-        } catch {
-            throw StoreFault(error, path: source.path)
         }
     }
 
@@ -156,7 +154,8 @@ private final class LogSearch {
         question.failedOnly = query.failedOnly
         let tally = ReportTally(question, reports.names)
         let slots = Slot.of(rest.lowerBound)..<Slot.of(rest.upperBound - 1) + 1
-        try reports.eachSlot(in: slots, newestFirst: !query.nearestToAfter) { (slot, segment) throws(SQLiteError) in
+        try reports.eachSlot(in: slots, for: question, newestFirst: !query.nearestToAfter) {
+            (slot, segment) throws(SQLiteError) in
             if try mayMatch(segment, tally) { return true }
             let ids = Slot.firstID(slot * Slot.seconds)..<Slot.firstID((slot + 1) * Slot.seconds)
             if query.nearestToAfter {

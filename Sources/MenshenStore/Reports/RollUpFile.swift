@@ -31,28 +31,40 @@ final class RollUpFile {
         return RollUpFile(connection, path)
     }
 
-    /// Makes it if need be.
+    /// It is damaged, and made anew when it is next brought up to date.
+    static func discard(_ path: String) { for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) } }
+
+    /// Makes it if need be. Another program's file of that name is left alone.
     static func make(for database: String, identity: Int64) throws(StoreFault) -> RollUpFile {
         let place = try DatabaseFile.prepare(path(of: database))
-        do throws(SQLiteError) {
+        do throws(StoreFault) {
             return RollUpFile(try prepare(place.path, identity), place.path)
         } catch {
-            guard StoreFault(error, path: place.path).isDamage else { throw StoreFault(error, path: place.path) }
+            guard error.isDamage else { throw error }
         }
-        for suffix in ["", "-wal", "-shm"] { unlink(place.path + suffix) }
+        discard(place.path)
         let fresh = try DatabaseFile.prepare(path(of: database))
-        do throws(SQLiteError) {
-            return RollUpFile(try prepare(fresh.path, identity), fresh.path)
-        } catch {
-            throw StoreFault(error, path: fresh.path)
-        }
+        return RollUpFile(try prepare(fresh.path, identity), fresh.path)
     }
 
-    private static func prepare(_ path: String, _ identity: Int64) throws(SQLiteError) -> Connection {
-        let connection = try Connection(path: path, .readWrite, busyMilliseconds: busyMilliseconds)
-        let isEmpty = try connection.integer("SELECT count(*) FROM sqlite_schema") == 0
+    private static func prepare(_ path: String, _ identity: Int64) throws(StoreFault) -> Connection {
+        do throws(SQLiteError) {
+            let connection = try Connection(path: path, .readWrite, busyMilliseconds: busyMilliseconds)
+            let isEmpty = try connection.integer("SELECT count(*) FROM sqlite_schema") == 0
+            let owner = try connection.integer("PRAGMA application_id")
+            if isEmpty || owner == applicationID {
+                try fit(connection, isEmpty: isEmpty, identity)
+                return connection
+            }
+        } catch {
+            throw StoreFault(error, path: path)
+        }
+        throw .foreign
+    }
+
+    private static func fit(_ connection: Connection, isEmpty: Bool, _ identity: Int64) throws(SQLiteError) {
         try connection.prepareFile(isEmpty: isEmpty, applicationID: applicationID)
-        if !isEmpty, try isOurs(connection, identity) { return connection }
+        if !isEmpty, try isOurs(connection, identity) { return }
         try connection.transaction { () throws(SQLiteError) in
             // Another process may have made it meanwhile.
             if try connection.integer("SELECT count(*) FROM sqlite_schema") != 0, try isOurs(connection, identity) {
@@ -68,7 +80,6 @@ final class RollUpFile {
                 PRAGMA user_version = \(Segment.format);
                 """)
         }
-        return connection
     }
 
     private static func isOurs(_ connection: Connection, _ identity: Int64) throws(SQLiteError) -> Bool {

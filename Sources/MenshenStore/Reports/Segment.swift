@@ -120,6 +120,7 @@ struct SegmentView {
     let combinations: Int
     private let dimensions: [DimensionColumn]
     private let counts: [Column]
+    private let latencyEntries: UInt64
     let latencyOwn: Column
     let latencyBuckets: Column
     let latencyCounts: Column
@@ -148,7 +149,26 @@ struct SegmentView {
         guard let entries = reader.number(4).map({ Int($0) }), let own = reader.sizedColumn(combinations),
             let buckets = reader.column(entries, width: 2), let numbers = reader.sizedColumn(entries), reader.isAtEnd
         else { return nil }
+        latencyEntries = UInt64(entries)
         (latencyOwn, latencyBuckets, latencyCounts) = (own, buckets, numbers)
+    }
+
+    /// Whether what a query reads of it lies within it: places have a value, and times of first bytes a bucket.
+    func isSound(for query: ReportQuery) -> Bool {
+        for dimension in Set(query.groups + query.filters.map(\.dimension)) {
+            let column = self[dimension]
+            let count = UInt64(column.values.count)
+            for combination in 0..<combinations where column.places[combination] >= count { return false }
+        }
+        if !query.wantsLatency { return true }
+        var entries: UInt64 = 0
+        for combination in 0..<combinations {
+            entries = entries.addingReportingOverflow(latencyOwn[combination]).partialValue
+            if latencyOwn[combination] > latencyEntries || entries > latencyEntries { return false }
+        }
+        return (0..<Int(latencyEntries)).allSatisfy {
+            latencyBuckets[$0] < LatencyHistogram.bucketCount && latencyCounts[$0] <= UInt64(Int64.max)
+        }
     }
 
     subscript(_ dimension: Dimension) -> DimensionColumn {

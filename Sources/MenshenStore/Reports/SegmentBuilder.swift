@@ -44,8 +44,7 @@ final class SegmentBuilder {
         let base = place * Self.countWidth
         for index in 0..<Self.countWidth {
             guard let value = row.integer(RollUpColumns.firstCount + Int32(index)), value != 0 else { continue }
-            let (sum, overflows) = sums[base + index].addingReportingOverflow(value)
-            sums[base + index] = overflows ? .max : sum
+            sums[base + index] = sums[base + index].saturatingAdd(value)
         }
         if let time = row.integer(RollUpColumns.latency) {
             latencies.append(UInt64(place) << 16 | UInt64(LatencyHistogram.bucket(of: time)))

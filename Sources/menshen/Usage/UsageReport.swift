@@ -252,7 +252,7 @@ struct UsageReport {
 
     /// What rows are compared by: money, and tokens where that is left out or nobody knows any.
     private func measure(_ sums: ReportSums) -> Int64 {
-        command.noCost ? sums[.inputTotal] + sums[.outputTotal] : sums[.cost]
+        command.noCost ? sums[.inputTotal].saturatingAdd(sums[.outputTotal]) : sums[.cost]
     }
 
     private func share(_ part: Int64, of whole: Int64) -> Int64 {

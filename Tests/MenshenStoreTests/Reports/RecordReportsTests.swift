@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+import Glibc
 import Linux
 import MenshenCore
 import MenshenStore
@@ -292,4 +293,103 @@ import Testing
         try slots(2)
         store.close()
     }
+
+    @Test func `roll-ups that break off in the middle are none, and damage in them is none of the records'`() throws {
+        try fill(4000)
+        try rollUp()
+        let edges = [start, now]
+        let expected = try oracle(edges, "model")
+        let rollUps = try Connection.reading(path + "-reports")
+        try rollUps.checkpoint(truncating: true)
+        let pages = try rollUps.integer("PRAGMA page_count") ?? 0
+        try #require(pages > 40)
+        for page in stride(from: Int64(8), to: pages, by: 3) {
+            try #require(overwrite(path + "-reports", at: page * 4096))
+        }
+        let reports = try RecordReports(path)
+        for _ in 0..<2 {
+            #expect(try reports.rows(ReportQuery(edges: edges, by: [.model])).count == expected.count)
+            #expect(try answer(ReportQuery(edges: edges, by: [.model])) == expected)
+        }
+        try rollUp()
+        #expect(try answer(ReportQuery(edges: edges, by: [.model])) == expected)
+        #expect(try Connection(path: path + "-reports", .readOnly, busyMilliseconds: 0).integrityCheck() == ["ok"])
+    }
+
+    @Test func `a roll-up whose places, times or names lie outside it is none`() throws {
+        try fill(600)
+        try rollUp()
+        let edges = [start, now]
+        let rollUps = try Connection.reading(path + "-reports")
+        let slots = try rollUps.prepare("SELECT slot, bytes FROM slots")
+        var blobs: [(slot: Int64, bytes: [UInt8])] = []
+        while try slots.step() { blobs.append((slots.integer(0) ?? 0, slots.bytes(1) ?? [])) }
+        slots.reset()
+        let update = try rollUps.prepare("UPDATE slots SET bytes = ?2 WHERE slot = ?1")
+        var chance = SeededGenerator(state: 7)
+        // One byte after another says something else, behind the counts that give the columns their length too.
+        for _ in 0..<300 {
+            let (slot, bytes) = chance.pick(blobs)
+            var altered = bytes
+            for _ in 0..<3 { altered[chance.number(5...bytes.count - 1)] = UInt8(chance.number(0...255)) }
+            try update.bind(1, slot)
+            try update.run(2, bytes: altered)
+            _ = try answer(
+                ReportQuery(
+                    edges: edges, by: [chance.pick(Dimension.allCases), .model],
+                    where: [ReportFilter(chance.pick(Dimension.allCases), ["*", nil])], latency: true))
+            try update.bind(1, slot)
+            try update.run(2, bytes: bytes)
+        }
+        #expect(try answer(ReportQuery(edges: edges, by: [.model])) == oracle(edges, "model"))
+        try rollUps.execute("UPDATE names SET id = -id")
+        _ = try answer(ReportQuery(edges: edges, by: [.model], where: [ReportFilter(.provider, ["openai"])]))
+    }
+
+    @Test func `what retention has deleted is in no sum, from the middle of a slot and before`() throws {
+        var settings = StoreSettings(databasePath: path, retentionDays: nil, journal: nil)
+        try fill(3000)
+        try rollUp()
+        let cutoff = start + 8 * 3600 + 700
+        settings.retentionDays = 1
+        settings.wall = { UInt64(cutoff + 86_400) * 1_000_000 }
+        let worker = StoreWorker(settings) { _ in }
+        worker.rest()
+        let edges = (0...26).map { start + $0 * 3600 }
+        let left = try oracle(edges, "model")
+        #expect(try Connection.reading(path).count("requests WHERE id < \(cutoff * 1_000_000 << 10)") == 0)
+        #expect(try answer(ReportQuery(edges: edges, by: [.model])) == left)
+        try rollUp()
+        #expect(try answer(ReportQuery(edges: edges, by: [.model])) == left)
+    }
+
+    @Test func `another program's file of that name is left alone`() throws {
+        try fill(50)
+        let other = try Connection.reading(path + "-reports")
+        try other.execute("CREATE TABLE names (mine TEXT); INSERT INTO names VALUES ('kept')")
+        #expect(throws: StoreFault.self) { try RollUps(path) }
+        #expect(try answer(ReportQuery(edges: [start, now])) == oracle([start, now], nil))
+        #expect(try other.text("SELECT mine FROM names") == "kept")
+    }
+
+    @Test func `sums stop at the largest and the smallest number`() throws {
+        try fill(0)
+        let connection = try Connection.reading(path)
+        for (number, value) in [Int64.max, .max, .min, .min].enumerated() {
+            try connection.execute(
+                """
+                INSERT INTO requests (id, end_state, provider, input_total, cost)
+                VALUES (\((start * 1_000_000 + Int64(number)) << 10), 'complete', '\(value > 0 ? "up" : "down")', \(value), \(value))
+                """)
+        }
+        let rows = try RecordReports(path).rows(ReportQuery(edges: [start, now], by: [.provider]))
+        #expect(Set(rows.map { $0.sums[.inputTotal] }) == [.max, .min])
+    }
+}
+
+/// Writes nonsense over 64 bytes of a file.
+private func overwrite(_ path: String, at place: Int64) -> Bool {
+    let file = open(path, O_WRONLY)
+    defer { close(file) }
+    return pwrite(file, [UInt8](repeating: 0xA5, count: 64), 64, Int(place)) == 64
 }
