@@ -24,9 +24,11 @@ struct DemoRow: Equatable {
         guard let requests = try? RecordReader(path).requests(.oldestFirst) else { return nil }
         return requests.map { row in
             DemoRow(
-                id: row.id, caller: row.executable, method: row.method, path: row.path, provider: row.provider,
-                model: row.model, isStream: row.isStream, status: row.status, endState: row.endState,
-                firstByteMicroseconds: row.firstByteMicroseconds, totalMicroseconds: row.totalMicroseconds)
+                id: row.id, caller: row.caller.executable, method: row.asked.method, path: row.asked.path,
+                provider: row.answered.provider, model: row.asked.model, isStream: row.asked.isStream,
+                status: row.answered.status, endState: row.answered.endState,
+                firstByteMicroseconds: row.answered.firstByteMicroseconds,
+                totalMicroseconds: row.answered.totalMicroseconds)
         }
     }
 

@@ -100,11 +100,7 @@ struct ExportCommand: ParsableCommand {
 
     /// In microseconds since 1970.
     private func moment(_ text: String, _ option: String, _ zone: ZoneRules) throws -> Int64 {
-        guard let moment = Periods.moment(text, now: RecordsOption.now, in: zone) else {
-            throw Terminal.fault(
-                "\(option) '\(text)' is no time; say 7d, 24h, today, 2026-11-01 or 2026-11-01T09:30.", code: 64)
-        }
-        return max(0, moment) * 1_000_000
+        max(0, try RecordsOption.moment(text, option, in: zone)) * 1_000_000
     }
 }
 

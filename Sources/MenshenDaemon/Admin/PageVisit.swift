@@ -56,7 +56,7 @@ final class PageVisit: AdminCaller {
             let access = exchange.access
             let shown =
                 access.grant?.showsAll == true
-                ? rows : rows.filter { $0.callerUID == nil && $0.tokenName == access.principal.tokenName }
+                ? rows : rows.filter { $0.caller.uid == nil && $0.caller.token == access.principal.tokenName }
             answer(page: render(exchange.worker.status(exchange.runtime, shown, survey)))
         }
     }

@@ -102,25 +102,26 @@ enum StatusPage {
         return "<tr>\(cells.joined())</tr>"
     }
 
-    private static func requestRow(_ row: RequestSummary) -> String {
+    private static func requestRow(_ row: RequestRecord) -> String {
         let request =
-            row.count > 1 || row.method == nil ? "\(row.count) refusals" : "\(row.method ?? "") \(row.path ?? "")"
+            row.count > 1 || row.asked.method == nil
+            ? "\(row.count) refusals" : "\(row.asked.method ?? "") \(row.asked.path ?? "")"
         // Each says for itself what went wrong: a 429 that was relayed whole is complete all the same.
-        let isWhole = row.endState == EndState.complete.rawValue
+        let isWhole = row.answered.endState == EndState.complete.rawValue
         let cells = [
             "<td>\(LocalTime.text(row.id.microseconds))</td>", "<td>\(escape(caller(row)))</td>",
             "<td>\(escape(request))</td>",
-            "<td>\(escape(row.provider ?? ""))</td>", "<td>\(escape(row.model ?? ""))</td>",
-            "<td class=\"n\((row.status ?? 0) < 400 ? "" : " bad")\" data-l=\"Status\">\(row.status.map(String.init) ?? "")</td>",
-            "<td class=\"\(isWhole ? "ok" : "bad")\">\(escape(row.problem.map { "\(row.endState): \($0)" } ?? row.endState))</td>",
-            "<td class=\"n\" data-l=\"First byte\">\(row.firstByteMicroseconds.map(milliseconds) ?? "")</td>",
-            "<td class=\"n\" data-l=\"Total\">\(row.totalMicroseconds.map(milliseconds) ?? "")</td>",
+            "<td>\(escape(row.answered.provider ?? ""))</td>", "<td>\(escape(row.asked.model ?? ""))</td>",
+            "<td class=\"n\((row.answered.status ?? 0) < 400 ? "" : " bad")\" data-l=\"Status\">\(row.answered.status.map(String.init) ?? "")</td>",
+            "<td class=\"\(isWhole ? "ok" : "bad")\">\(escape(row.answered.problem.map { "\(row.answered.endState): \($0)" } ?? row.answered.endState))</td>",
+            "<td class=\"n\" data-l=\"First byte\">\(row.answered.firstByteMicroseconds.map(milliseconds) ?? "")</td>",
+            "<td class=\"n\" data-l=\"Total\">\(row.answered.totalMicroseconds.map(milliseconds) ?? "")</td>",
         ]
         return "<tr>\(cells.joined())</tr>"
     }
 
-    private static func caller(_ row: RequestSummary) -> String {
-        row.tokenName ?? row.unit ?? row.executable ?? row.callerUID.map { "uid \($0)" } ?? "no token"
+    private static func caller(_ row: RequestRecord) -> String {
+        row.caller.token ?? row.caller.unit ?? row.caller.executable ?? row.caller.uid.map { "uid \($0)" } ?? "no token"
     }
 
     static func escape(_ text: String) -> String {
@@ -178,11 +179,14 @@ enum StatusPage {
         }
         let requests = status.requests.map { row in
             let fields = [
-                text("id", row.id.description), text("method", row.method), text("path", row.path),
-                text("provider", row.provider), text("model", row.model), number("status", row.status),
-                text("end_state", row.endState), text("problem", row.problem), text("token", row.tokenName),
-                text("executable", row.executable), text("unit", row.unit), number("uid", row.callerUID),
-                number("ttfb_us", row.firstByteMicroseconds), number("total_us", row.totalMicroseconds),
+                text("id", row.id.description), text("method", row.asked.method), text("path", row.asked.path),
+                text("provider", row.answered.provider), text("model", row.asked.model),
+                number("status", row.answered.status),
+                text("end_state", row.answered.endState), text("problem", row.answered.problem),
+                text("token", row.caller.token),
+                text("executable", row.caller.executable), text("unit", row.caller.unit), number("uid", row.caller.uid),
+                number("ttfb_us", row.answered.firstByteMicroseconds),
+                number("total_us", row.answered.totalMicroseconds),
                 number("count", row.count),
             ]
             return "{\(fields.joined(separator: ","))}"

@@ -45,11 +45,11 @@ struct StatusSnapshot {
     /// nil: nothing is sent.
     let telemetry: TelemetryStatus?
     let providers: [Row]
-    let requests: [RequestSummary]
+    let requests: [RequestRecord]
 }
 
 extension Worker {
-    func status(_ runtime: Runtime, _ requests: [RequestSummary], _ survey: Survey) -> StatusSnapshot {
+    func status(_ runtime: Runtime, _ requests: [RequestRecord], _ survey: Survey) -> StatusSnapshot {
         let snapshot = runtime.snapshot
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,

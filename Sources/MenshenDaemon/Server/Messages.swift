@@ -17,7 +17,7 @@ enum WorkerMessage: Sendable {
     /// The request that this one followed is over, or has left it its place. nil: it asks for itself.
     case flight(RequestID, CachedAnswer?)
     case recalled(RequestID, CacheLookup)
-    case recent(RequestID, [RequestSummary])
+    case recent(RequestID, [RequestRecord])
     /// A page of the dashboard is made.
     case drawn(RequestID, PageAnswer)
     /// Another worker, whose mailbox it is, wants to know what this one knows.

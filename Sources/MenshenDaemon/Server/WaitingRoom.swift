@@ -88,7 +88,7 @@ struct WaitingRoom<Waiter: AnyObject> {
     mutating func awaitPage(_ page: PendingPage, _ id: RequestID) { pages[id] = page }
 
     /// The page, once this was the last it waited for.
-    mutating func rowsCame(_ rows: [RequestSummary], _ id: RequestID) -> PendingPage? {
+    mutating func rowsCame(_ rows: [RequestRecord], _ id: RequestID) -> PendingPage? {
         pages[id]?.rows = rows
         return takePage(id)
     }
@@ -154,8 +154,8 @@ struct PendingPage {
     /// Workers that have not told yet what they know.
     var missing: Int
     var survey: Survey
-    var rows: [RequestSummary]?
-    let body: ([RequestSummary], Survey) -> Void
+    var rows: [RequestRecord]?
+    let body: ([RequestRecord], Survey) -> Void
 }
 
 /// An administrator's act that was asked for, until every worker goes by it.

@@ -200,7 +200,7 @@ final class Worker: TimerHandler {
 
     /// Fetches for a page the last requests and what the workers know; `body` runs later, unless the caller leaves first.
     func recentRequests(
-        _ limit: Int, for exchange: Exchange, _ body: @escaping ([RequestSummary], Survey) -> Void
+        _ limit: Int, for exchange: Exchange, _ body: @escaping ([RequestRecord], Survey) -> Void
     ) {
         let id = exchange.id
         let mailbox = context.mailbox

@@ -144,16 +144,6 @@ package enum ExportFormat: String, Sendable, CaseIterable {
 
     /// An empty text is quoted, for nothing at all is NULL.
     private static func append(csv text: String, to output: inout [UInt8]) {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 != 34 && $0 != 44 && $0 != 10 && $0 != 13 }
-        if isPlain {
-            output += text.utf8
-            return
-        }
-        output.append(34)
-        for byte in text.utf8 {
-            if byte == 34 { output.append(34) }
-            output.append(byte)
-        }
-        output.append(34)
+        if text.isEmpty { output += [34, 34] } else { output.append(csv: text) }
     }
 }

@@ -59,7 +59,7 @@ package final class AuditStore: Sendable {
 
     /// Delivers the newest rows, newest first, what was submitted before among them; none if the database is not in use or the
     /// store is closed. `deliver` is called once, on a thread of the store's, or on the calling one if the store is closed.
-    package func recent(limit: Int, deliver: @escaping @Sendable ([RequestSummary]) -> Void) {
+    package func recent(limit: Int, deliver: @escaping @Sendable ([RequestRecord]) -> Void) {
         let limit = min(max(limit, 0), Self.recentLimit)
         ask { reader throws(StoreFault) in
             deliver(try reader.requests(.newestFirst, limit: limit))

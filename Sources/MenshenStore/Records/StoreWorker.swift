@@ -102,7 +102,7 @@ package final class StoreWorker {
         upkeep.checkpoints.committed(database.connection.logPages)
         if keeper.recovered() { recover(database) }
         unwritten.areWritten()
-        rollUps?.hasWritten(settings.monotonic(), settings.wall())
+        rollUps?.hasWritten(settings)
     }
 
     /// The database can't: each record goes to the journal, unthrottled. What ends now is kept for the database as
@@ -182,7 +182,7 @@ package final class StoreWorker {
         let isSummaryDue = refusals.deadline.map { now >= $0 } ?? false
         if isSummaryDue || unwritten.hasRequests && now >= keeper.retryAt ?? 0 { processNothing() }
         guard let database = keeper.database else { return false }
-        rollUps?.step(now, settings.wall())
+        rollUps?.step(now, settings)
         do {
             if try upkeep.step(database, settings, now, log) { return true }
             let sent = JournalTakeover.Sent(alone: journal.takenAlone, isAny: journal.isHeard)

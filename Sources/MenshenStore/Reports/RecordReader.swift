@@ -10,8 +10,8 @@ internal import SQLite
 package final class RecordReader {
     package enum Order: Sendable { case newestFirst, oldestFirst }
 
-    private let connection: Connection
-    private let path: String
+    let connection: Connection
+    let path: String
 
     /// Throws if there is no database that this user may read.
     package init(_ path: String) throws(StoreFault) {
@@ -28,7 +28,7 @@ package final class RecordReader {
     }
 
     /// Requests in the order in which they began.
-    package func requests(_ order: Order, limit: Int? = nil) throws(StoreFault) -> [RequestSummary] {
+    package func requests(_ order: Order, limit: Int? = nil) throws(StoreFault) -> [RequestRecord] {
         do throws(SQLiteError) {
             let rows = try connection.prepare(
                 """
@@ -36,8 +36,8 @@ package final class RecordReader {
                 """, reused: false)
             // Negative: all of them.
             try rows.bind(1, Int64(limit ?? -1))
-            var found: [RequestSummary] = []
-            while try rows.step() { found.append(RequestSummary(RecordRow(rows))) }
+            var found: [RequestRecord] = []
+            while try rows.step() { found.append(RequestRecord(RecordRow(rows))) }
             return found
         } catch {
             throw StoreFault(error, path: path)
@@ -108,53 +108,5 @@ struct RecordRow {
     private static func place(_ name: String) -> Int32 {
         guard let place = places[name] else { preconditionFailure("there is no column \(name)") }
         return place
-    }
-}
-
-/// A row of `requests` as the status page shows it.
-package struct RequestSummary: Sendable, Equatable {
-    package var id: RequestID
-    package var callerUID: UInt32?
-    package var executable: String?
-    package var unit: String?
-    package var tokenName: String?
-    /// nil in a summary row of refusals.
-    package var method: String?
-    package var path: String?
-    package var provider: String?
-    package var model: String?
-    package var isStream: Bool?
-    package var status: Int?
-    /// "open" until settled, then an `EndState`.
-    package var endState: String
-    package var problem: String?
-    package var attempts: Int
-    package var firstByteMicroseconds: Int64?
-    package var totalMicroseconds: Int64?
-    package var bytesIn: Int64?
-    package var bytesOut: Int64?
-    /// 1, or the number of refusals a summary row stands for.
-    package var count: Int64
-
-    init(_ row: RecordRow) {
-        id = RequestID(rawValue: row.integer("id") ?? 0)
-        callerUID = row.integer("caller_uid").flatMap { UInt32(exactly: $0) }
-        executable = row.text("caller_exe")
-        unit = row.text("caller_unit")
-        tokenName = row.text("token_name")
-        method = row.text("method")
-        path = row.text("path")
-        provider = row.text("provider")
-        model = row.text("model")
-        isStream = row.integer("stream").map { $0 != 0 }
-        status = row.integer("status").map { Int($0) }
-        endState = row.text("end_state") ?? ""
-        problem = row.text("problem")
-        attempts = Int(row.integer("attempts") ?? 0)
-        firstByteMicroseconds = row.integer("ttfb_us")
-        totalMicroseconds = row.integer("total_us")
-        bytesIn = row.integer("bytes_in")
-        bytesOut = row.integer("bytes_out")
-        count = row.integer("count") ?? 1
     }
 }

@@ -14,26 +14,18 @@ final class RecordSource {
     private let nextID: Statement
 
     init(_ path: String) throws(StoreFault) {
-        let path = try DatabaseFile.resolve(path).file
-        self.path = path
-        do {
-            connection = try Connection(path: path, .readOnly, busyMilliseconds: 1000)
-            guard try connection.integer("PRAGMA application_id") == Schema.applicationID else {
-                throw StoreFault.foreign
-            }
-            identity = try connection.integer("SELECT id FROM bookmarks WHERE name = 'identity'")
-            let columns = try connection.integer(
-                "SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'price_version'")
-            guard columns == 1 else { throw StoreFault.older }
-            between = try connection.prepare(
-                "SELECT \(RollUpColumns.select) FROM requests WHERE id >= ?1 AND id < ?2")
-            nextID = try connection.prepare("SELECT id FROM requests WHERE id >= ?1 ORDER BY id LIMIT 1")
-        } catch let fault as StoreFault {
-            throw fault
-        } catch let error as SQLiteError {
-            throw StoreFault(error, path: path)
-        } catch {
-            throw StoreFault(reason: "\(error)", advice: "")
+        let reader = try RecordReader(path)
+        (connection, self.path) = (reader.connection, reader.path)
+        let columns = try reader.use { (connection) throws(SQLiteError) in
+            try connection.integer("SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'price_version'")
+        }
+        guard columns == 1 else { throw .older }
+        (identity, between, nextID) = try reader.use { (connection) throws(SQLiteError) in
+            (
+                try connection.integer("SELECT id FROM bookmarks WHERE name = 'identity'"),
+                try connection.prepare("SELECT \(RollUpColumns.select) FROM requests WHERE id >= ?1 AND id < ?2"),
+                try connection.prepare("SELECT id FROM requests WHERE id >= ?1 ORDER BY id LIMIT 1")
+            )
         }
     }
 

@@ -15,12 +15,11 @@ struct RollUpPlan {
 
     init(_ start: @escaping (Int64) -> Void) { self.start = start }
 
-    /// Both clocks in microseconds.
-    @inline(__always)
-    mutating func hasWritten(_ now: UInt64, _ wall: UInt64) {
-        if dueAt == nil { plan(now, wall) }
+    mutating func hasWritten(_ settings: StoreSettings) {
+        if dueAt == nil { plan(settings.monotonic(), settings.wall()) }
     }
 
+    /// Both clocks in microseconds.
     private mutating func plan(_ now: UInt64, _ wall: UInt64) {
         if isFirst {
             dueAt = now + Self.pause
@@ -32,9 +31,9 @@ struct RollUpPlan {
         dueAt = now + UInt64(end - second) * 1_000_000
     }
 
-    mutating func step(_ now: UInt64, _ wall: UInt64) {
+    mutating func step(_ now: UInt64, _ settings: StoreSettings) {
         guard let dueAt, now >= dueAt else { return }
         self.dueAt = nil
-        start(Int64(wall / 1_000_000))
+        start(Int64(settings.wall() / 1_000_000))
     }
 }

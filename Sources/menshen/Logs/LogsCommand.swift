@@ -87,11 +87,7 @@ struct LogsCommand: ParsableCommand {
     }
 
     private func id(_ text: String, _ option: String, _ zone: ZoneRules) throws -> RequestID {
-        guard let moment = Periods.moment(text, now: RecordsOption.now, in: zone) else {
-            throw Terminal.fault(
-                "\(option) '\(text)' is no time; say 7d, 24h, today, 2026-11-01 or 2026-11-01T09:30.", code: 64)
-        }
-        return RequestID(microseconds: moment * 1_000_000)
+        RequestID(microseconds: try RecordsOption.moment(text, option, in: zone) * 1_000_000)
     }
 }
 
@@ -102,7 +98,6 @@ struct LogPrinter {
     private let isJSON: Bool
     private let now: Int64
     private var names = NameBook()
-    private var lastDay: ZonedTime?
 
     init(_ style: ReportStyle, _ zone: ZoneRules, isJSON: Bool, now: Int64) {
         (self.style, self.zone, self.isJSON, self.now) = (style, zone, isJSON, now)

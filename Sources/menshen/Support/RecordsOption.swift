@@ -19,6 +19,15 @@ struct RecordsOption: ParsableArguments {
 
     static var now: Int64 { Int64(Clock.wall() / 1_000_000) }
 
+    /// What `--since` and the like name, in seconds since 1970.
+    static func moment(_ text: String, _ option: String, now: Int64 = now, in zone: ZoneRules) throws -> Int64 {
+        guard let moment = Periods.moment(text, now: now, in: zone) else {
+            throw Terminal.fault(
+                "\(option) '\(text)' is no time; say 7d, 24h, today, 2026-11-01 or 2026-11-01T09:30.", code: 64)
+        }
+        return moment
+    }
+
     /// Where records are, and whose days count. A configuration that is broken or not there has the usual ones.
     func place() throws -> (path: String, zone: ZoneRules) {
         let file = try configuration.path()

@@ -48,11 +48,13 @@ struct ReportTable {
 
     init(_ columns: [Column]) { self.columns = columns }
 
+    func print(_ style: ReportStyle) { for line in lines(style) { Terminal.print(line) } }
+
     func lines(_ style: ReportStyle) -> [String] {
         let (shown, widths, bar) = layout(style)
         let header = Row(cells: columns.map { Cell($0.title, .dim) })
         return ([header] + rows).map { row in
-            line(row, shown, widths, bar, style, isHeader: false)
+            line(row, shown, widths, bar, style)
         }
     }
 
@@ -105,9 +107,7 @@ struct ReportTable {
         return ShownName.width(short) <= room ? short : ""
     }
 
-    private func line(
-        _ row: Row, _ shown: [Int], _ widths: [Int], _ bar: Int, _ style: ReportStyle, isHeader: Bool
-    ) -> String {
+    private func line(_ row: Row, _ shown: [Int], _ widths: [Int], _ bar: Int, _ style: ReportStyle) -> String {
         var parts: [String] = []
         for column in shown {
             let cell = row.cells[column]

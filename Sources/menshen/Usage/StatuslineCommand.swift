@@ -58,7 +58,10 @@ struct StatuslineCommand: ParsableCommand {
         }
         let day = try sums(today)
         if day[.requests] > 0 { parts.append("\(money(day)) today") }
-        if let window = try FiveHours.windows(reports, [], since: now - 86_400, until: now + 1).last, now < window.end {
+        let windows = try FiveHours.windows(since: now - 86_400, until: now + 1) {
+            try reports.rows(ReportQuery(edges: $0))
+        }
+        if let window = windows.last, now < window.end {
             parts.append("\(money(window.sums)) since \(ZonedTime(window.start, in: zone).clock)")
         }
         let hour = try sums(now - 3600)

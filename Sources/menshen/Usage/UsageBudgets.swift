@@ -56,7 +56,7 @@ struct UsageBudgets {
         ])
         (table.hasBars, table.barPlace) = (true, 2)
         for pot in pots.sorted(by: { $0.share > $1.share }) { table.rows.append(Self.row(pot)) }
-        for line in table.lines(style) { Terminal.print(line) }
+        table.print(style)
         guard style.width != nil else { return }
         Terminal.print("")
         Terminal.print(

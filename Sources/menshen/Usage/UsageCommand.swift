@@ -69,14 +69,15 @@ struct UsageCommand: ParsableCommand {
         if budgets { return try UsageBudgets(self).run() }
         let (path, zone) = try records.place()
         let reports = try records.open(path)
-        let report = UsageReport(self, reports, zone, now: RecordsOption.now)
+        let view = UsageView(self, reports, zone)
+        let report = UsageReport(view)
         try RecordsOption.orFault {
             if sessions {
                 try report.grouped(by: .session, conversations: true)
             } else if blocks {
-                try UsageBlocks(self, reports, zone, now: RecordsOption.now).run()
+                try UsageBlocks(view).run()
             } else if unpriced {
-                try UsageGaps(self, reports, zone, now: RecordsOption.now).run()
+                try UsageGaps(view).run()
             } else if let by, let dimension = Dimension(rawValue: by) {
                 try report.grouped(by: dimension)
             } else {
@@ -98,12 +99,7 @@ struct UsageSpan {
         self.zone = zone
         self.now = now
         func moment(_ text: String?, _ option: String) throws -> Int64? {
-            guard let text else { return nil }
-            guard let moment = Periods.moment(text, now: now, in: zone) else {
-                throw Terminal.fault(
-                    "\(option) '\(text)' is no time; say 7d, 24h, today, 2026-11-01 or 2026-11-01T09:30.", code: 64)
-            }
-            return moment
+            try text.map { try RecordsOption.moment($0, option, now: now, in: zone) }
         }
         until = min(try moment(command.until, "--until") ?? now, now)
         since = try moment(command.since, "--since") ?? Periods.day(usual, before: until - 1, in: zone)

@@ -91,19 +91,17 @@ struct UsageRows {
     /// RFC 4180; nothing for what is not known.
     var csv: String {
         guard let first = rows.first else { return "" }
-        let lines = rows.map { row in
-            row.map { member in
+        var output = Array(first.map(\.name).joined(separator: ",").utf8)
+        for row in rows {
+            output += [13, 10]
+            for (place, member) in row.enumerated() {
+                if place > 0 { output.append(44) }
                 switch member.value {
-                case .text(let text): Self.quoted(text ?? "")
-                case .number(let number): number.map { "\($0)" } ?? ""
+                case .text(let text): output.append(csv: text ?? "")
+                case .number(let number): output += (number.map { "\($0)" } ?? "").utf8
                 }
-            }.joined(separator: ",")
+            }
         }
-        return ([first.map(\.name).joined(separator: ",")] + lines).joined(separator: "\r\n")
-    }
-
-    private static func quoted(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 == 34 || $0 == 44 || $0 == 10 || $0 == 13 }) else { return text }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        return String(decoding: output, as: UTF8.self)
     }
 }

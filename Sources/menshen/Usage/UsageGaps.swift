@@ -6,30 +6,22 @@ internal import MenshenStore
 
 /// `menshen usage --unpriced`: what is not in the sums, why, and what to type.
 struct UsageGaps {
-    private let command: UsageCommand
-    private let reports: RecordReports
-    private let zone: ZoneRules
-    private let now: Int64
+    private let view: UsageView
 
-    init(_ command: UsageCommand, _ reports: RecordReports, _ zone: ZoneRules, now: Int64) {
-        (self.command, self.reports, self.zone, self.now) = (command, reports, zone, now)
-    }
+    init(_ view: UsageView) { self.view = view }
 
     func run() throws {
-        let style = command.look.style
-        let span = try UsageSpan(command, zone, now: now, usual: 6)
-        var query = ReportQuery(
-            edges: [span.since, span.until], by: [.provider, .model], where: try command.filter.filters)
-        query.failedOnly = command.filter.failedOnly
-        let found = try reports.rows(query).filter { $0.sums.missing > 0 }
+        let style = view.style
+        let span = try view.span(usual: 6)
+        let found = try view.rows([span.since, span.until], by: [.provider, .model]).filter { $0.sums.missing > 0 }
             .sorted { ($0.sums.missing, $0.keys[1] ?? "") > ($1.sums.missing, $1.keys[1] ?? "") }
-        if command.json || command.csv {
+        if view.isForPrograms {
             var rows = UsageRows()
             for row in found {
                 rows.add(
                     [("provider", .text(row.keys[0])), ("model", .text(row.keys[1]))], row.sums, nil, hasCost: true)
             }
-            return Terminal.print(command.json ? rows.json(span) : rows.csv)
+            return view.print(rows, span)
         }
         if found.isEmpty { return Terminal.print("Every request of \(span.title) is in the sums.") }
         var names = NameBook()
@@ -47,7 +39,7 @@ struct UsageGaps {
                     row.sums.inputCell, row.sums.outputCell,
                 ]))
         }
-        for line in table.lines(style) { Terminal.print(line) }
+        table.print(style)
         guard style.width != nil else { return }
         Terminal.print("")
         func say(_ sentence: String) { for line in style.wrapped(sentence) { Terminal.print(line) } }

@@ -7,22 +7,10 @@ internal import MenshenStore
 
 /// `menshen usage`, by time and by anything else.
 struct UsageReport {
-    private let command: UsageCommand
-    private let reports: RecordReports
-    private let zone: ZoneRules
-    private let now: Int64
-    private let style: ReportStyle
+    private let view: UsageView
+    private var command: UsageCommand { view.command }
 
-    init(_ command: UsageCommand, _ reports: RecordReports, _ zone: ZoneRules, now: Int64) {
-        (self.command, self.reports, self.zone, self.now) = (command, reports, zone, now)
-        style = command.look.style
-    }
-
-    private func query(_ edges: [Int64], by groups: [Dimension] = [], latency: Bool = true) throws -> ReportQuery {
-        var query = ReportQuery(edges: edges, by: groups, where: try command.filter.filters, latency: latency)
-        query.failedOnly = command.filter.failedOnly
-        return query
-    }
+    init(_ view: UsageView) { self.view = view }
 
     // MARK: By time
 
@@ -34,16 +22,16 @@ struct UsageReport {
             case .week: 7 * 7
             case .month: 364
             }
-        let span = try UsageSpan(command, zone, now: now, usual: usual)
+        let span = try view.span(usual: usual)
         let edges =
             switch bucket {
-            case .hour: Periods.edges(every: 3600, from: span.since, until: span.until, in: zone)
-            case .day: Periods.edges(of: .day, from: span.since, until: span.until, in: zone)
-            case .week: Periods.edges(of: .week, from: span.since, until: span.until, in: zone)
-            case .month: Periods.edges(of: .month, from: span.since, until: span.until, in: zone)
+            case .hour: Periods.edges(every: 3600, from: span.since, until: span.until, in: view.zone)
+            case .day: Periods.edges(of: .day, from: span.since, until: span.until, in: view.zone)
+            case .week: Periods.edges(of: .week, from: span.since, until: span.until, in: view.zone)
+            case .month: Periods.edges(of: .month, from: span.since, until: span.until, in: view.zone)
             }
         let bounds = [span.since] + edges.dropFirst()
-        let found = try reports.rows(try query(bounds))
+        let found = try view.rows(bounds, latency: true)
         let most = try mostSpent(bounds)
         var rows = UsageRows()
         var table = ReportTable(Self.timeColumns(bucket, hasCost: !command.noCost))
@@ -62,30 +50,30 @@ struct UsageReport {
                     ("end", .text(ZoneRules.utc.stamp(bounds[index + 1]))),
                 ],
                 sums, row?.firstBytes ?? LatencyHistogram(), hasCost: !command.noCost)
-            let isUnderWay = index == bounds.count - 2 && span.until == now
+            let isUnderWay = index == bounds.count - 2 && span.until == view.now
             table.rows.append(
                 ReportTable.Row(
                     cells: cells(
                         label(bounds[index], bucket) + (isUnderWay ? " *" : ""), sums, row?.firstBytes, most[index]),
-                    bar: share(measure(sums), of: largest)))
+                    bar: view.bar(measure(sums), of: largest)))
         }
-        if command.json || command.csv { return print(rows, span) }
-        let before = try self.before(bounds, span)
+        if view.isForPrograms { return view.print(rows, span) }
+        let before = try self.before(span)
         table.rows.append(
             ReportTable.Row(
                 cells: cells(totalLabel(bounds.count - 1, bucket), total, firstBytes, nil), note: change(total, before),
                 isTotal: true))
-        write(span.title)
-        print(table)
+        view.write(title: span.title)
+        table.print(view.style)
         var notes: [String] = []
-        if span.until == now { notes.append("* until now" + (bucket == .day ? try yesterday() : "")) }
-        try print(notes, total, bounds)
+        if span.until == view.now { notes.append("* until now" + (bucket == .day ? try yesterday() : "")) }
+        try write(notes, total)
     }
 
     /// What was spent yesterday by this time; nothing if nothing was.
     private func yesterday() throws -> String {
-        let start = Periods.day(1, before: now, in: zone)
-        let rows = try reports.rows(try query([start, max(start + 1, now - 86_400)], latency: false))
+        let start = Periods.day(1, before: view.now, in: view.zone)
+        let rows = try view.rows([start, max(start + 1, view.now - 86_400)])
         guard let sums = rows.first?.sums, measure(sums) > 0 else { return "" }
         return "; by this time yesterday " + (command.noCost ? Figures.tokens(measure(sums)) : Figures.money(sums.cost))
     }
@@ -113,7 +101,7 @@ struct UsageReport {
     /// For each bucket the model that most was spent on, or that used most tokens.
     private func mostSpent(_ bounds: [Int64]) throws -> [Int: String] {
         var most: [Int: (name: String, value: Int64)] = [:]
-        for row in try reports.rows(try query(bounds, by: [.model], latency: false)) {
+        for row in try view.rows(bounds, by: [.model]) {
             let value = measure(row.sums)
             guard let name = row.keys[0], value > most[row.bucket]?.value ?? 0 else { continue }
             most[row.bucket] = (name, value)
@@ -122,7 +110,7 @@ struct UsageReport {
     }
 
     private func label(_ time: Int64, _ bucket: UsageCommand.Bucket) -> String {
-        let moment = ZonedTime(time, in: zone)
+        let moment = ZonedTime(time, in: view.zone)
         switch bucket {
         case .hour: return "\(moment.dayLabel) \(moment.clock)"
         case .day: return moment.dayLabel + (isOldest(time) ? " \(moment.shortMonth)" : "")
@@ -132,7 +120,7 @@ struct UsageReport {
     }
 
     /// Days of more than a month are told apart by their month.
-    private func isOldest(_ time: Int64) -> Bool { now - time > 27 * 86_400 }
+    private func isOldest(_ time: Int64) -> Bool { view.now - time > 27 * 86_400 }
 
     private func totalLabel(_ count: Int, _ bucket: UsageCommand.Bucket) -> String {
         "\(count) \(bucket.rawValue)\(count == 1 ? "" : "s")"
@@ -142,9 +130,9 @@ struct UsageReport {
 
     /// `conversations`: requests that are of no session are left out.
     func grouped(by dimension: Dimension, conversations: Bool = false) throws {
-        let span = try UsageSpan(command, zone, now: now, usual: 6)
+        let span = try view.span(usual: 6)
         let bounds = [span.since, span.until]
-        var found = try reports.rows(try query(bounds, by: [dimension]))
+        var found = try view.rows(bounds, by: [dimension], latency: true)
         if conversations { found.removeAll { $0.keys[0] == nil } }
         found.sort { one, other in
             // What nobody could see is no answer to the question.
@@ -156,15 +144,15 @@ struct UsageReport {
         }
         var total = ReportSums()
         for row in found { total.add(row.sums) }
-        if command.json || command.csv {
+        if view.isForPrograms {
             var rows = UsageRows()
             for row in found {
                 rows.add([(dimension.rawValue, .text(row.keys[0]))], row.sums, row.firstBytes, hasCost: !command.noCost)
             }
-            return print(rows, span)
+            return view.print(rows, span)
         }
         let details = dimension == .session ? try sessionDetails(bounds) : [:]
-        let shown = style.width == nil && command.top == nil ? found.count : command.top ?? 20
+        let shown = view.style.width == nil && command.top == nil ? found.count : command.top ?? 20
         var table = ReportTable(Self.groupColumns(dimension, hasCost: !command.noCost))
         (table.hasBars, table.longestBar) = (true, 24)
         var names = NameBook(found.prefix(shown).map { $0.keys[0] })
@@ -174,7 +162,7 @@ struct UsageReport {
             table.rows.append(
                 ReportTable.Row(
                     cells: groupCells(names.name(row.keys[0], of: dimension), row, total, details[row.keys[0] ?? ""]),
-                    bar: share(measure(row.sums), of: largest)))
+                    bar: view.bar(measure(row.sums), of: largest)))
         }
         let others = found.dropFirst(shown).filter { $0.keys[0] != nil }
         if !others.isEmpty {
@@ -183,23 +171,23 @@ struct UsageReport {
             table.rows.append(
                 ReportTable.Row(
                     cells: groupCells("\(Figures.count(Int64(others.count))) others", rest, total, nil),
-                    bar: share(measure(rest.sums), of: largest)))
+                    bar: view.bar(measure(rest.sums), of: largest)))
         }
         if let unknown {
             table.rows.append(
                 ReportTable.Row(
                     cells: groupCells(names.name(nil, of: dimension), unknown, total, nil),
-                    bar: share(measure(unknown.sums), of: largest)))
+                    bar: view.bar(measure(unknown.sums), of: largest)))
         }
         let all = ReportRow(bucket: 0, keys: [nil], sums: total)
         let count = Int64(found.count { $0.keys[0] != nil })
         table.rows.append(
             ReportTable.Row(
                 cells: groupCells("\(Figures.count(count)) \(Self.noun(dimension, count))", all, total, nil),
-                note: conversations ? "" : change(total, try before(bounds, span)), isTotal: true))
-        write("By \(dimension.rawValue.split(separator: "_").joined(separator: " ")), \(span.title)")
-        print(table)
-        try print([], total, bounds)
+                note: conversations ? "" : change(total, try before(span)), isTotal: true))
+        view.write(title: "By \(dimension.rawValue.split(separator: "_").joined(separator: " ")), \(span.title)")
+        table.print(view.style)
+        try write([], total)
     }
 
     private static func groupColumns(_ dimension: Dimension, hasCost: Bool) -> [ReportTable.Column] {
@@ -233,7 +221,7 @@ struct UsageReport {
     private func sessionDetails(_ bounds: [Int64]) throws -> [String: (program: String, project: String)] {
         var names = NameBook()
         var details: [String: (program: String, project: String)] = [:]
-        for row in try reports.rows(try query(bounds, by: [.session, .client, .project], latency: false)) {
+        for row in try view.rows(bounds, by: [.session, .client, .project]) {
             guard let session = row.keys[0], details[session] == nil else { continue }
             details[session] = (
                 row.keys[1].map(ShownName.clean) ?? "", row.keys[2] == nil ? "" : names.name(row.keys[2], of: .project)
@@ -255,15 +243,11 @@ struct UsageReport {
         command.noCost ? sums[.inputTotal].saturatingAdd(sums[.outputTotal]) : sums[.cost]
     }
 
-    private func share(_ part: Int64, of whole: Int64) -> Int64 {
-        part <= 0 ? 0 : max(1, Int64((Double(part) / Double(whole) * 1000).rounded()))
-    }
-
     /// Sums of the time before that is as long; nil if there are none, or not of all of it.
-    private func before(_ bounds: [Int64], _ span: UsageSpan) throws -> ReportSums? {
+    private func before(_ span: UsageSpan) throws -> ReportSums? {
         let length = span.until - span.since
-        guard let first = try reports.span()?.lowerBound, first <= span.since - length else { return nil }
-        return try reports.rows(try query([span.since - length, span.until - length], latency: false)).first?.sums
+        guard let first = try view.reports.span()?.lowerBound, first <= span.since - length else { return nil }
+        return try view.rows([span.since - length, span.until - length]).first?.sums
     }
 
     private func change(_ total: ReportSums, _ before: ReportSums?) -> String {
@@ -272,23 +256,7 @@ struct UsageReport {
         return change == "new" ? "" : "\(change) from \(was)"
     }
 
-    private func print(_ rows: UsageRows, _ span: UsageSpan) {
-        Terminal.print(command.json ? rows.json(span) : rows.csv)
-    }
-
-    private func write(_ title: String) {
-        for line in style.wrapped(title) { note(style.painted(line, .bold)) }
-        if style.width != nil { note("") }
-    }
-
-    private func print(_ table: ReportTable) { for line in table.lines(style) { Terminal.print(line) } }
-
-    /// What belongs to the figures goes where they go, unless a program reads those.
-    private func note(_ line: String) {
-        if style.width == nil { Terminal.error(line) } else { Terminal.print(line) }
-    }
-
-    private func print(_ notes: [String], _ total: ReportSums, _ bounds: [Int64]) throws {
+    private func write(_ notes: [String], _ total: ReportSums) throws {
         var notes = notes
         if !command.noCost, total.missing > 0 {
             var reasons: [String] = []
@@ -300,12 +268,12 @@ struct UsageReport {
                 "≥ \(Figures.count(total.missing)) request\(total.missing == 1 ? " is" : "s are") not in the sums: "
                     + reasons.joined(separator: ", ") + " (menshen usage --unpriced)")
         }
-        if total[.requests] == 0, let last = try reports.span()?.upperBound {
-            let time = ZonedTime(last, in: zone)
+        if total[.requests] == 0, let last = try view.reports.span()?.upperBound {
+            let time = ZonedTime(last, in: view.zone)
             notes.append("Nothing was asked in that time; the last request was on \(time.date) at \(time.clock).")
         }
         if notes.isEmpty { return }
-        note("")
-        for line in notes { for part in style.wrapped(line) { note(part) } }
+        view.note("")
+        for line in notes { for part in view.style.wrapped(line) { view.note(part) } }
     }
 }

@@ -20,9 +20,9 @@ import Testing
         return try AuditStore(settings: settings) { _ in }
     }
 
-    private func recent(_ store: AuditStore, _ limit: Int) -> [RequestSummary] {
+    private func recent(_ store: AuditStore, _ limit: Int) -> [RequestRecord] {
         let answered = Signal()
-        let rows = Mutex<[RequestSummary]>([])
+        let rows = Mutex<[RequestRecord]>([])
         store.recent(limit: limit) { found in
             rows.withLock { $0 = found }
             answered.post()
@@ -39,9 +39,9 @@ import Testing
         #expect(store.submit(.settled(settlement(intent(id(3)))), to: nil))
         let rows = recent(store, 3)
         #expect(rows.map(\.id) == [id(5), id(4), id(3)])
-        #expect(rows.map(\.endState) == ["open", "open", "complete"])
-        #expect(rows[2].status == 200 && rows[2].attempts == 1 && rows[2].isStream == true)
-        #expect(rows[2].callerUID == 1000 && rows[2].count == 1 && rows[2].totalMicroseconds == 123_456)
+        #expect(rows.map(\.answered.endState) == ["open", "open", "complete"])
+        #expect(rows[2].answered.status == 200 && rows[2].answered.attempts == 1 && rows[2].asked.isStream == true)
+        #expect(rows[2].caller.uid == 1000 && rows[2].count == 1 && rows[2].answered.totalMicroseconds == 123_456)
         store.close()
         #expect(recent(store, 3).isEmpty)
     }

@@ -17,9 +17,9 @@ import Testing
         try AuditStore(settings: StoreSettings(databasePath: path, journal: nil)) { events.log($0) }
     }
 
-    private func recent(_ store: AuditStore) -> [RequestSummary] {
+    private func recent(_ store: AuditStore) -> [RequestRecord] {
         let answered = Signal()
-        let rows = Mutex<[RequestSummary]>([])
+        let rows = Mutex<[RequestRecord]>([])
         store.recent(limit: 10) { found in
             rows.withLock { $0 = found }
             answered.post()
@@ -37,7 +37,7 @@ import Testing
         #expect(try reader.requests(.newestFirst, limit: 2).map(\.id) == [id(5), id(4)])
         let all = try reader.requests(.oldestFirst)
         #expect(all.map(\.id) == (1...5).map { id($0) })
-        #expect(all[0].executable == "/usr/bin/python3.11" && all[0].firstByteMicroseconds == 45_000)
+        #expect(all[0].caller.executable == "/usr/bin/python3.11" && all[0].answered.firstByteMicroseconds == 45_000)
         try writer.execute("ROLLBACK")
     }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import MenshenCore
+internal import MenshenStore
+
+/// What all reports of `menshen usage` have in common: which requests they ask for, and where what they say goes.
+struct UsageView {
+    let command: UsageCommand
+    let reports: RecordReports
+    let zone: ZoneRules
+    let now: Int64
+    let style: ReportStyle
+
+    init(_ command: UsageCommand, _ reports: RecordReports, _ zone: ZoneRules) {
+        (self.command, self.reports, self.zone, now) = (command, reports, zone, RecordsOption.now)
+        style = command.look.style
+    }
+
+    /// `more`: filters besides those that were given.
+    func rows(
+        _ edges: [Int64], by groups: [Dimension] = [], where more: [ReportFilter] = [], latency: Bool = false
+    ) throws -> [ReportRow] {
+        var query = ReportQuery(
+            edges: edges, by: groups, where: try command.filter.filters + more, latency: latency)
+        query.failedOnly = command.filter.failedOnly
+        return try reports.rows(query)
+    }
+
+    /// `usual`: days before today where nothing is said.
+    func span(usual: Int64) throws -> UsageSpan { try UsageSpan(command, zone, now: now, usual: usual) }
+
+    /// A program reads it.
+    var isForPrograms: Bool { command.json || command.csv }
+
+    func print(_ rows: UsageRows, _ span: UsageSpan) { Terminal.print(command.json ? rows.json(span) : rows.csv) }
+
+    func write(title: String) {
+        for line in style.wrapped(title) { note(style.painted(line, .bold)) }
+        if style.width != nil { note("") }
+    }
+
+    /// What belongs to the figures goes where they go, unless a pipe takes those.
+    func note(_ line: String) {
+        if style.width == nil { Terminal.error(line) } else { Terminal.print(line) }
+    }
+
+    /// How long a bar is beside the longest, in thousandths; what there is can be seen.
+    func bar(_ part: Int64, of whole: Int64) -> Int64 {
+        part <= 0 ? 0 : max(1, Int64((Double(part) / Double(whole) * 1000).rounded()))
+    }
+}
