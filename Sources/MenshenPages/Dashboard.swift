@@ -6,29 +6,19 @@ package import MenshenStore
 
 /// A request for a page of the dashboard, past authentication.
 package struct PageRequest: Sendable {
-    /// Who looks at it.
-    package enum Viewer: Sendable, Equatable {
-        /// Sees everything, and changes nothing: signed in by password over TCP.
-        case reader
-        /// The owner on the Unix socket, or in a session of `menshen dashboard`; forms carry that session's token.
-        case owner(formToken: String)
-    }
-
     /// Below `/_menshen/ui/`, decoded and split at slashes; empty for the overview.
     package var path: [String]
     /// Of the query, decoded, in their order.
     package var parameters: [(name: String, value: String)]
-    package var viewer: Viewer
     /// Seconds since 1970.
     package var now: Int64
     package var zone: ZoneRules
 
     package init(
-        path: [String], parameters: [(name: String, value: String)], viewer: Viewer, now: Int64, zone: ZoneRules
+        path: [String], parameters: [(name: String, value: String)], now: Int64, zone: ZoneRules
     ) {
         self.path = path
         self.parameters = parameters
-        self.viewer = viewer
         self.now = now
         self.zone = zone
     }
@@ -51,12 +41,10 @@ package struct PageAnswer: Sendable {
 /// What pages are made of.
 package struct PageSources {
     package let reports: RecordReports
-    package let reader: RecordReader
     package let live: LiveView
 
-    package init(reports: RecordReports, reader: RecordReader, live: LiveView) {
+    package init(reports: RecordReports, live: LiveView) {
         self.reports = reports
-        self.reader = reader
         self.live = live
     }
 }
@@ -82,7 +70,7 @@ package enum Dashboard {
         let (request, format) = PageFormat.split(request)
         let page =
             Route(request.path) == .system
-            ? SystemPage.page(live, PageClock(zone: request.zone, now: request.now), formToken: nil)
+            ? SystemPage.page(live, PageClock(zone: request.zone, now: request.now))
             : ErrorPage.noRecords(fault.reason, fault.advice)
         return format.answer(page, request, live)
     }

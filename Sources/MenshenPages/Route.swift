@@ -12,9 +12,8 @@ enum Route: Equatable {
     case noRequest(String)
     case sessions
     case session(String)
-    case tokens, newToken
+    case tokens
     case token(String)
-    case editToken(String)
     case providers, system
 
     init?(_ path: [String]) {
@@ -26,8 +25,7 @@ enum Route: Equatable {
         case ("sessions", 1): self = .sessions
         case ("sessions", 2): self = .session(path[1])
         case ("tokens", 1): self = .tokens
-        case ("tokens", 2): self = path[1] == "new" ? .newToken : .token(path[1])
-        case ("tokens", 3) where path[2] == "edit": self = .editToken(path[1])
+        case ("tokens", 2): self = .token(path[1])
         case ("providers", 1): self = .providers
         case ("system", 1): self = .system
         default: return nil
@@ -80,11 +78,9 @@ enum Route: Equatable {
         case .sessions: try SessionsPage(context).page()
         case .session(let name): try SessionPage(context, name).page()
         case .tokens: TokensPage.page(context)
-        case .newToken: TokenForms.new(context)
         case .token(let name): try TokenPage(context, name).page()
-        case .editToken(let name): TokenForms.edit(context, name)
         case .providers: try ProvidersPage(context).page()
-        case .system: SystemPage.page(context.live, context.clock, formToken: context.formToken)
+        case .system: SystemPage.page(context.live, context.clock)
         }
     }
 }

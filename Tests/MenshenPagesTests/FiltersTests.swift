@@ -87,14 +87,4 @@ import Testing
         #expect(try scene.page("/_menshen/ui/requests/\(id)?body=request").contentType.hasPrefix("text/html"))
         #expect(try scene.text("/_menshen/ui/requests/\(id)").contains("Not kept."))
     }
-
-    @Test func `forms are read as the members of a request about tokens`() {
-        let members = TokenForms.members([
-            ("providers", "a"), ("providers", "b"), ("limits", " 5usd/day, 9requests/hour ,"), ("note", " x "),
-        ])
-        #expect(members.first { $0.name == "providers" }?.value == .list(["a", "b"]))
-        #expect(members.first { $0.name == "limits" }?.value == .list(["5usd/day", "9requests/hour"]))
-        #expect(members.first { $0.name == "note" }?.value == .text("x"))
-        #expect(members.first { $0.name == "expires" }?.value == .text(""))
-    }
 }

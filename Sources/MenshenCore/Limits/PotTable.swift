@@ -263,5 +263,12 @@ package struct PotState: Sendable {
     /// When its window ends; nil for one that is rolling, or for ever.
     package let resetsAt: Int64?
 
+    package init(
+        holder: Holder, limit: Limit, spent: Int64, reserved: Int64, isKnown: Bool = true, resetsAt: Int64?
+    ) {
+        (self.holder, self.limit, self.spent, self.reserved) = (holder, limit, spent, reserved)
+        (self.isKnown, self.resetsAt) = (isKnown, resetsAt)
+    }
+
     package var remaining: Int64 { max(0, limit.amount.saturatingAdd(-spent.saturatingAdd(reserved))) }
 }

@@ -50,22 +50,6 @@ package struct StateMetrics {
         }
     }
 
-    package struct Cache {
-        let entries: Int
-        let bytes: Int64
-        let hits: Int64
-        let misses: Int64
-        let evictions: Int64
-
-        package init(entries: Int, bytes: Int64, hits: Int64, misses: Int64, evictions: Int64) {
-            self.entries = entries
-            self.bytes = bytes
-            self.hits = hits
-            self.misses = misses
-            self.evictions = evictions
-        }
-    }
-
     package struct Process {
         let version: String
         let isWell: Bool
@@ -95,7 +79,7 @@ package struct StateMetrics {
     package var pots: [PotState] = []
     package var store = Store(device: "", backlog: 0, awaitingDatabase: 0, written: 0, notJournalled: 0)
     /// nil: there is none.
-    package var cache: Cache?
+    package var cache: CacheStatistics?
     package var process = Process(
         version: "", isWell: true, connections: 0, processorTime: 0, startedAt: 0, residentBytes: 0, descriptors: nil)
 

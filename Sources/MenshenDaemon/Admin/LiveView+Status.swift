@@ -3,6 +3,7 @@
 
 internal import Linux
 internal import MenshenCore
+internal import MenshenPages
 internal import MenshenStore
 
 /// The state of the process as pages show it.
@@ -22,24 +23,9 @@ extension LiveView {
         if let reason = status.store.degraded {
             faults.append("The database is not in use: \(reason). \(StatusReport.whereRecordsGo(status))")
         }
-        cache = status.cache.map {
-            Cache(
-                entries: Int64($0.entries), bytes: $0.bytes, hits: $0.hits, misses: $0.misses, evictions: $0.evictions,
-                unavailable: $0.unavailable)
-        }
+        cache = status.cache
         providers = zip(status.providers, snapshot.routes.providers).map { Provider($0, places: $1.maxConcurrent) }
         configuration = ConfigurationRendering.text(of: snapshot.configuration)
-    }
-
-    /// All that the configuration and tokens set.
-    static func pots(of exchange: Exchange) -> [Pot] {
-        let (states, _) = Allowance.states(for: exchange)
-        return states.map { state in
-            let kind = state.holder.kind
-            return Pot(
-                holder: kind == .instance ? "instance" : "\(state.holder.name) \(kind.rawValue)", limit: state.limit,
-                spent: state.spent, reserved: state.reserved, resetsAt: state.resetsAt)
-        }
     }
 }
 

@@ -35,7 +35,7 @@ extension PageVisit {
                 if exchange.phase.isOver { return }
                 let status = exchange.worker.status(exchange.runtime, [], survey)
                 var live = LiveView(status, exchange.runtime.snapshot)
-                live.pots = LiveView.pots(of: exchange)
+                live.pots = Allowance.states(for: exchange).0
                 live.tokens = tokens
                 live.configuredTokens = configuredTokens
                 draw(live)
@@ -49,7 +49,7 @@ extension PageVisit {
         let request = PageRequest(
             path: target.path.split(separator: "/").dropFirst(2).map { PercentEncoding.decode($0) },
             // What has made the browser ask for the password is no parameter of the page.
-            parameters: target.queryParameters.filter { $0.name != "signin" }, viewer: .reader,
+            parameters: target.queryParameters.filter { $0.name != "signin" },
             now: Int64(Clock.wall() / 1_000_000),
             zone: exchange.runtime.snapshot.configuration.limits.zone)
         exchange.worker.drawPage(request, live, for: exchange) { [self] drawn in
@@ -84,24 +84,19 @@ extension Dashboard {
             let reports = try RecordReports(path)
             var live = live
             live.open = try open(reports, request.now)
-            return try answer(request, PageSources(reports: reports, reader: RecordReader(path), live: live))
+            return try answer(request, PageSources(reports: reports, live: live))
         } catch {
             return answer(request, live, fault: error)
         }
     }
 
     /// What is under way, as far as it is recorded: of the last day, a hundred at most.
-    private static func open(_ reports: RecordReports, _ now: Int64) throws(StoreFault) -> [LiveView.Open] {
+    private static func open(_ reports: RecordReports, _ now: Int64) throws(StoreFault) -> [RequestRecord] {
         var query = LogQuery()
         query.filters = [ReportFilter(.outcome, ["open"])]
         query.after = RequestID(microseconds: (now - 86_400) * 1_000_000)
         query.limit = 100
-        return try reports.requests(query).records.map { record in
-            LiveView.Open(
-                id: record.id, caller: record.value(.caller), client: record.caller.client,
-                session: record.caller.session, model: record.value(.model), provider: record.answered.provider,
-                isStreaming: record.answered.status != nil, input: nil, output: nil, bytesOut: 0)
-        }
+        return try reports.requests(query).records
     }
 }
 

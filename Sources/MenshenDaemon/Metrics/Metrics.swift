@@ -59,11 +59,7 @@ final class Metrics: Sendable {
         }
         state.pots = context.pots.look(snapshot.limits.all, snapshot)
         state.store = store(context.store)
-        if let cache = snapshot.cache?.statistics {
-            state.cache = StateMetrics.Cache(
-                entries: cache.entries, bytes: cache.bytes, hits: cache.hits, misses: cache.misses,
-                evictions: cache.evictions)
-        }
+        state.cache = snapshot.cache?.statistics
         state.process = StateMetrics.Process(
             version: context.board.version, isWell: snapshot.fault == nil && snapshot.tcpFault == nil,
             connections: context.activity.connections, processorTime: ProcessFigures.processorTime,

@@ -36,7 +36,7 @@ struct ColumnChart {
 
     var html: HTML {
         """
-        <figure id="\(id)" data-live>
+        <figure id="\(id)">
         <svg class="chart" width="100%" height="\(height + 26)" role="group" aria-labelledby="\(id)-t \(id)-d">
         <title id="\(id)-t">\(title)</title><desc id="\(id)-d">\(description)</desc>
         \(rules)\(axis.lines(height))\(bars)\

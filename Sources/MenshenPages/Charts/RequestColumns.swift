@@ -19,7 +19,7 @@ struct RequestColumns {
         let most = Double(totals.map { $0[.requests] }.max() ?? 0)
         let columns: [HTML] = totals.indices.map { column($0, max(1, most)) }
         return """
-            <figure id="\(id)" data-live><svg class="chart flush" width="100%" height="64" role="group" aria-labelledby="\(id)-t \(id)-d">\
+            <figure id="\(id)"><svg class="chart flush" width="100%" height="64" role="group" aria-labelledby="\(id)-t \(id)-d">\
             <title id="\(id)-t">\(title)</title><desc id="\(id)-d">\(Figures.count(all[.requests])) requests, \
             \(Figures.count(all[.failed])) failed (red, from the top). Each column leads to its requests.</desc>
             \(axis.lines(44, reach: 4, label: 15))\(columns)<line class="zero" x1="0" x2="100%" y1="44" y2="44"/></svg>

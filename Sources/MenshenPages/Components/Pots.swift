@@ -3,18 +3,17 @@
 
 internal import MenshenCore
 
-extension LiveView.Pot {
+extension PotState {
     /// In thousandths of the limit.
     var share: Int64 { Int64((Double(spent) / Double(max(1, limit.amount)) * 1000).rounded()) }
-    var left: Int64 { max(0, limit.amount - spent - reserved) }
 }
 
 /// A limit and what of it is used, in words and as a bar.
 struct PotParts {
-    let pot: LiveView.Pot
+    let pot: PotState
     let clock: PageClock
 
-    init(_ pot: LiveView.Pot, _ clock: PageClock) {
+    init(_ pot: PotState, _ clock: PageClock) {
         self.pot = pot
         self.clock = clock
     }
@@ -64,19 +63,17 @@ struct PotParts {
 
     /// The name of the holder and what it is.
     var holder: (name: String, kind: String) {
-        let parts = pot.holder.split(separator: " ")
-        guard parts.count > 1, let kind = parts.last else { return (pot.holder, "") }
-        return (parts.dropLast().joined(separator: " "), String(kind))
+        pot.holder == .instance ? ("instance", "") : (pot.holder.name, pot.holder.kind.rawValue)
     }
 
     var name: HTML {
-        let (name, kind) = holder
-        if kind == "token" { return "<a href=\"\(Address("tokens", name))\">\(HTML.name(name))</a>" }
+        let name = holder.name
+        if pot.holder.kind == .token { return "<a href=\"\(Address("tokens", name))\">\(HTML.name(name))</a>" }
         return "<a href=\"\(Address("tokens").fragment(anchor))\">\(HTML.name(name))</a>"
     }
 
     /// Of its row on the page of budgets.
-    var anchor: String { "\(pot.holder) \(pot.limit)".split(separator: " ").joined(separator: "-") }
+    var anchor: String { "\(holder.name) \(holder.kind) \(pot.limit)".split(separator: " ").joined(separator: "-") }
 
     /// On the overview.
     var item: HTML {
@@ -86,7 +83,7 @@ struct PotParts {
         return """
             <li class="pot"><span>\(name) <span class="muted">\(kind)</span></span>\
             <span class="n">\(amount(pot.spent)) <b>\(percent)</b></span>\(bar)\
-            <span class="sub">\(amount(pot.left)) left\(reserved)</span><span class="sub n">\(end)</span></li>
+            <span class="sub">\(amount(pot.remaining)) left\(reserved)</span><span class="sub n">\(end)</span></li>
 
             """
     }

@@ -27,7 +27,7 @@ extension HTML {
             items.append(row(Ranked(name: name, value: sum, text: others(sum), swatch: swatch), total))
         }
         if let last { items.append(row(last, total)) }
-        return "<ol class=\"rank\" id=\"\(id)\" data-live>\n\(items)</ol>\n"
+        return "<ol class=\"rank\" id=\"\(id)\">\n\(items)</ol>\n"
     }
 
     private static func row(_ row: Ranked, _ total: Int64) -> HTML {

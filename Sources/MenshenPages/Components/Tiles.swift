@@ -21,7 +21,7 @@ extension HTML {
             let notes: [HTML] = tile.notes.map { "<dd>\($0)</dd>" }
             return "<div><dt>\(tile.label)</dt><dd class=\"value\">\(tile.value)</dd>\(notes)</div>\n"
         }
-        return "<dl class=\"stats\" id=\"stats\" data-live>\n\(items)</dl>\n"
+        return "<dl class=\"stats\" id=\"stats\">\n\(items)</dl>\n"
     }
 
     /// The same for one thing, smaller.
@@ -30,7 +30,7 @@ extension HTML {
             let notes: [HTML] = fact.notes.map { "<dd>\($0)</dd>" }
             return "<div><dt>\(fact.label)</dt><dd>\(fact.value)</dd>\(notes)</div>\n"
         }
-        return "<dl class=\"facts\" id=\"facts\" data-live>\n\(items)</dl>\n"
+        return "<dl class=\"facts\" id=\"facts\">\n\(items)</dl>\n"
     }
 
     /// Names with what they are.

@@ -76,8 +76,8 @@ struct Frame {
             live.isDraining ? ("Stopping", "warn") : isWell ? ("Serving", "ok") : ("Look here", "warn loud")
         return """
             <a href="\(Page.Place.system.address)"><span class="st \(mark)">\(word)</span></a>\
-            <a id="open" href="\(Address("log", parameters: [.init(name: "outcome", value: "open")]))" data-live>\(live.open.count) open</a>\
-            <span class="w3" id="clock" data-live>\(clock.second(clock.now * 1_000_000))</span>
+            <a id="open" href="\(Address("log", parameters: [.init(name: "outcome", value: "open")]))">\(live.open.count) open</a>\
+            <span class="w3" id="clock">\(clock.second(clock.now * 1_000_000))</span>
             """
     }
 

@@ -15,7 +15,6 @@ struct PageContext {
     var now: Int64 { request.now }
     var period: PagePeriod { parameters.period }
     var clock: PageClock { PageClock(zone: request.zone, now: request.now) }
-    var formToken: String? { if case .owner(let token) = request.viewer { token } else { nil } }
 
     /// This page, with all its parameters.
     var address: Address { Address(path: request.path, parameters: parameters.given) }

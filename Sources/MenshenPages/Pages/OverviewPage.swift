@@ -154,7 +154,7 @@ struct OverviewPage {
         return .section(
             "pots", "Budgets nearly used", more: .more(Address("tokens"), "All \(context.live.pots.count)"),
             kind: "block all2",
-            "<ul class=\"pots\" id=\"pots\" data-live>\n\(items)</ul>\n")
+            "<ul class=\"pots\" id=\"pots\">\n\(items)</ul>\n")
     }
 
     private func lastFailures() throws(StoreFault) -> HTML {
@@ -187,7 +187,7 @@ struct OverviewPage {
         return .section(
             "fail", "Last failures", more: more, kind: "block span2",
             """
-            <table class="stack lim" id="fails" data-live>
+            <table class="stack lim" id="fails">
             <colgroup><col class="w-who"><col class="w-end"><col class="w-why"><col class="w-who"><col></colgroup>
             <thead><tr><th scope="col" class="n">Time</th><th scope="col">End</th><th scope="col">Why</th>\
             <th scope="col">Caller</th><th scope="col">Model</th></tr></thead>

@@ -68,7 +68,7 @@ struct ProviderSums {
             "prov", "Providers", note: "now, and in \(context.period.title)",
             more: .more(Address("providers"), "Keys, pauses and limits"),
             """
-            <table class="stack provs" id="providers" data-live>
+            <table class="stack provs" id="providers">
             <thead><tr><th scope="col">Provider</th><th scope="col">State</th><th scope="col"><span class="vh">Note</span></th>\
             <th scope="col">7 days</th><th scope="col" class="n">Requests</th><th scope="col" class="n">Failed</th>\
             <th scope="col" class="n">First byte p50</th><th scope="col" class="n">Places in use</th><th scope="col">Limit used</th></tr></thead>

@@ -20,7 +20,7 @@ struct ProvidersPage {
             title: "Providers", place: .providers,
             main: """
                 \(HTML.pageHead("Providers", note: "What menshen knows of them now, in the order of the configuration. Of a key only its source is known to this page, not one character of it"))\
-                <div class="column" id="all" data-live>
+                <div class="column" id="all">
                 \(parts.isEmpty ? none : parts.joined())</div>
 
                 """,

@@ -33,7 +33,7 @@ struct SessionPage {
         let sums = try agents(
             since: isWhole ? oldest.id.microseconds / 1_000_000 : nil, until: newest.id.microseconds / 1_000_000)
         let all = sums.values.reduce(into: ReportSums()) { $0.add($1) }
-        let isOpen = context.live.open.contains { $0.session == name }
+        let isOpen = context.live.open.contains { $0.caller.session == name }
         let table = LogTable(records: Array(records.prefix(Self.listed)), clock: context.clock)
         let log = Address(
             "log", parameters: [.init(name: "session", value: name), .init(name: "period", value: "90d")])
@@ -50,7 +50,7 @@ struct SessionPage {
                 \(isWhole ? "since" : "shown from") \(context.clock.moment(start)), \(Figures.wait(end - start))</p></div>
                 \(facts(all, records))\
                 \(HTML.section("tree", "Agents", note: isWhole ? "each mark a request, as wide as it lasted" : "marks are the last \(Self.drawn) requests, as wide as they lasted", lanes(sums, all, records)))\
-                \(HTML.section("last", "Last requests", more: .more(log, "All \(Figures.count(all[.requests]))"), "<div id=\"rows\" data-live>\(table.html)</div>\n"))
+                \(HTML.section("last", "Last requests", more: .more(log, "All \(Figures.count(all[.requests]))"), "<div id=\"rows\">\(table.html)</div>\n"))
                 """,
             tables: [table.data, data(sums)])
     }

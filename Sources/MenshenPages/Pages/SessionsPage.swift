@@ -41,7 +41,7 @@ struct SessionsPage {
     func page() throws(StoreFault) -> Page {
         let lines = try sorted()
         let shown = Array(lines.prefix(Self.most))
-        let open = Set(context.live.open.compactMap(\.session))
+        let open = Set(context.live.open.compactMap(\.caller.session))
         let data = DataTable(
             "sessions",
             ["session", "caller", "client", "model", "first_seen", "last_seen", "is_open"] + ReportSums.columns,
@@ -55,7 +55,7 @@ struct SessionsPage {
         let rows: [HTML] = shown.map { row($0, isOpen: open.contains($0.name)) }
         let table: HTML = """
             <section class="block" aria-label="Sessions">
-            <table class="stack lim sess" id="rows" data-live>
+            <table class="stack lim sess" id="rows">
             <colgroup><col class="w-sess-st"><col class="w-sess"><col class="w-who2"><col><col class="w-lim"><col class="w-num">\
             <col class="w-sm c-l3"><col class="w-sm"><col class="w-num"><col class="w-spark c-l3"></colgroup>
             <thead><tr><th scope="col">State</th><th scope="col">Session</th><th scope="col">Caller</th><th scope="col">Model</th>\

@@ -5,7 +5,7 @@ internal import MenshenCore
 
 /// How this menshen is, and what it was told.
 enum SystemPage {
-    static func page(_ live: LiveView, _ clock: PageClock, formToken: String?) -> Page {
+    static func page(_ live: LiveView, _ clock: PageClock) -> Page {
         Page(
             title: "This menshen", place: .system,
             main: """
@@ -16,7 +16,7 @@ enum SystemPage {
                 \(HTML.section("d", "Records", records(live)))</div>
                 <div class="grid">
                 \(HTML.section("c", "Configuration in force", note: "<code>\(live.configurationPath)</code>, secrets masked", kind: "block span2", "<div class=\"code\"><pre tabindex=\"0\">\(live.configuration)</pre></div>\n"))\
-                \(cache(live, formToken))</div>
+                \(cache(live))</div>
 
                 """,
             tables: [data(live, clock)])
@@ -45,24 +45,16 @@ enum SystemPage {
         ])
     }
 
-    private static func cache(_ live: LiveView, _ formToken: String?) -> HTML {
+    private static func cache(_ live: LiveView) -> HTML {
         guard let cache = live.cache else {
             return .section("k", "Own cache", "<p class=\"soft\">Off. <code>[cache]</code> turns it on.</p>\n")
         }
         let asked = cache.hits + cache.misses
-        let form: HTML =
-            formToken.map {
-                """
-                <form method="post" action="\(Address.root)cache/clear"><input type="hidden" name="form" value="\($0)">\
-                <p class="acts"><button>Clear the cache</button></p></form>
-
-                """
-            } ?? .nothing
         return .section(
             "k", "Own cache",
             .pairs([
                 ("State", cache.unavailable.map { HTML.mark(.warning, $0, isLoud: true) } ?? .mark(.fine, "In use")),
-                ("Answers", "\(Figures.count(cache.entries)), \(Figures.bytes(cache.bytes, space: "\u{202f}"))"),
+                ("Answers", "\(Figures.count(Int64(cache.entries))), \(Figures.bytes(cache.bytes, space: "\u{202f}"))"),
                 (
                     "Hit rate",
                     asked == 0
@@ -70,7 +62,7 @@ enum SystemPage {
                         : "\(Figures.share(cache.hits, of: asked)) <span class=\"muted\">\(Figures.count(cache.hits)) of \(Figures.count(asked)) since the start</span>"
                 ),
                 ("Evicted", "\(Figures.count(cache.evictions))"),
-            ]) + form)
+            ]))
     }
 
     private static func data(_ live: LiveView, _ clock: PageClock) -> DataTable {

@@ -35,25 +35,22 @@ struct TokenPage {
             series: [.init(name: name, style: "ink", values: totals.map { $0[.cost] })], totals: totals, before: nil,
             height: 150
         ) { since, until in log.with("since", "\(since)").with("until", "\(until)") }
-        let canChange = context.formToken != nil && token.revokedAt == nil
-        let edit = HTML.button(Address("tokens", name, "edit"), "Edit")
         let note: HTML = token.terms.note.map { " &nbsp;·&nbsp; \(HTML.name($0))" } ?? .nothing
-        let pots = context.live.pots.filter { $0.holder == "\(name) token" || $0.holder == "token \(name)" }
+        let pots = context.live.pots.filter { $0.holder == Holder(.token, name) }
         return Page(
             title: "Token \(ShownName.clean(name))", place: .tokens,
             main: """
-                <div class="head"><h1>Token \(HTML.name(name))</h1><div class="acts">\(edit, if: canChange)\(HTML.button(log, "Its requests"))</div>
+                <div class="head"><h1>Token \(HTML.name(name))</h1><div class="acts">\(HTML.button(log, "Its requests"))</div>
                 <p>\(TokensPage.state(token, context.now))\(note) &nbsp;·&nbsp; made \(context.clock.moment(token.created)) by \(token.createdBy)</p></div>
                 \(facts(today, pots))<div class="grid">
                 \(HTML.section("h", "30 days", kind: "block span2", chart.html))\
                 <div class="column">\(terms(token))\(potList(pots))</div>
                 </div>
-                \(changes(token), if: canChange)
                 """,
             tables: [chart.data])
     }
 
-    private func facts(_ today: ReportSums, _ pots: [LiveView.Pot]) -> HTML {
+    private func facts(_ today: ReportSums, _ pots: [PotState]) -> HTML {
         var facts = [
             Fact("Spent today", today.spend, "list price"),
             Fact("Requests today", "\(Figures.count(today[.requests]))", "\(Figures.count(today[.failed])) failed"),
@@ -63,7 +60,7 @@ struct TokenPage {
             facts += [
                 Fact("Used", "\(parts.percent)", "\(parts.amount(pot.spent)) of \(parts.limit)"),
                 Fact("Reserved", pot.reserved > 0 ? "\(parts.amount(pot.reserved))" : "–", "by requests under way"),
-                Fact("Left", "\(parts.amount(pot.left))", "for requests not yet admitted"),
+                Fact("Left", "\(parts.amount(pot.remaining))", "for requests not yet admitted"),
                 Fact("Resets", parts.resets.isEmpty ? "never" : "\(parts.resets)", "\(parts.resetsIn)"),
             ]
         }
@@ -95,29 +92,9 @@ struct TokenPage {
             ]))
     }
 
-    private func potList(_ pots: [LiveView.Pot]) -> HTML {
+    private func potList(_ pots: [PotState]) -> HTML {
         if pots.isEmpty { return .nothing }
         let items: [HTML] = pots.map { PotParts($0, context.clock).item }
         return .section("p", "Budgets", "<ul class=\"pots\">\n\(items)</ul>\n")
-    }
-
-    private func changes(_ token: GivenToken) -> HTML {
-        let form: HTML = "<input type=\"hidden\" name=\"form\" value=\"\(context.formToken ?? "")\">"
-        return """
-            <div class="grid">
-            \(HTML.section("ro", "Rotate", """
-                <p class="soft small">A new token takes this one’s place, with the same name, limits and records.</p>
-                <form method="post" action="\(Address("tokens", name, "rotate"))">\(form)<p class="acts"><button>Rotate</button></p></form>
-
-                """))\
-            \(HTML.section("re", "Revoke", """
-                <p class="soft small">From then on nobody gets in with it. What was recorded stays.</p>
-                <form method="post" action="\(Address("tokens", name, "revoke"))">\(form)\
-                <label>Type the token’s name<input name="confirm" required autocomplete="off"></label>
-                <p class="acts gap"><button class="danger">Revoke</button></p></form>
-
-                """))</div>
-
-            """
     }
 }

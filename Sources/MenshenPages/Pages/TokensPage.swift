@@ -8,24 +8,20 @@ internal import MenshenStore
 enum TokensPage {
     static func page(_ context: PageContext) -> Page {
         let live = context.live
-        let create: HTML =
-            context.formToken == nil
-            ? .nothing
-            : "<div class=\"acts\"><a class=\"button primary\" href=\"\(Address("tokens", "new"))\">New token</a></div>\n"
         let pots = live.pots.sorted { $0.share > $1.share }
         let note: HTML =
             "Changed by the owner on the command line: <code>menshen token</code>"
         return Page(
             title: "Tokens and budgets", place: .tokens,
             main: """
-                \(HTML.pageHead("Tokens and budgets", create, note: note))\
+                \(HTML.pageHead("Tokens and budgets", note: note))\
                 \(HTML.section("b", "Budgets", note: "solid: spent; hatched: reserved by requests under way; marks at 50% and 80%", budgets(pots, context.clock)))\
                 \(HTML.section("t", "Tokens", tokens(context)))
                 """,
             tables: [data(pots, context.clock), tokenData(context)])
     }
 
-    private static func budgets(_ pots: [LiveView.Pot], _ clock: PageClock) -> HTML {
+    private static func budgets(_ pots: [PotState], _ clock: PageClock) -> HTML {
         if pots.isEmpty { return "<p class=\"soft\">Nobody has a limit.</p>\n" }
         let rows: [HTML] = pots.map { pot in
             let parts = PotParts(pot, clock)
@@ -34,13 +30,13 @@ enum TokensPage {
                 <td class="soft">\(parts.limit)</td><td class="c-wide mid">\(parts.bar)</td><td class="n c-main">\(parts.percent)</td>\
                 <td class="n" data-l="Spent">\(parts.amount(pot.spent))</td>\
                 <td class="n" data-l="Reserved">\(pot.reserved > 0 ? parts.amount(pot.reserved) : "")</td>\
-                <td class="n" data-l="Left">\(parts.amount(pot.left))</td><td class="n" data-l="Resets">\(parts.resets)</td>\
+                <td class="n" data-l="Left">\(parts.amount(pot.remaining))</td><td class="n" data-l="Resets">\(parts.resets)</td>\
                 <td class="n muted c-hide">\(parts.resetsIn)</td></tr>
 
                 """
         }
         return """
-            <table class="stack lim" id="pots" data-live>
+            <table class="stack lim" id="pots">
             <colgroup><col class="w-pot"><col class="w-lim"><col><col class="w-sm"><col class="w-num"><col class="w-num"><col class="w-num"><col class="w-num"><col class="w-in"></colgroup>
             <thead><tr><th scope="col">Holder</th><th scope="col">Limit</th><th scope="col">Used</th><th scope="col"><span class="vh">Share</span></th>\
             <th scope="col" class="n">Spent</th><th scope="col" class="n">Reserved</th><th scope="col" class="n">Left</th><th scope="col" class="n" colspan="2">Resets</th></tr></thead>
@@ -91,17 +87,17 @@ enum TokensPage {
         }
     }
 
-    private static func data(_ pots: [LiveView.Pot], _ clock: PageClock) -> DataTable {
-        func amount(_ pot: LiveView.Pot, _ value: Int64) -> DataTable.Datum {
+    private static func data(_ pots: [PotState], _ clock: PageClock) -> DataTable {
+        func amount(_ pot: PotState, _ value: Int64) -> DataTable.Datum {
             pot.limit.measure == .money ? .money(Money(picodollars: value)) : .number(value)
         }
         return DataTable(
-            "budgets", ["holder", "limit", "amount", "spent", "reserved", "left", "resets_at"],
+            "budgets", ["holder", "name", "limit", "amount", "spent", "reserved", "left", "resets_at"],
             rows: pots.map { pot in
                 [
-                    .text(pot.holder), .text(pot.limit.description), amount(pot, pot.limit.amount),
-                    amount(pot, pot.spent),
-                    amount(pot, pot.reserved), amount(pot, pot.left),
+                    .text(pot.holder.kind.rawValue), .text(pot.holder.name),
+                    .text(pot.limit.description), amount(pot, pot.limit.amount), amount(pot, pot.spent),
+                    amount(pot, pot.reserved), amount(pot, pot.remaining),
                     .text(pot.resetsAt.map { clock.stamp($0 * 1_000_000) }),
                 ]
             })

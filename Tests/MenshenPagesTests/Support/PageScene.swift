@@ -78,7 +78,7 @@ final class PageScene {
     }
 
     /// A page by its address, as a browser would ask for it.
-    func page(_ address: String, viewer: PageRequest.Viewer = .owner(formToken: "f0rm")) throws -> PageAnswer {
+    func page(_ address: String) throws -> PageAnswer {
         let halves = address.split(separator: "#")[0].split(separator: "?", maxSplits: 1)
         var path = halves[0].split(separator: "/").map { Self.decoded($0) }
         if path.starts(with: ["_menshen", "ui"]) { path.removeFirst(2) }
@@ -88,9 +88,9 @@ final class PageScene {
             }
             return (name: sides[0], value: sides.count > 1 ? sides[1] : "")
         }
-        let request = PageRequest(path: path, parameters: parameters, viewer: viewer, now: Self.now, zone: zone)
+        let request = PageRequest(path: path, parameters: parameters, now: Self.now, zone: zone)
         let sources = PageSources(
-            reports: try RecordReports(self.path), reader: try RecordReader(self.path), live: live)
+            reports: try RecordReports(self.path), live: live)
         return try Dashboard.answer(request, sources)
     }
 
@@ -146,8 +146,9 @@ extension PageScene {
                 limits: [LiveView.Limit(key: nil, title: name, used: 0.84, resetsAt: now + 90)])
         ]
         scene.live.pots = [
-            LiveView.Pot(
-                holder: "\(name) token", limit: Limit(.money, 1_750_000_000_000, per: .day), spent: 1_610_000_000_000,
+            PotState(
+                holder: Holder(.token, name), limit: Limit(.money, 1_750_000_000_000, per: .day),
+                spent: 1_610_000_000_000,
                 reserved: 20_000_000_000, resetsAt: now + 33_000)
         ]
         var terms = TokenTerms()
@@ -161,12 +162,7 @@ extension PageScene {
         scene.live.faults = [name]
         scene.live.configuration = "listen = [\"\(name)\"]"
         scene.live.listeners = [name]
-        scene.live.open = [
-            LiveView.Open(
-                id: id, caller: name, client: name, session: name, model: name, provider: name, isStreaming: true,
-                input: nil,
-                output: nil, bytesOut: 0)
-        ]
+        scene.live.open = try RecordReports(scene.path).requests(LogQuery()).records
         return (scene, id)
     }
 
@@ -180,7 +176,7 @@ extension PageScene {
             "/_menshen/ui/log?caller=\(encoded)",
             "/_menshen/ui/requests/\(id)", "/_menshen/ui/sessions", "/_menshen/ui/sessions/\(encoded)",
             "/_menshen/ui/tokens",
-            "/_menshen/ui/tokens/\(encoded)", "/_menshen/ui/tokens/\(encoded)/edit", "/_menshen/ui/tokens/new",
+            "/_menshen/ui/tokens/\(encoded)",
             "/_menshen/ui/providers", "/_menshen/ui/system",
         ]
     }

@@ -1,41 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// What a running menshen knows beside its records, at one moment: for the dashboard and for `menshen top`. Holds no key, and
+package import MenshenCore
+package import MenshenStore
+
+/// What a running menshen knows beside its records, at one moment: for the dashboard. Holds no key, and
 /// no token. Times are in seconds since 1970 unless said otherwise.
 package struct LiveView: Sendable {
-    /// A request under way.
-    package struct Open: Sendable {
-        package var id: RequestID
-        package var caller: String?
-        package var client: String?
-        package var session: String?
-        package var model: String?
-        package var provider: String?
-        /// The answer has begun.
-        package var isStreaming: Bool
-        package var input: Int64?
-        /// So far; nil where the provider does not say before the end.
-        package var output: Int64?
-        package var bytesOut: Int64
-
-        package init(
-            id: RequestID, caller: String?, client: String?, session: String?, model: String?, provider: String?,
-            isStreaming: Bool, input: Int64?, output: Int64?, bytesOut: Int64
-        ) {
-            self.id = id
-            self.caller = caller
-            self.client = client
-            self.session = session
-            self.model = model
-            self.provider = provider
-            self.isStreaming = isStreaming
-            self.input = input
-            self.output = output
-            self.bytesOut = bytesOut
-        }
-    }
-
     package struct Limit: Sendable {
         package var key: Int?
         /// "requests", "tokens", "5 h", …
@@ -90,42 +61,6 @@ package struct LiveView: Sendable {
         }
     }
 
-    package struct Pot: Sendable {
-        /// "ci token", "alice caller", "instance", …
-        package var holder: String
-        package var limit: MenshenCore.Limit
-        /// In the limit's unit; money in picodollars.
-        package var spent: Int64
-        package var reserved: Int64
-        package var resetsAt: Int64?
-
-        package init(holder: String, limit: MenshenCore.Limit, spent: Int64, reserved: Int64, resetsAt: Int64?) {
-            self.holder = holder
-            self.limit = limit
-            self.spent = spent
-            self.reserved = reserved
-            self.resetsAt = resetsAt
-        }
-    }
-
-    package struct Cache: Sendable {
-        package var entries: Int64
-        package var bytes: Int64
-        package var hits: Int64
-        package var misses: Int64
-        package var evictions: Int64
-        package var unavailable: String?
-
-        package init(entries: Int64, bytes: Int64, hits: Int64, misses: Int64, evictions: Int64, unavailable: String?) {
-            self.entries = entries
-            self.bytes = bytes
-            self.hits = hits
-            self.misses = misses
-            self.evictions = evictions
-            self.unavailable = unavailable
-        }
-    }
-
     package var version: String
     package var host: String
     package var startedAt: Int64
@@ -138,11 +73,12 @@ package struct LiveView: Sendable {
     package var recordsWritten: Int64
     /// Waiting for the database.
     package var backlog: Int
-    package var open: [Open]
+    /// Requests under way, as far as they are recorded.
+    package var open: [RequestRecord]
     package var providers: [Provider]
-    package var pots: [Pot]
+    package var pots: [PotState]
     /// nil: none is configured.
-    package var cache: Cache?
+    package var cache: CacheStatistics?
     package var tokens: [GivenToken]
     package var configuredTokens: [String]
     /// The configuration in force, without secrets.
