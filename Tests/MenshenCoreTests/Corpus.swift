@@ -68,7 +68,7 @@ struct CorpusCase: Sendable, CustomTestStringConvertible {
         get throws {
             let target = try #require(RequestTarget(path: path, query: nil, providerNames: []))
             if target.isContent { return nil }
-            return AnswerObserver(
+            return AnswerObserver.reading(
                 try operation, contentType: content.answer.headers["content-type"] ?? "",
                 asksForStream: content.record.stream == 1)
         }

@@ -251,7 +251,7 @@ private let answerCosts = answerInputs.map { name, unit, first in
 
 private func observe(_ operation: Operation, _ type: String) -> @Sendable ([UInt8]) -> Void {
     { bytes in
-        guard var observer = AnswerObserver(operation, contentType: type) else { return }
+        guard var observer = AnswerObserver.reading(operation, contentType: type) else { return }
         observer.observe(bytes.span)
         observer.end()
         _ = observer.usage

@@ -61,10 +61,18 @@ package struct AnswerObserver: Sendable {
 
     /// nil when there is nothing to read: the operation's answers say nothing, or not in a form that is known.
     /// `contentType`: as the answer's head has it; empty if it has none.
-    package init?(_ operation: Operation, contentType: String, asksForStream: Bool = false) {
+    package static func reading(
+        _ operation: Operation, contentType: String, asksForStream: Bool = false
+    ) -> AnswerObserver? {
         guard let framing = AnswerFraming(contentType: contentType, asksForStream: asksForStream) else { return nil }
-        format = AnswerFormat.of(operation)
+        let format = AnswerFormat.of(operation)
         if format.isBare, case .events = framing { return nil }
+        return AnswerObserver(operation, format, framing)
+    }
+
+    /// An initializer that may fail would copy the observer once more.
+    private init(_ operation: Operation, _ format: AnswerFormat, _ framing: AnswerFraming) {
+        self.format = format
         self.framing = framing
         needsValue =
             switch operation {

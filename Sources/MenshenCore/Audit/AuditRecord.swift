@@ -190,10 +190,10 @@ package final class AnswerRecord: Sendable {
 
     /// `keys` are masked in whatever the provider said.
     package init(
-        usage: Usage?, model: String?, finishReason: String?, serviceTier: String?, askedTier: String? = nil,
-        speed: String? = nil, endUser: String?, masking keys: [Secret]
+        usage: consuming Usage?, model: consuming String?, finishReason: consuming String?,
+        serviceTier: consuming String?, askedTier: String? = nil, speed: String? = nil, endUser: String?,
+        masking keys: [Secret]
     ) {
-        var (usage, model, finishReason, serviceTier) = (usage, model, finishReason, serviceTier)
         var (mode, geo) = (usage?.speed, usage?.inferenceGeo)
         for key in keys {
             if var raw = usage?.raw {

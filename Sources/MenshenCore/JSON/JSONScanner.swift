@@ -263,7 +263,8 @@ package struct JSONScanner: Sendable {
                 return
             case .end:
                 index &+= 1
-                node = text.isTooLong ? -1 : child(of: stack.last?.node ?? 0, text.bytes.span)
+                let key = text.bytes
+                node = text.isTooLong ? -1 : child(of: stack.last?.node ?? 0, key.span)
                 state = .colon
                 return
             }
@@ -277,7 +278,8 @@ package struct JSONScanner: Sendable {
         }
     }
 
-    private func child(of parent: Int32, _ key: Span<UInt8>) -> Int32 {
+    /// Changes nothing; as `mutating` it is read in place, and not copied for each key.
+    private mutating func child(of parent: Int32, _ key: Span<UInt8>) -> Int32 {
         let head = ByteSearch.head(key)
         for child in nodes[Int(parent)].children where child.head == head && child.key.count == key.count {
             var index = 8
@@ -292,22 +294,12 @@ package struct JSONScanner: Sendable {
 
     private mutating func report(_ kind: JSONFinding.Kind, end: Int) {
         guard node >= 0 else { return }
+        if found.capacity == 0 { found.reserveCapacity(8) }
         found.append(
             JSONFinding(
-                path: Int(nodes[Int(node)].path), kind: kind, text: text.isTooLong ? [] : copy,
+                path: Int(nodes[Int(node)].path), kind: kind, text: text.copy(),
                 isWhole: !text.isTooLong, range: start..<end))
     }
-
-    /// One of its own, so that `text` keeps its memory. An index of one digit stands in each chunk of a stream: it is made once.
-    private var copy: [UInt8] {
-        switch (text.bytes.count, text.bytes.first) {
-        case (0, _): []
-        case (1, let byte?) where 48...57 ~= byte: Self.digits[Int(byte &- 48)]
-        default: text.bytes.span.copy(text.bytes.indices)
-        }
-    }
-
-    private static let digits: [[UInt8]] = (48...57).map { [$0] }
 
     private mutating func takeString(_ bytes: Span<UInt8>, _ index: inout Int) {
         switch text.take(bytes, &index) {

@@ -8,6 +8,8 @@ struct JSONText: Sendable {
     enum Outcome { case more, end, bad }
 
     private(set) var bytes: [UInt8] = []
+    /// Bytes that most values have room in.
+    private static let usual = 96
     /// More came than the limit; then nothing is kept.
     private(set) var isTooLong = false
     private var limit = 0
@@ -19,6 +21,7 @@ struct JSONText: Sendable {
 
     mutating func begin(limit: Int) {
         clear()
+        if bytes.capacity == 0, limit > 0 { bytes.reserveCapacity(min(limit, Self.usual)) }
         self.limit = limit
     }
 
@@ -28,6 +31,19 @@ struct JSONText: Sendable {
         escape = 0
         high = 0
     }
+
+    /// An array of its own, so that this one keeps its memory; empty if it is too long. An index of one digit stands in each
+    /// chunk of a stream: it is made once.
+    func copy() -> [UInt8] {
+        switch (bytes.count, bytes.first) {
+        case (0, _): []
+        case _ where isTooLong: []
+        case (1, let byte?) where 48...57 ~= byte: Self.digits[Int(byte &- 48)]
+        default: bytes.span.copy(bytes.indices)
+        }
+    }
+
+    private static let digits: [[UInt8]] = (48...57).map { [$0] }
 
     mutating func append(_ byte: UInt8) {
         if bytes.count < limit { bytes.append(byte) } else { isTooLong = true }

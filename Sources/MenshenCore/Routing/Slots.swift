@@ -21,7 +21,7 @@ package struct Slots<Waiter> {
     /// Gives a place back, and hands it to whom it returns, who counts as having entered.
     package mutating func leave() -> Waiter? {
         active -= 1
-        guard !isFull, let next = queue.popFirst() else { return nil }
+        guard hasWaiting, !isFull, let next = queue.popFirst() else { return nil }
         active += 1
         return next
     }

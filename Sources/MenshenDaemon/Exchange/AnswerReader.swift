@@ -50,7 +50,7 @@ struct AnswerReader {
             }
         }
         if operation == .files, isContent { return }
-        observer = AnswerObserver(
+        observer = AnswerObserver.reading(
             operation, contentType: head.first(.contentType) ?? "", asksForStream: asksForStream)
         if filter == nil { return }
         // A filtered answer has another length than was announced.

@@ -26,19 +26,20 @@ extension Attempt: TransferReceiver {
     }
 
     func transferReceivedHead(_ transfer: any Transfer) {
-        let exchange = exchange
-        noteHeadroom(transfer.head)
-        if discards(transfer.head) { return }
+        // The head is copied each time that it is asked for.
+        let (exchange, head) = (exchange, transfer.head)
+        noteHeadroom(head)
+        if discards(head) { return }
         let mark = exchange.connection.output.count
-        let before = mayHold(transfer.head) ? exchange.writer : nil
+        let before = mayHold(head) ? exchange.writer : nil
         exchange.enter(.relaying)
-        begin(transfer.head, asked: startedAt)
+        begin(head, asked: startedAt)
         if let before, reader.mayBeStream {
             held = HeldAnswer(outputMark: mark, writer: before)
             let hold = runtime.snapshot.configuration.failover.hold.microseconds
             exchange.enter(.judging, until: exchange.worker.now + hold)
         } else {
-            accept(transfer.head)
+            accept(head)
         }
         if exchange.writer.hasNoBody || exchange.writer.framing == .fixed(0) { isFull() }
     }

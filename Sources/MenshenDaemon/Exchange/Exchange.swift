@@ -350,7 +350,7 @@ final class Exchange {
         walk.end(now: worker.now)
         recall.end(self, state)
         guard AuditSettlement.isDue(for: self) else { return allowance.release(self) }
-        let settlement = AuditSettlement(of: self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
+        let settlement = AuditSettlement.of(self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
         allowance.settle(self, settlement)
         worker.settled(settlement, of: self)
     }

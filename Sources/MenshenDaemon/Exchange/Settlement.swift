@@ -37,10 +37,15 @@ extension EndState {
 
 /// What the record says of a request that has ended.
 extension AuditSettlement {
-    init(of exchange: Exchange, _ intent: AuditIntent, _ state: EndState) {
-        self.init(
+    static func of(_ exchange: Exchange, _ intent: AuditIntent, _ state: EndState) -> AuditSettlement {
+        var settlement = AuditSettlement(
             intent: intent, endState: state, totalMicroseconds: Int64(Clock.monotonic() - exchange.startedAt),
             bytesIn: exchange.intake.bytesIn, bytesOut: exchange.writer.bytesOut)
+        settlement.describe(exchange)
+        return settlement
+    }
+
+    private mutating func describe(_ exchange: Exchange) {
         let keys = exchange.secrets
         status = exchange.writer.status
         // The provider's own word for what went wrong, which may repeat what it was sent.
@@ -82,13 +87,14 @@ extension AuditSettlement {
         let serviceTier = messages?.serviceTier ?? attempt?.reader.serviceTier
         let model = messages?.model ?? attempt?.reader.model
         let isUnderstood = attempt?.reader.understands == true
+        usageState = Self.usageState(exchange, isKnown: usage != nil, endState)
         let isSaid = usage != nil || isUnderstood || serviceTier != nil || model != nil
         if isSaid || facts.serviceTier != nil || facts.speed != nil || facts.endUser != nil {
             answer = AnswerRecord(
-                usage: usage, model: model, finishReason: attempt?.reader.finishReason, serviceTier: serviceTier,
+                usage: consume usage, model: model, finishReason: attempt?.reader.finishReason,
+                serviceTier: serviceTier,
                 askedTier: facts.serviceTier, speed: facts.speed, endUser: facts.endUser, masking: keys)
         }
-        usageState = Self.usageState(exchange, usage, endState)
     }
 
     /// By the prices of the provider whose answer it is, at the time when the request began.
@@ -110,13 +116,13 @@ extension AuditSettlement {
             at: intent.id.microseconds / 1_000_000)
     }
 
-    private static func usageState(_ exchange: Exchange, _ usage: Usage?, _ state: EndState) -> UsageState {
+    private static func usageState(_ exchange: Exchange, isKnown: Bool, _ state: EndState) -> UsageState {
         if let webSocket = exchange.attempt?.webSocket, webSocket.isOpen, exchange.operation != .live {
             // Each response was reported for itself; one that was cut off was not.
-            if webSocket.observer.hasOpenResponse { return usage == nil ? .unknown : .partial }
-            return usage != nil ? .reported : webSocket.observer.hasWorked ? .unknown : .none
+            if webSocket.observer.hasOpenResponse { return isKnown ? .partial : .unknown }
+            return isKnown ? .reported : webSocket.observer.hasWorked ? .unknown : .none
         }
-        if usage != nil { return state == .complete ? .reported : .partial }
+        if isKnown { return state == .complete ? .reported : .partial }
         guard exchange.ledger.intent != nil, exchange.operation.hasUsage(isLookUp: exchange.head.isLookUp) else {
             return .none
         }

@@ -25,8 +25,8 @@ struct Allowance {
         var hold: Hold
     }
 
-    private var admission: Part?
-    private var attempt: Part?
+    @Boxed private var admission: Part?
+    @Boxed private var attempt: Part?
     /// Provider of `attempt`, and how many attempts were over when it was reserved.
     private var provider = -1
     private var before = 0

@@ -184,7 +184,7 @@ final class Worker: TimerHandler {
     }
 
     /// An exchange has ended: counts it, and hands its record over. A receipt comes back for one that has had none.
-    func settled(_ settlement: AuditSettlement, of exchange: Exchange) {
+    func settled(_ settlement: consuming AuditSettlement, of exchange: Exchange) {
         count(settlement, of: exchange)
         publish(settlement, of: exchange)
         if exchange.ledger.intent != nil { return records.add(.settled(settlement)) }

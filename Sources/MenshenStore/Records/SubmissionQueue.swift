@@ -10,7 +10,7 @@ package struct Submission: Sendable {
     /// Set by the store's thread: this refusal is only counted.
     var isSuppressed = false
 
-    package init(entry: AuditEntry, sink: (any ReceiptSink)?) {
+    package init(entry: consuming AuditEntry, sink: (any ReceiptSink)?) {
         self.entry = entry
         self.sink = sink
     }
@@ -53,7 +53,7 @@ struct Submissions: Backlog {
         return refused
     }
 
-    mutating func add(_ entry: AuditEntry, _ sink: (any ReceiptSink)?) -> Bool {
+    mutating func add(_ entry: consuming AuditEntry, _ sink: (any ReceiptSink)?) -> Bool {
         switch entry {
         case .noted, .settled: patient.append(Submission(entry: entry, sink: nil))
         case .intent, .refused:

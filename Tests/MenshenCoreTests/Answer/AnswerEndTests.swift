@@ -11,7 +11,7 @@ import Testing
         _ operation: MenshenCore.Operation, _ type: String, _ body: String, asksForStream: Bool = false,
         piece: Int = 1 << 20
     ) -> AnswerObserver? {
-        var observer = AnswerObserver(operation, contentType: type, asksForStream: asksForStream)
+        var observer = AnswerObserver.reading(operation, contentType: type, asksForStream: asksForStream)
         let bytes = Array(body.utf8)
         for start in stride(from: 0, to: bytes.count, by: piece) {
             observer?.observe(bytes.span.extracting(start..<min(bytes.count, start + piece)))

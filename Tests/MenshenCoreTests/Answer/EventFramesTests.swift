@@ -115,7 +115,7 @@ import Testing
     }
 
     private func observe(_ operation: MenshenCore.Operation, _ body: [UInt8], cuts: [Int] = []) -> AnswerObserver? {
-        var observer = AnswerObserver(operation, contentType: "application/vnd.amazon.eventstream")
+        var observer = AnswerObserver.reading(operation, contentType: "application/vnd.amazon.eventstream")
         var from = 0
         for cut in cuts + [body.count] {
             observer?.observe(body.span.extracting(from..<cut))

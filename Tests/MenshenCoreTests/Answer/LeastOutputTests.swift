@@ -7,7 +7,7 @@ import Testing
 /// How much of a stream has come at least, while it passes.
 @Suite struct LeastOutputTests {
     private func least(_ operation: MenshenCore.Operation, _ events: [String]) throws -> Int64 {
-        var observer = try #require(AnswerObserver(operation, contentType: "text/event-stream"))
+        var observer = try #require(AnswerObserver.reading(operation, contentType: "text/event-stream"))
         let bytes = Array(events.map { "data: \($0)\n\n" }.joined().utf8)
         observer.observe(bytes.span)
         return observer.leastOutput

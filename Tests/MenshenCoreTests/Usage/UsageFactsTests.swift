@@ -7,7 +7,7 @@ import Testing
 /// What cost depends on beside the number of tokens.
 @Suite struct UsageFactsTests {
     private func usage(_ operation: MenshenCore.Operation, _ object: String) throws -> Usage {
-        var observer = try #require(AnswerObserver(operation, contentType: "application/json"))
+        var observer = try #require(AnswerObserver.reading(operation, contentType: "application/json"))
         observer.observe(Array(#"{"usage":\#(object)}"#.utf8).span)
         observer.end()
         let usage = observer.usage
