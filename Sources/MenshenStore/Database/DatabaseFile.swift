@@ -44,14 +44,26 @@ package enum DatabaseFile {
     static func resolve(
         _ path: String, makingDirectory mayMake: Bool = false
     ) throws(StoreFault) -> (file: String, directory: String) {
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
-        let wanted = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        if name.isEmpty { throw StoreFault(reason: "the path ends in a slash", advice: "Give the path of a file.") }
+        let wanted = try directory(of: path)
         if mayMake { try makeDirectory(wanted) }
-        guard let resolved = realpath(wanted, nil) else { throw system("resolve", wanted) }
+        guard let place = canonical(path, in: wanted) else { throw system("resolve", wanted) }
+        return place
+    }
+
+    static func directory(of path: String) throws(StoreFault) -> String {
+        if path.isEmpty || path.hasSuffix("/") {
+            throw StoreFault(reason: "the path '\(path)' names no file", advice: "Give the path of a file.")
+        }
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// nil: there is no such directory, or it can't be looked into; errno tells.
+    static func canonical(_ path: String, in wanted: String) -> (file: String, directory: String)? {
+        guard let resolved = realpath(wanted, nil) else { return nil }
         defer { free(resolved) }
         let directory = String(cString: resolved)
+        let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
         return (directory == "/" ? "/" + name : directory + "/" + name, directory)
     }
 

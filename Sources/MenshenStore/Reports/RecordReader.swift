@@ -15,14 +15,14 @@ package final class RecordReader {
 
     /// Throws if there is no database that this user may read.
     package init(_ path: String) throws(StoreFault) {
-        let path = try DatabaseFile.resolve(path).file
+        let (path, directory) = try DatabaseFile.forReading(path)
         self.path = path
         let owner: Int64?
         do throws(SQLiteError) {
             connection = try Connection(path: path, .readOnly, busyMilliseconds: 1000)
             owner = try connection.integer("PRAGMA application_id")
         } catch {
-            throw StoreFault(error, path: path)
+            throw DatabaseFile.unreadable(in: directory, error) ?? StoreFault(error, path: path)
         }
         guard owner == Schema.applicationID else { throw .foreign }
     }
