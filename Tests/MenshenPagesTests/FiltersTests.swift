@@ -59,7 +59,7 @@ import Testing
         let scene = try PageScene()
         try scene.add(secondsAgo: 10, ["model": "=1+1\",\n", "cost": 63_812_345_678])
         let csv = try scene.text("/_menshen/ui/usage.csv")
-        #expect(csv.contains("\r\n\"'=1+1\"\",\n\",1,0,1000,100,0.063812345678,0,"))
+        #expect(csv.contains("\r\n\"'=1+1\"\",\\u000a\",1,0,1000,100,0.063812345678,0,"))
         let json = try scene.text("/_menshen/ui/usage.json")
         #expect(
             json.hasPrefix(

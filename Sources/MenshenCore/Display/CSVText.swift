@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+/// CSV (RFC 4180) as all of menshen writes it. Its texts are the callers', and a spreadsheet obeys what it reads.
 extension [UInt8] {
-    /// A field of CSV (RFC 4180), in quotes where its text needs them.
+    /// Behind every line.
+    package static let csvEnd: [UInt8] = [13, 10]
+
+    /// A field, in quotes where its text needs them. What a spreadsheet would take for a formula gets an apostrophe before it, as
+    /// spreadsheets write texts; what no terminal may get stands as `ShownName` has it.
     package mutating func append(csv text: String) {
-        guard text.utf8.contains(where: { $0 == 34 || $0 == 44 || $0 == 10 || $0 == 13 }) else {
-            append(contentsOf: text.utf8)
-            return
-        }
-        append(34)
+        // Most are plain.
+        let text = text.utf8.allSatisfy { 0x20..<0x7f ~= $0 } ? text : ShownName.escaped(text)
+        let isFormula = text.unicodeScalars.first.map { "=+-@＝＋－＠".unicodeScalars.contains($0) } ?? false
+        let needsQuotes = text.utf8.contains { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: ",") }
+        if needsQuotes { append(UInt8(ascii: "\"")) }
+        if isFormula { append(UInt8(ascii: "'")) }
         for byte in text.utf8 {
-            if byte == 34 { append(34) }
+            if byte == UInt8(ascii: "\"") { append(byte) }
             append(byte)
         }
-        append(34)
+        if needsQuotes { append(UInt8(ascii: "\"")) }
     }
 }

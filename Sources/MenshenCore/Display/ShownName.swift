@@ -5,8 +5,10 @@
 /// direction and what has no width stand as their numbers.
 package enum ShownName {
     /// `\u202e` in place of what must not pass. An empty name is "(empty)".
-    package static func clean(_ name: String) -> String {
-        if name.isEmpty { return "(empty)" }
+    package static func clean(_ name: String) -> String { name.isEmpty ? "(empty)" : escaped(name) }
+
+    /// The same of a text that may be empty.
+    package static func escaped(_ name: String) -> String {
         guard name.unicodeScalars.contains(where: isUnsafe) else { return name }
         var text = ""
         for scalar in name.unicodeScalars {

@@ -49,9 +49,15 @@ extension DataTable {
     }
 
     var csv: [UInt8] {
-        var text = columns.joined(separator: ",") + "\r\n"
-        for row in rows { text += row.map(\.csv).joined(separator: ",") + "\r\n" }
-        return Array(text.utf8)
+        var output = Array(columns.joined(separator: ",").utf8) + .csvEnd
+        for row in rows {
+            for (place, datum) in row.enumerated() {
+                if place > 0 { output.append(UInt8(ascii: ",")) }
+                datum.append(csvTo: &output)
+            }
+            output += .csvEnd
+        }
+        return output
     }
 }
 
@@ -66,22 +72,13 @@ extension DataTable.Datum {
         }
     }
 
-    fileprivate var csv: String {
+    fileprivate func append(csvTo output: inout [UInt8]) {
         switch self {
-        case .text(let text?): Self.quoted(text)
-        case .number(let number?): "\(number)"
-        case .money(let money?): money.dollars
-        case .flag(let flag?): "\(flag)"
-        case .text(nil), .number(nil), .money(nil), .flag(nil): ""
+        case .text(let text?): output.append(csv: text)
+        case .number(let number?): output += "\(number)".utf8
+        case .money(let money?): output += money.dollars.utf8
+        case .flag(let flag?): output += "\(flag)".utf8
+        case .text(nil), .number(nil), .money(nil), .flag(nil): break
         }
-    }
-
-    /// A text that a spreadsheet would take for a formula gets an apostrophe before it, as spreadsheets write texts.
-    private static func quoted(_ text: String) -> String {
-        let isFormula = text.utf8.first.map { "=+-@\t\r".utf8.contains($0) } ?? false
-        let safe = isFormula ? "'" + text : text
-        var field: [UInt8] = []
-        field.append(csv: safe)
-        return String(decoding: field, as: UTF8.self)
     }
 }

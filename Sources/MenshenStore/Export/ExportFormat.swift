@@ -8,7 +8,7 @@ internal import SQLite
 package enum ExportFormat: String, Sendable, CaseIterable {
     /// One JSON object a line. Numbers that JSON's readers may round (ids, picodollars) are texts.
     case ndjson
-    /// RFC 4180: a head, lines that end with CR LF, nothing where there is no value.
+    /// RFC 4180: a head, lines that end with CR LF, nothing where there is no value; texts as all of menshen's CSV has them.
     case csv
 
     /// The columns in their order: those of `requests`, and what is made of them.
@@ -68,13 +68,13 @@ package enum ExportFormat: String, Sendable, CaseIterable {
     /// What stands before all lines.
     package var head: [UInt8] {
         guard self == .csv else { return [] }
-        return Array((Self.columns.map(\.name).joined(separator: ",") + "\r\n").utf8)
+        return Array(Self.columns.map(\.name).joined(separator: ",").utf8) + .csvEnd
     }
 
     /// Names, types and meanings of the columns, for whoever loads them.
     package var schema: [UInt8] {
         var output: [UInt8] = []
-        if self == .csv { output += "column,type,nullable,meaning\r\n".utf8 }
+        if self == .csv { output += Array("column,type,nullable,meaning".utf8) + .csvEnd }
         for column in Self.columns {
             // NDJSON has them as text.
             let type = self == .ndjson && column.isLarge ? "string of \(column.type)" : column.type
@@ -90,7 +90,7 @@ package enum ExportFormat: String, Sendable, CaseIterable {
                     if index == 2 { output += value.utf8 } else { output.append(json: value) }
                 }
             }
-            output += self == .csv ? [13, 10] : [UInt8(ascii: "}"), 10]
+            output += self == .csv ? .csvEnd : [UInt8(ascii: "}"), 10]
         }
         return output
     }
@@ -114,7 +114,7 @@ package enum ExportFormat: String, Sendable, CaseIterable {
             case .stored(let place, let kind): append(row, place, kind, column.isLarge, to: &output)
             }
         }
-        output += self == .csv ? [13, 10] : [UInt8(ascii: "}"), 10]
+        output += self == .csv ? .csvEnd : [UInt8(ascii: "}"), 10]
     }
 
     private func append(
