@@ -53,6 +53,58 @@ import Testing
         #expect(ids(try scene.text("/_menshen/ui/log.csv?outcome=unpriced")) == [unpriced])
         #expect(ids(try scene.text("/_menshen/ui/log.csv?caller=(none)")) == [nobody])
         #expect(ids(try scene.text("/_menshen/ui/log.csv?status=5xx")) == [failed])
+        // Values of one filter are alternatives.
+        let refused = try scene.add(secondsAgo: 50, ["end_state": "refused", "status": 403]).description
+        let left = try scene.add(secondsAgo: 60, ["end_state": "client_gone"]).description
+        #expect(
+            ids(try scene.text("/_menshen/ui/log.csv?outcome=failed&outcome=unpriced")) == [failed, unpriced, refused])
+        #expect(
+            ids(try scene.text("/_menshen/ui/log.csv?outcome=failed&outcome=client_gone")) == [failed, refused, left])
+        #expect(ids(try scene.text("/_menshen/ui/log.csv?outcome=refused&outcome=client_gone")) == [refused, left])
+        let sums = try scene.text("/_menshen/ui/usage.csv?outcome=failed&outcome=client_gone&by=outcome")
+        #expect(Set(ids(sums)) == ["complete", "refused", "client_gone"])
+    }
+
+    @Test func `a filter that no request can fit is told`() throws {
+        let scene = try PageScene()
+        try scene.add(secondsAgo: 10)
+        for (query, part) in [("status=4x", "4xx"), ("outcome=failde", "‘failed’")] {
+            for page in ["log", "usage", "overview"] {
+                let answer = try scene.page("/_menshen/ui/\(page)?\(query)")
+                let text = String(decoding: answer.body, as: UTF8.self)
+                #expect(answer.status == 400 && (text.contains(part) || text.contains("failed")), "\(page) \(query)")
+            }
+        }
+        for query in ["status=(none)", "status=2*", "outcome=open&outcome=unpriced", "outcome=(none)"] {
+            #expect(try scene.page("/_menshen/ui/log?\(query)").status == 200, "\(query)")
+        }
+    }
+
+    @Test func `a sum in which something was priced at nothing is no sum without prices`() throws {
+        let scene = try PageScene()
+        try scene.add(secondsAgo: 10, ["cost": 0, "model": "local"])
+        try scene.add(secondsAgo: 20, ["cost": nil, "cost_state": "unpriced", "model": "local"])
+        let text = try scene.text("/_menshen/ui/usage?by=model")
+        #expect(text.contains("≥ </span>$0") && !text.contains(">unpriced</span>"))
+    }
+
+    @Test func `a period of years has the buckets it says, and one that is too long is refused`() throws {
+        let scene = try PageScene()
+        try scene.add(secondsAgo: 10)
+        let rows = try scene.text("/_menshen/ui/overview.csv?since=2008-01-01").split(separator: "\r\n").dropFirst()
+        #expect(rows.count > 200 && rows.count < 250)
+        #expect(try scene.page("/_menshen/ui/overview?since=2001-01-01").status == 400)
+    }
+
+    @Test func `the day before is one of the calendar, also where clocks were turned`() throws {
+        let scene = try PageScene()
+        scene.zone = try PageScene.zone("Europe/Berlin")
+        // 26 October 2026, 10:00 there, and twice the day before at 00:10, when clocks were turned back later.
+        let (now, before): (Int64, Int64) = (1_793_005_200, 1_792_879_800)
+        try scene.add(secondsAgo: PageScene.now - now)
+        for place in 0..<2 { try scene.add(secondsAgo: PageScene.now - before, place: Int64(place)) }
+        let text = try scene.text("/_menshen/ui/overview?since=2026-10-26&until=2026-10-27")
+        #expect(text.contains("▼ 50%"))
     }
 
     @Test func `a page as CSV and as JSON has what it shows, exactly`() throws {

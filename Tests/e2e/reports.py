@@ -13,6 +13,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import struct
@@ -103,6 +104,21 @@ def sums(rows, name):
 for name, key in [("model", "coalesce(model, answer_model)"), ("provider", "provider"), ("client", "client"), ("project", "caller_project"),
                   ("caller", "coalesce(token_name, 'uid:' || caller_uid)"), ("session", "session"), ("outcome", "end_state")]:
     equal(sums(table("--by", name, "--since", "7d")["rows"], name), sql(key, TODAY - 7 * 86400, NOW), f"by {name}, sums are those of SQL")
+FAILED = "(status >= 400 OR end_state NOT IN ('complete', 'client_gone', 'open'))"
+for options, where in [
+        (["--end", "failed", "--end", "client_gone"], f"({FAILED} OR end_state = 'client_gone')"),
+        (["--end", "refused", "--end", "failed", "--model", "gpt-*"], f"{FAILED} AND model LIKE 'gpt-%'"),
+        (["--program", "codex", "--program", "/usr/bin/claude"], "(client = 'codex' OR caller_exe = '/usr/bin/claude')"),
+        (["--status", "200", "--status", "5xx"], "(status = 200 OR status BETWEEN 500 AND 599)")]:
+    equal(sums(table("--by", "outcome", "--since", "7d", *options)["rows"], "outcome"),
+          sql("end_state", TODAY - 7 * 86400, NOW, where), f"{' '.join(options)}: values of one filter are alternatives")
+
+# Windows of five hours are the same wherever the time asked for begins.
+windows = {row["start"]: row for row in table("--blocks", "--provider", "anthropic", "--since", "20d")["rows"]}
+for since in ["19d", "100h", "37h", "2026-11-25T11:11", "4h", "1h"]:
+    rows = table("--blocks", "--provider", "anthropic", "--since", since)["rows"]
+    equal(rows, [windows[row["start"]] for row in rows], f"windows since {since} are those since 20 days")
+    equal([row["is_current"] for row in rows].count(True), 1, "one of them is now")
 filtered = table("--by", "caller", "--model", "*opus*", "--since", "7d", "--end", "failed")
 equal(sums(filtered["rows"], "caller"),
       sql("coalesce(token_name, 'uid:' || caller_uid)", TODAY - 7 * 86400, NOW,
@@ -125,12 +141,30 @@ check("without a price" in notes and "≥" in text, "what has no price makes a s
 
 # What is wrong is said.
 for arguments, word in [(["--by", "modle"], "'model'"), (["--since", "soon"], "7d, 24h"), (["--timezone", "Mars/Base"], "Europe/Berlin"),
-                        (["--end", "dead"], "truncated"), (["--since", "2027-01-01"], "before")]:
+                        (["--end", "dead"], "truncated"), (["--status", "4x"], "4xx"), (["--top", "3"], "--since"),
+                        (["--by", "hour", "--since", "2026-01-01"], "--by day"), (["--since", "2027-01-01"], "before")]:
     check(word in menshen("usage", *arguments, code=64)[1], f"usage {' '.join(arguments)} names what to say")
 check("no records" in menshen("usage", "--database", f"{home}/none.db", code=69)[1], "no database is a clear fault")
 with open(f"{home}/text.db", "w") as file:
     file.write("no database\n" * 100)
 check("can't be read" in menshen("usage", "--database", f"{home}/text.db", code=69)[1], "a file that is none, too")
+
+directory = f"{home}/odd"
+os.mkdir(directory)
+check("Name the file in it" in menshen("usage", "--database", directory, code=69)[1], "a directory in its place is told as one")
+open(f"{directory}/empty.db", "w").close()
+check("is empty" in menshen("export", "--database", f"{directory}/empty.db", code=69)[1], "a file without anything, too")
+shutil.copy(daemon.database, f"{directory}/copy.db")
+os.chmod(f"{directory}/copy.db", 0o600)
+for path in (directory, f"{directory}/copy.db"):
+    shutil.chown(path, **({"user": identity()["user"], "group": identity()["group"]} if identity() else {"user": os.getuid()}))
+os.chmod(directory, 0o500)
+check("may not write" in menshen("logs", "--database", f"{directory}/copy.db", code=69)[1], "a directory that can't be written to says so")
+os.chmod(directory, 0)
+check("enter the directories" in menshen("usage", "--database", f"{directory}/copy.db", code=69)[1], "one that can't be entered, too")
+os.chmod(directory, 0o700)
+os.chmod(f"{directory}/copy.db", 0)
+check("chmod 600" in menshen("audit", "head", "--database", f"{directory}/copy.db", code=69)[1], "and a file that can't be read")
 
 # The log.
 ids = [row[0] for row in database.execute("SELECT id FROM requests ORDER BY id DESC LIMIT 30")]
@@ -207,6 +241,15 @@ equal(menshen("statusline", "--database", f"{home}/none.db")[0], "\n", "statusli
 line = menshen("statusline", "--session", "-", stdin=json.dumps({"session_id": newest["session"] or "none"}).encode())[0]
 check(" today" in line and line.count("\n") == 1, "statusline is one line")
 
+# A token may be named as a user is.
+with sqlite3.connect(daemon.database) as writable:
+    for place, (token, uid) in enumerate([("root", 4242), (None, 0), ("other", 0)]):
+        writable.execute("""INSERT INTO requests (id, token_name, caller_uid, end_state, status, attempts, count, caller_pid)
+            VALUES (?, ?, ?, 'complete', 200, 1, 1, 424242)""", ((NOW - 60) * 10**6 << 10 | place, token, uid))
+writable.close()
+equal(sums(table("--by", "caller", "--since", "1h", "--caller", "root")["rows"], "caller").keys(), {"root", "uid:0"},
+      "--caller finds what the token and what the user of that name have asked")
+
 # Hostile names.
 daemon.start()
 for model in ["\u001b[2Jclear", "\u202egnitset", "<b>&'\"", "=cmd|' /C calc'!A0", "x" * 300, ""]:
@@ -232,12 +275,19 @@ daemon.start()
 body = subprocess.run([BINARY, "usage", "--budgets", "--config", daemon.config, "--socket", daemon.socket, "--width", "100"], cwd=home, env=env,
                       capture_output=True, **identity()).stdout.decode()
 check("$5.00 a day" in body and "100 requests an hour" in body and "instance" in body, "--budgets shows limits", body)
+rows = list(csv.DictReader(io.StringIO(subprocess.run(
+    [BINARY, "usage", "--budgets", "--csv", "--config", daemon.config, "--socket", daemon.socket], cwd=home, env=env, capture_output=True,
+    **identity()).stdout.decode())))
+equal([(row["holder"], row["limit"], row["is_known"]) for row in rows],
+      [("instance", "5usd/day", "true"), ("instance", "100 requests/hour", "true")], "--budgets --csv has them, too")
 daemon.stop()
 
 # The manual shows what is so: its transcripts are made here. The requests of the test above are no part of them.
 database.close()
 writable = sqlite3.connect(daemon.database)
 for name in ("requests", "attempts"):
+    if name == "requests":
+        writable.execute("DELETE FROM requests WHERE caller_pid = 424242")
     writable.execute(f"DELETE FROM {name} WHERE {'id' if name == 'requests' else 'request_id'} >= {NOW * 10**6 << 10}")
 writable.commit()
 writable.close()

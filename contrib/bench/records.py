@@ -49,7 +49,7 @@ class Session:
     def __init__(self, chance, number):
         self.left = max(1, int(chance.lognormvariate(3.2, 1.0)))
         if chance.random() < 0.62:
-            uid = 1000 + min(24, int(chance.expovariate(0.18)))
+            uid = 5000 + min(24, int(chance.expovariate(0.18)))
             self.client, program = AGENTS[min(3, int(chance.expovariate(1.1)))]
             self.caller = (uid, chance.randrange(2000, 60000), program, f"session-{uid % 40}.scope",
                            f"/home/u{uid}/{chance.choice(PROJECTS)}", None, "unix", "unix")

@@ -14,6 +14,11 @@ package enum Figures {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// 1 request, 4,833 requests.
+    package static func counted(_ value: Int64, _ one: String, _ many: String? = nil) -> String {
+        "\(count(value)) \(value == 1 ? one : many ?? one + "s")"
+    }
+
     /// Exact below 10,000; then 12.4k, 214M, 1.20B.
     package static func tokens(_ value: Int64) -> String {
         if value < 10_000 { return count(value) }

@@ -57,37 +57,36 @@ package enum Periods {
         window.span(at: time, in: zone).lowerBound
     }
 
-    /// Calendar days, weeks or months from the one that `since` is in to `until`, which is the last edge.
+    /// The same time on clocks so many days later, or before if it is negative.
+    package static func time(_ days: Int64, after time: Int64, in zone: ZoneRules) -> Int64 {
+        zone.time(local: zone.local(time) + days * CivilDay.seconds)
+    }
+
+    /// Calendar days, weeks or months from the one that `since` is in to `until`, which is the last edge. nil: more than `limit`.
     package static func edges(
         of window: Limit.Window, from since: Int64, until: Int64, in zone: ZoneRules
-    ) -> [Int64] {
+    ) -> [Int64]? {
         var span = window.span(at: since, in: zone)
         var edges = [span.lowerBound]
-        while span.upperBound < until, edges.count < limit {
+        while span.upperBound < until {
+            if edges.count == limit { return nil }
             edges.append(span.upperBound)
             span = window.span(at: span.upperBound, in: zone)
         }
-        edges.append(max(until, span.lowerBound + 1))
-        return edges
+        return edges + [max(until, span.lowerBound + 1)]
     }
 
-    /// Edges every `step` seconds on clocks of the zone (a step of a day at midnight), the last at `until`. The first is at or
-    /// before `since`.
-    package static func edges(every step: Int64, from since: Int64, until: Int64, in zone: ZoneRules) -> [Int64] {
-        if step >= 86_400, step % 86_400 == 0 {
-            let days = edges(of: .day, from: since, until: until, in: zone)
-            let stride = Int(step / 86_400)
-            return days.dropLast().enumerated().filter { $0.offset % stride == 0 }.map(\.element) + [
-                days[days.count - 1]
-            ]
-        }
-        let local = zone.local(since)
-        var wanted = local.floored(by: step) * step
+    /// Edges every `step` seconds on clocks of the zone (whole days at midnight), the last at `until`. The first is at or before
+    /// `since`. nil: more buckets than `limit`.
+    package static func edges(every step: Int64, from since: Int64, until: Int64, in zone: ZoneRules) -> [Int64]? {
+        let unit = step % CivilDay.seconds == 0 ? CivilDay.seconds : step
+        var wanted = zone.local(since).floored(by: unit) * unit
         var edges = [min(since, zone.time(local: wanted))]
-        while edges.count < limit {
+        while true {
             wanted += step
             let next = zone.time(local: wanted)
             if next >= until { break }
+            if edges.count == limit { return nil }
             // Clocks were turned: an hour comes twice, or not at all.
             if next > edges[edges.count - 1] { edges.append(next) }
         }

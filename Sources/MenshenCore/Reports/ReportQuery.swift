@@ -7,9 +7,8 @@ package struct ReportQuery: Sendable {
     package var edges: [Int64]
     /// None: one row a bucket.
     package var groups: [Dimension]
+    /// What has no price can't be asked for here: a sum does not tell which of its requests had none.
     package var filters: [ReportFilter]
-    /// Only what failed, as `ReportSums.Count.failed` says it.
-    package var failedOnly = false
     /// Times of first bytes are asked for as well; reading them costs more than all sums.
     package var wantsLatency: Bool
 
@@ -20,37 +19,6 @@ package struct ReportQuery: Sendable {
         self.groups = groups
         self.filters = filters
         wantsLatency = latency
-    }
-}
-
-/// Requests whose dimension has one of some values. Filters of a query hold all at once.
-package struct ReportFilter: Sendable, Equatable {
-    package let dimension: Dimension
-    /// Each is a value, a pattern in which `*` stands for anything, or nil for requests that have no value there. None: nothing
-    /// matches. Of `status` also `4xx`.
-    package let values: [String?]
-    private let patterns: [ModelPattern]
-    private let takesNone: Bool
-
-    package init(_ dimension: Dimension, _ values: [String?]) {
-        self.dimension = dimension
-        self.values = values
-        takesNone = values.contains(nil)
-        patterns = values.compactMap { $0.map(ModelPattern.init) }
-    }
-
-    package func matches(_ value: String?) -> Bool {
-        guard let value else { return takesNone }
-        return patterns.contains { pattern in
-            if pattern.matches(value) { return true }
-            guard dimension == .status else { return false }
-            return Self.isClass(pattern.description, of: value)
-        }
-    }
-
-    /// "4xx" of "404".
-    private static func isClass(_ text: String, of status: String) -> Bool {
-        text.utf8.count == 3 && text.hasSuffix("xx") && text.utf8.first == status.utf8.first
     }
 }
 

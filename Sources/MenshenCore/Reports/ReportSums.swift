@@ -17,6 +17,7 @@ package struct ReportSums: Sendable, Equatable {
         case unpriced
         /// Their cost is what was used until they broke off.
         case partial
+        /// There was something to pay, if only nothing by their price, and it is known.
         case priced
         case inputTotal, inputUncached, cacheRead, cacheWrite, outputTotal, reasoning
         /// Picodollars.
@@ -49,4 +50,20 @@ package struct ReportSums: Sendable, Equatable {
     package var cost: Money { Money(picodollars: self[.cost]) }
     /// The true cost is at least `cost`.
     package var isLowerBound: Bool { self[.unpriced] + self[.usageUnknown] + self[.partial] > 0 }
+
+    /// What can be said of the money.
+    package enum Spend: Sendable, Equatable {
+        /// Nothing was asked.
+        case nothing
+        /// None of them has a cost: of some there is no price, or of no one it is known what was used.
+        case unpriced, unknown
+        case amount(Money, isLowerBound: Bool)
+    }
+
+    package var spend: Spend {
+        if self[.requests] == 0 { return .nothing }
+        if self[.priced] == 0, self[.unpriced] > 0 { return .unpriced }
+        if self[.priced] == 0, self[.usageUnknown] > 0 { return .unknown }
+        return .amount(cost, isLowerBound: isLowerBound)
+    }
 }

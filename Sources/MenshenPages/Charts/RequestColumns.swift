@@ -20,7 +20,7 @@ struct RequestColumns {
         let columns: [HTML] = totals.indices.map { column($0, max(1, most)) }
         return """
             <figure id="\(id)"><svg class="chart flush" width="100%" height="64" role="group" aria-labelledby="\(id)-t \(id)-d">\
-            <title id="\(id)-t">\(title)</title><desc id="\(id)-d">\(Figures.count(all[.requests])) requests, \
+            <title id="\(id)-t">\(title)</title><desc id="\(id)-d">\(Figures.counted(all[.requests], "request")), \
             \(Figures.count(all[.failed])) failed (red, from the top). Each column leads to its requests.</desc>
             \(axis.lines(44, reach: 4, label: 15))\(columns)<line class="zero" x1="0" x2="100%" y1="44" y2="44"/></svg>
             <figcaption>\(table)</figcaption></figure>
@@ -35,7 +35,7 @@ struct RequestColumns {
         let (x, wide) = (HTML.decimal(axis.x(bucket) + axis.width * 0.1), HTML.decimal(axis.width * 0.8))
         let y = HTML.decimal(height - tall)
         let words =
-            "\(axis.title(bucket)): \(Figures.count(sums[.requests])) requests, \(Figures.count(sums[.failed])) failed"
+            "\(axis.title(bucket)): \(Figures.counted(sums[.requests], "request")), \(Figures.count(sums[.failed])) failed"
         let bar: HTML = """
             <rect class="ink" x="\(x)%" width="\(wide)%" y="\(y)" height="\(HTML.decimal(tall))"/>
             """

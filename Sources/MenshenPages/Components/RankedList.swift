@@ -22,7 +22,7 @@ extension HTML {
         if rows.count > shown.count {
             let rest = rows.dropFirst(shown.count)
             let sum = rest.reduce(0) { $0 &+ $1.value }
-            let name: HTML = "<a href=\"\(othersLink)\">\(rest.count) others</a>"
+            let name: HTML = "<a href=\"\(othersLink)\">\(Figures.counted(Int64(rest.count), "other"))</a>"
             let swatch = rows.contains { $0.swatch != nil } ? "sr" : nil
             items.append(row(Ranked(name: name, value: sum, text: others(sum), swatch: swatch), total))
         }

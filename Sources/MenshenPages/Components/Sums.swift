@@ -62,13 +62,13 @@ extension ReportSums {
     var cachedText: String { self[.inputTotal] > 0 ? Figures.share(self[.cacheRead], of: self[.inputTotal]) : "" }
 
     /// $1.20, ≥ $1.20, unpriced; ? where nothing is known.
-    var spend: HTML {
-        if self[.requests] == 0 { return "–" }
-        if self[.cost] == 0, self[.unpriced] > 0 || missing > 0 && missing >= self[.requests] {
-            return self[.unpriced] > 0
-                ? "<span class=\"muted\">unpriced</span>" : "<span title=\"Usage was not reported\">?</span>"
+    var spendText: HTML {
+        switch spend {
+        case .nothing: "–"
+        case .unpriced: "<span class=\"muted\">unpriced</span>"
+        case .unknown: "<span title=\"Usage was not reported\">?</span>"
+        case .amount(let money, let isLowerBound): "\(Self.atLeast, if: isLowerBound)\(Figures.money(money))"
         }
-        return "\(Self.atLeast, if: isLowerBound)\(Figures.money(cost))"
     }
 
     static let atLeast: HTML = """
@@ -78,7 +78,7 @@ extension ReportSums {
     /// In a measure; a lower bound is said to be one.
     func text(_ measure: Measure) -> HTML {
         switch measure {
-        case .spend: spend
+        case .spend: spendText
         case .requests: "\(Figures.count(self[.requests]))"
         case .tokens:
             "\(Self.atLeast, if: self[.usageUnknown] > 0 && tokens > 0)\(knowsTokens ? Figures.tokens(tokens) : "?")"

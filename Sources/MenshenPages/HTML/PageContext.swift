@@ -29,9 +29,7 @@ struct PageContext {
     }
 
     func query(_ edges: [Int64], by groups: [Dimension] = [], latency: Bool = false) -> ReportQuery {
-        var query = ReportQuery(edges: edges, by: groups, where: parameters.filters, latency: latency)
-        query.failedOnly = parameters.failedOnly
-        return query
+        ReportQuery(edges: edges, by: groups, where: parameters.filtersOfSums, latency: latency)
     }
 }
 

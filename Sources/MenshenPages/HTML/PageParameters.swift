@@ -27,6 +27,7 @@ struct PageParameters: Sendable {
             given.append(Address.Parameter(name: parameter.name, value: parameter.value))
         }
         period = PagePeriod(PagePeriod.usual, now: request.now, in: request.zone)
+        for dimension in takesFilters ? Dimension.allCases : [] { try check(dimension) }
         if takesTime { period = try time(request.now, request.zone) }
     }
 
@@ -42,14 +43,14 @@ struct PageParameters: Sendable {
             return PagePeriod(isNamed ? name ?? "" : PagePeriod.usual, now: now, in: zone)
         }
         let until = try moment("until", now, zone) ?? now + 1
-        let since = try moment("since", now, zone) ?? until - 7 * 86_400
+        let since = try moment("since", now, zone) ?? Periods.time(-7, after: until, in: zone)
         guard since < until else {
             throw Fault(title: "This time ends before it begins", detail: "since= must be before until=.")
         }
-        guard until - since <= 20 * 366 * 86_400 else {
-            throw Fault(title: "This time is too long", detail: "A page shows at most 20 years.")
-        }
-        return PagePeriod(since: since, until: min(until, max(now + 1, since + 60)), now: now, in: zone)
+        guard until - since <= 20 * 366 * 86_400,
+            let period = PagePeriod(since: since, until: min(until, max(now + 1, since + 60)), now: now, in: zone)
+        else { throw Fault(title: "This time is too long", detail: "A page shows at most 20 years.") }
+        return period
     }
 
     private func moment(_ name: String, _ now: Int64, _ zone: ZoneRules) throws(Fault) -> Int64? {
@@ -88,18 +89,41 @@ struct PageParameters: Sendable {
     /// Parameters that filter, as they were given.
     var filterParameters: [Address.Parameter] { given.filter { Self.filterNames.contains($0.name) } }
 
+    private func values(_ dimension: Dimension) -> [String] {
+        given.filter { $0.name == dimension.rawValue }.map(\.value)
+    }
+
+    private func check(_ dimension: Dimension) throws(Fault) {
+        for value in values(dimension) where value != Self.none && (dimension != .outcome || value != Self.unpriced) {
+            guard let objection = ReportFilter.objection(to: value, of: dimension) else { continue }
+            throw Fault(title: "“\(value)” is nothing that \(dimension.rawValue)= takes", detail: objection)
+        }
+    }
+
+    /// Of single requests.
     var filters: [ReportFilter] {
         Dimension.allCases.compactMap { dimension in
-            let values = given.filter { $0.name == dimension.rawValue }.map(\.value)
-                .filter { dimension != .outcome || !Self.isWordOfItsOwn($0) }
+            let values = values(dimension)
+            if dimension == .outcome { return outcomes(values) }
             return values.isEmpty ? nil : ReportFilter(dimension, values.map { $0 == Self.none ? nil : $0 })
         }
     }
 
-    /// `outcome=failed` and `outcome=unpriced` are more than one end state.
-    private static func isWordOfItsOwn(_ value: String) -> Bool { value == "failed" || value == "unpriced" }
-    var failedOnly: Bool { given.contains { $0.name == "outcome" && $0.value == "failed" } }
-    var unpricedOnly: Bool { given.contains { $0.name == "outcome" && $0.value == "unpriced" } }
+    /// Of sums, which don't tell which of their requests have no price: that is not asked of them.
+    var filtersOfSums: [ReportFilter] { filters.filter { !$0.traits.contains(.unpriced) } }
+
+    /// Beside what ends are called, `outcome=unpriced`.
+    private static let unpriced = "unpriced"
+    var asksForUnpriced: Bool { values(.outcome).contains(Self.unpriced) }
+
+    private func outcomes(_ values: [String]) -> ReportFilter? {
+        let named = ReportFilter.ends(values.filter { $0 != Self.none && $0 != Self.unpriced })
+        let none = values.contains(Self.none) ? ReportFilter(.outcome, [nil]) : nil
+        return [named, none, asksForUnpriced ? .unpriced : nil].compactMap(\.self).reduce(nil as ReportFilter?) {
+            $0?.or($1) ?? $1
+        }
+    }
+
     var isFiltered: Bool { !filterParameters.isEmpty }
 
     /// Parameters of time and filters: what a link to another page takes along.

@@ -15,6 +15,7 @@ struct PagePeriod: Sendable {
     /// Where the last bucket will end; after `edges.last` if that one is under way.
     let lastEnd: Int64
     let endsNow: Bool
+    private let zone: ZoneRules
 
     var since: Int64 { edges[0] }
     var until: Int64 { edges[edges.count - 1] }
@@ -31,6 +32,7 @@ struct PagePeriod: Sendable {
     init(_ name: String, now: Int64, in zone: ZoneRules) {
         let form = Self.named.first { $0.name == name } ?? Self.named[2]
         self.name = form.name
+        self.zone = zone
         step = form.step
         endsNow = true
         let week = form.step == 604_800
@@ -49,20 +51,30 @@ struct PagePeriod: Sendable {
         self.edges = edges
     }
 
-    /// From and until any time.
-    init(since: Int64, until: Int64, now: Int64, in zone: ZoneRules) {
+    /// From and until any time; nil: too long for a page.
+    init?(since: Int64, until: Int64, now: Int64, in zone: ZoneRules) {
         name = nil
+        self.zone = zone
         let end = max(since + 60, until)
         endsNow = until >= now
         step = Periods.step(for: end - since)
-        edges = Periods.edges(every: step, from: since, until: end, in: zone)
-        lastEnd = endsNow ? max(end, edges[edges.count - 2] + step) : end
+        guard let edges = Periods.edges(every: step, from: since, until: end, in: zone) else { return nil }
+        self.edges = edges
+        let last = zone.time(local: zone.local(edges[edges.count - 2]) + step)
+        lastEnd = endsNow ? max(end, last) : end
     }
 
-    /// As many buckets before, cut at the same point of the last one.
+    /// As many buckets before, at the same times on clocks, cut at the same point of the last one.
     var before: [Int64] {
-        let length = lastEnd - since
-        return edges.map { $0 - length }
+        let length = zone.local(lastEnd) - zone.local(since)
+        var earlier: [Int64] = []
+        for edge in edges {
+            let time = zone.time(local: zone.local(edge) - length)
+            // An hour that clocks left out has no time of its own.
+            earlier.append(max(time, (earlier.last ?? time - 1) + 1))
+        }
+        // Of a period within such an hour clocks don't tell what was before.
+        return earlier[earlier.count - 1] <= since ? earlier : edges.map { $0 - (lastEnd - since) }
     }
 
     /// Both, as one question: what of the answer's buckets belong to which.

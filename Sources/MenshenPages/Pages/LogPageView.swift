@@ -49,8 +49,6 @@ struct LogPageView {
     private var query: LogQuery {
         var query = LogQuery()
         query.filters = parameters.filters
-        query.failedOnly = parameters.failedOnly
-        query.unpricedOnly = parameters.unpricedOnly
         query.text = parameters["q"]
         query.limit = Self.size + 1
         if parameters["q"] != nil { query.scanLimit = Self.searchReach }
@@ -117,11 +115,11 @@ struct LogPageView {
         _ records: [RequestRecord], _ totals: [ReportSums], _ hasMore: Bool, _ backwards: Bool, _ lookedTo: RequestID?
     ) -> HTML {
         let all = totals.reduce(0) { $0 + $1[.requests] }
-        let isCounted = parameters["q"] == nil && !parameters.unpricedOnly
+        let isCounted = parameters["q"] == nil && !parameters.asksForUnpriced
         let rows = records.count
         var words =
             isCounted
-            ? "\(rows) of \(Figures.count(max(all, Int64(rows)))) requests"
+            ? "\(rows) of \(Figures.counted(max(all, Int64(rows)), "request"))"
             : "\(rows)\(hasMore ? ", and more" : " in all")"
         if let lookedTo { words += ", looked back to \(context.clock.dayAndClock(lookedTo.microseconds / 1_000_000))" }
         var links: HTML = .nothing
@@ -139,8 +137,6 @@ struct LogPageView {
     private func nothing() throws(StoreFault) -> HTML {
         var query = LogQuery()
         query.filters = parameters.filters
-        query.failedOnly = parameters.failedOnly
-        query.unpricedOnly = parameters.unpricedOnly
         query.limit = 1
         query.scanLimit = Self.searchReach
         var actions: [HTML] = []

@@ -58,25 +58,25 @@ struct OverviewPage {
         let (now, before) = (models.total, hasBefore ? models.totalBefore : nil)
         let dollars = { (value: Int64) in Figures.money(Money(picodollars: value)) }
         let unpriced: HTML = """
-            <a class="why" href="\(context.link("usage").with("cost", "unpriced"))">\(Figures.count(now.missing)) requests unpriced</a>
+            <a class="why" href="\(context.link("usage").with("cost", "unpriced"))">\(Figures.counted(now.missing, "request")) unpriced</a>
             """
         let failed: HTML = """
-            <a href="\(context.link("log").with("outcome", "failed"))">\(Figures.count(now[.failed])) requests</a>
+            <a href="\(context.link("log").with("outcome", "failed"))">\(Figures.counted(now[.failed], "request"))</a>
             """
         let cached: HTML = now[.inputTotal] > 0 ? "\(now.cachedText) read from caches" : .nothing
         let out: HTML = "\(now.outputText) out"
         var tiles = [
             Fact(
-                "Spend, \(period.title)", now.spend,
+                "Spend, \(period.title)", now.spendText,
                 before.map { HTML.change(now[.cost], $0[.cost], dollars) } ?? .nothing,
                 now.missing > 0 ? unpriced : .nothing),
             Fact(
-                "Spend today", today.now.spend, .change(today.now[.cost], today.before[.cost], dollars),
+                "Spend today", today.now.spendText, .change(today.now[.cost], today.before[.cost], dollars),
                 "by \(context.clock.words(context.now)) yesterday"),
             Fact(
                 "Requests", "\(Figures.count(now[.requests]))",
                 before.map { HTML.change(now[.requests], $0[.requests], Figures.count) } ?? .nothing,
-                "\(Figures.count(now[.attempts])) tries at providers"),
+                "\(Figures.counted(now[.attempts], "try", "tries")) at providers"),
             Fact("Tokens in", now.text(tokensIn: true), cached, out),
         ]
         if now[.cacheHits] > 0 {
@@ -159,8 +159,7 @@ struct OverviewPage {
 
     private func lastFailures() throws(StoreFault) -> HTML {
         var query = LogQuery()
-        query.filters = context.parameters.filters
-        query.failedOnly = true
+        query.filters = context.parameters.filters + [.failed]
         query.after = RequestID(microseconds: period.since * 1_000_000)
         query.before = RequestID(microseconds: period.until * 1_000_000)
         query.limit = 7
@@ -208,7 +207,7 @@ struct Today {
         let zone = context.request.zone
         let today = Periods.start(of: .day, at: context.now, in: zone)
         let yesterday = Periods.start(of: .day, at: today - 1, in: zone)
-        let sameTime = min(today, yesterday + (context.now - today) + 1)
+        let sameTime = min(today, max(yesterday, Periods.time(-1, after: context.now, in: zone)) + 1)
         var edges = [Periods.day(30, before: context.now, in: zone), yesterday, sameTime]
         if sameTime < today { edges.append(today) }
         edges.append(context.now + 1)

@@ -74,7 +74,7 @@ struct SessionPage {
         let lately = hour.reduce(Money.zero) { $0 + ($1.cost?.amount ?? .zero) }
         let prefix = records.first { $0.usage.inputTotal != nil }?.usage.inputTotal
         return .facts([
-            Fact("Cost so far", all.spend, "list price"),
+            Fact("Cost so far", all.spendText, "list price"),
             Fact(
                 "Burn rate", hour.isEmpty ? "–" : "\(Figures.money(lately)) <small class=\"muted\">an hour</small>",
                 "over the last 60 minutes"),
@@ -135,7 +135,7 @@ struct SessionPage {
         """
         <td class="n" data-l="Requests">\(Figures.count(sum[.requests]))</td><td class="n" data-l="In">\(sum.inputText)</td>\
         <td class="n" data-l="Cached">\(sum.cachedText)</td><td class="n" data-l="Out">\(sum.outputText)</td>\
-        <td class="n c-main">\(sum.spend)</td>
+        <td class="n c-main">\(sum.spendText)</td>
         """
     }
 

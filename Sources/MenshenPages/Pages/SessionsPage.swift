@@ -64,7 +64,7 @@ struct SessionsPage {
             <tbody>
             \(rows)</tbody></table>
             <p class="meta">Seen: to \(period.step == 60 ? "the minute" : "within \(period.stepWords)"). A session’s own page has exact times.\
-            \(" \(Figures.count(Int64(lines.count - shown.count))) more are in the CSV of this page.", if: lines.count > shown.count)</p></section>
+            \(" The CSV of this page has \(Figures.count(Int64(lines.count - shown.count))) more.", if: lines.count > shown.count)</p></section>
 
             """
         let since = context.clock.dayAndClock(period.since)
@@ -86,7 +86,7 @@ struct SessionsPage {
             Fact("Sessions", "\(lines.count)", "in \(period.title)"),
             Fact("With open requests", "\(open.count)", "now"),
             Fact("Requests", "\(Figures.count(all[.requests]))", "\(Figures.count(all[.failed])) failed"),
-            Fact("Cost", all.spend, "list price"),
+            Fact("Cost", all.spendText, "list price"),
             Fact("Tokens in", "\(all.inputText)", all[.inputTotal] > 0 ? "\(all.cachedText) from caches" : .nothing),
             Fact("Tokens out", "\(all.outputText)"),
         ])
@@ -144,7 +144,7 @@ struct SessionsPage {
             <td class="n" data-l="Seen">\(context.clock.moment(fine.edges[line.last]))</td>\
             <td class="n" data-l="Requests">\(Figures.count(line.sums[.requests]))</td>\
             <td class="n c-hide c-l3">\(line.sums.inputText)</td><td class="n" data-l="Cached">\(line.sums.cachedText)</td>\
-            <td class="n c-main">\(line.sums.spend)</td><td class="c-hide c-l3">\(HTML.spark(line.columns, isUnderWay: period.endsNow))</td></tr>
+            <td class="n c-main">\(line.sums.spendText)</td><td class="c-hide c-l3">\(HTML.spark(line.columns, isUnderWay: period.endsNow))</td></tr>
 
             """
     }

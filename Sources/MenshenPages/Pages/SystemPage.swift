@@ -33,7 +33,7 @@ enum SystemPage {
                 "Since",
                 "\(clock.moment(live.startedAt)) <span class=\"muted\">\(Figures.wait(clock.now - live.startedAt))</span>"
             ),
-            ("Open", "\(live.open.count) requests"), ("Host", HTML.name(live.host)),
+            ("Open", "\(Figures.counted(Int64(live.open.count), "request"))"), ("Host", HTML.name(live.host)),
         ])
     }
 

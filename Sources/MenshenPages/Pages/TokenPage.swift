@@ -52,7 +52,7 @@ struct TokenPage {
 
     private func facts(_ today: ReportSums, _ pots: [PotState]) -> HTML {
         var facts = [
-            Fact("Spent today", today.spend, "list price"),
+            Fact("Spent today", today.spendText, "list price"),
             Fact("Requests today", "\(Figures.count(today[.requests]))", "\(Figures.count(today[.failed])) failed"),
         ]
         if let pot = pots.max(by: { $0.share < $1.share }) {

@@ -93,7 +93,9 @@ struct UsagePage {
     // MARK: Rows
 
     private func sorted(_ sums: SeriesSums) -> [String?] {
-        let pattern = context.parameters["match"].map { ReportFilter(dimension, [$0.contains("*") ? $0 : "*\($0)*"]) }
+        let pattern = context.parameters["match"].map {
+            ReportFilter.Choice(dimension, [$0.contains("*") ? $0 : "*\($0)*"])
+        }
         let names = sums.byName.filter { name, sum in
             (pattern?.matches(name) ?? true) && (!wantsUnpriced || sum.missing > 0)
         }
@@ -138,7 +140,7 @@ struct UsagePage {
         }
         let rest: HTML =
             names.count > shown.count
-            ? "<p class=\"meta\">\(Figures.count(Int64(names.count - shown.count))) more rows are in the CSV of this page.</p>\n"
+            ? "<p class=\"meta\">The CSV of this page has \(Figures.counted(Int64(names.count - shown.count), "more row", "more rows")).</p>\n"
             : .nothing
         return """
             <table class="stack lim usage">
@@ -160,7 +162,7 @@ struct UsagePage {
         return """
             <td class="n" data-l="Requests">\(Figures.count(sum[.requests]))</td><td class="n" data-l="In">\(sum.inputText)</td>\
             <td class="n" data-l="Cached">\(sum.cachedText)</td><td class="n" data-l="Out">\(sum.outputText)</td>\
-            <td class="n c-main">\(sum.spend)</td><td class="why">\(unpriced)</td>
+            <td class="n c-main">\(sum.spendText)</td><td class="why">\(unpriced)</td>
             """
     }
 
@@ -195,10 +197,10 @@ struct UsagePage {
     private func unpricedNote(_ sum: ReportSums) -> HTML {
         guard sum.missing > 0 else { return .nothing }
         return .note(
-            "warn", "\(Figures.count(sum.missing)) requests are not in the sums as a whole",
+            "warn", "\(Figures.counted(sum.missing, "request is", "requests are")) not in the sums as a whole",
             """
-            <p>\(Figures.count(sum[.unpriced])) have no price, of \(Figures.count(sum[.usageUnknown])) the usage was not reported, \
-            and \(Figures.count(sum[.partial])) broke off: the true spend is at least what is shown. \
+            <p>Without a price: \(Figures.count(sum[.unpriced])). Without reported usage: \(Figures.count(sum[.usageUnknown])). \
+            Broken off: \(Figures.count(sum[.partial])). The true spend is at least what is shown. \
             <a href="\(context.link("log").with("outcome", "unpriced"))">Which ones</a>. <code>menshen prices set</code> gives a model a price, \
             and <code>menshen prices recompute</code> counts what was before.</p>
             """)

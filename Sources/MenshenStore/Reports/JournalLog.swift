@@ -56,8 +56,6 @@ package final class JournalLog {
     /// nil: it is not about a request, or not one of those that are asked for.
     private func wanted(_ fields: JournalReader.Fields) -> RequestRecord? {
         guard let entry = JournalRecord(fields) else { return nil }
-        if let before = query.before, entry.id.rawValue >= before.rawValue { return nil }
-        if let after = query.after, entry.id.rawValue <= after.rawValue { return nil }
         let record = RequestRecord(entry.row)
         let isKnown = isFollowing ? false : !seen.insert(entry.id).inserted
         return !isKnown && query.matches(record) ? record : nil

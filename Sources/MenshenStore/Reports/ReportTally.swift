@@ -8,8 +8,8 @@ internal import SQLite
 final class ReportTally {
     let query: ReportQuery
     private let names: Names
-    /// For each filter what is known of its values.
-    private var verdicts: [[Names.Number: Bool]]
+    /// For each choice of each filter what is known of its values.
+    private var verdicts: [[[Names.Number: Bool]]]
     /// Rows by bucket and the numbers of their keys.
     private var places: [RowKey: Int] = [:]
     private var keys: [RowKey] = []
@@ -26,7 +26,7 @@ final class ReportTally {
     init(_ query: ReportQuery, _ names: Names) {
         self.query = query
         self.names = names
-        verdicts = query.filters.map { _ in [:] }
+        verdicts = query.filters.map { $0.choices.map { _ in [:] } }
     }
 
     /// False if nothing in it matches the query's filters.
@@ -35,10 +35,6 @@ final class ReportTally {
         targets.removeAll(keepingCapacity: true)
         targets.append(contentsOf: repeatElement(0, count: segment.combinations))
         for index in query.filters.indices { try apply(index, segment) }
-        if query.failedOnly {
-            let failed = segment[.failed]
-            for combination in targets.indices where failed[combination] == 0 { targets[combination] = -1 }
-        }
         guard targets.contains(0) else { return false }
         findRows(segment, bucket)
         for count in ReportSums.Count.allCases { add(segment[count], count.rawValue) }
@@ -48,21 +44,40 @@ final class ReportTally {
 
     private func apply(_ index: Int, _ segment: SegmentView) throws(SQLiteError) {
         let filter = query.filters[index]
-        let column = segment[filter.dimension]
+        var choices: [(places: SegmentView.Column, passes: [Bool])] = []
+        for place in filter.choices.indices {
+            let passes = try verdicts(index, place, segment)
+            if passes.allSatisfy(\.self) { return }
+            choices.append((segment[filter.choices[place].dimension].places, passes))
+        }
+        let counts = Self.counts(filter.traits).map { segment[$0] }
+        for combination in targets.indices {
+            if choices.contains(where: { $0.passes[Int($0.places[combination])] }) { continue }
+            if counts.contains(where: { $0[combination] != 0 }) { continue }
+            targets[combination] = -1
+        }
+    }
+
+    /// Of each value in the segment whether the choice takes it.
+    private func verdicts(_ index: Int, _ place: Int, _ segment: SegmentView) throws(SQLiteError) -> [Bool] {
+        let choice = query.filters[index].choices[place]
         var passes: [Bool] = []
-        for number in column.values {
-            if let known = verdicts[index][number] {
+        for number in segment[choice.dimension].values {
+            if let known = verdicts[index][place][number] {
                 passes.append(known)
             } else {
-                let verdict = filter.matches(try names.text(number))
-                verdicts[index][number] = verdict
+                let verdict = choice.matches(try names.text(number))
+                verdicts[index][place][number] = verdict
                 passes.append(verdict)
             }
         }
-        if passes.allSatisfy(\.self) { return }
-        for combination in targets.indices where !passes[Int(column.places[combination])] {
-            targets[combination] = -1
-        }
+        return passes
+    }
+
+    /// What is not 0 where some request of a combination has one of the traits. All of them have failed, or none, for its
+    /// dimensions say it.
+    private static func counts(_ traits: RequestTraits) -> [ReportSums.Count] {
+        (traits.contains(.failed) ? [.failed] : []) + (traits.contains(.unpriced) ? [.unpriced, .usageUnknown] : [])
     }
 
     private func findRows(_ segment: SegmentView, _ bucket: Int) {

@@ -7,10 +7,6 @@ internal import SQLite
 /// Which requests of the log are asked for, newest first.
 package struct LogQuery: Sendable {
     package var filters: [ReportFilter] = []
-    /// As `ReportSums.Count.failed` says it.
-    package var failedOnly = false
-    /// Whose cost is not known, or whose usage isn't.
-    package var unpricedOnly = false
     /// Text that a name in it, its path or its problem contains; capital letters of English count as small ones.
     package var text: String?
     /// Older than, and newer than.
@@ -25,15 +21,20 @@ package struct LogQuery: Sendable {
     package init() {}
 
     /// Roll-ups may know of slots that have none of them.
-    fileprivate var isSelective: Bool { !filters.isEmpty || failedOnly || unpricedOnly }
+    fileprivate var isSelective: Bool { !filters.isEmpty }
 }
 
 extension LogQuery {
+    fileprivate func passes(_ record: RequestRecord) -> Bool {
+        let traits = record.traits
+        return filters.allSatisfy { $0.matches(traits, record.value) }
+    }
+
     /// Whether a request is one of those that are asked for, wherever its row was found.
     package func matches(_ record: RequestRecord) -> Bool {
-        if failedOnly, !record.isFailed { return false }
-        if unpricedOnly, !record.isUnpriced { return false }
-        guard filters.allSatisfy({ $0.matches(record.value($0.dimension)) }) else { return false }
+        if let before, record.id.rawValue >= before.rawValue { return false }
+        if let after, record.id.rawValue <= after.rawValue { return false }
+        guard passes(record) else { return false }
         guard let text = text?.lowercased() else { return true }
         let words =
             Dimension.allCases.map(record.value) + [record.asked.path, record.answered.problem, record.answered.model]
@@ -134,8 +135,8 @@ private final class LogSearch {
         let low = query.after.map { $0.rawValue + 1 } ?? 0
         rest = low..<max(low, query.before?.rawValue ?? Slot.lastID)
         var conditions: [String] = []
-        if query.failedOnly { conditions.append(RollUpColumns.failed) }
-        if query.unpricedOnly { conditions.append("((\(RollUpColumns.unpriced)) OR (\(RollUpColumns.usageUnknown)))") }
+        // What SQL can tell needs no look at the row.
+        conditions += query.filters.filter(\.choices.isEmpty).map { RollUpColumns.condition($0.traits) }
         if query.text != nil { conditions.append("\(RollUpColumns.words) LIKE ?1 ESCAPE '\\'") }
         condition = conditions.map { " AND \($0)" }.joined()
     }
@@ -150,13 +151,12 @@ private final class LogSearch {
 
     /// Looks at what comes before slots that have no match, and jumps over those.
     private func jump() throws(SQLiteError) {
-        var question = ReportQuery(edges: [], where: query.filters)
-        question.failedOnly = query.failedOnly
+        let question = ReportQuery(edges: [], where: query.filters)
         let tally = ReportTally(question, reports.names)
         let slots = Slot.of(rest.lowerBound)..<Slot.of(rest.upperBound - 1) + 1
         try reports.eachSlot(in: slots, for: question, newestFirst: !query.nearestToAfter) {
             (slot, segment) throws(SQLiteError) in
-            if try mayMatch(segment, tally) { return true }
+            if try tally.add(segment, to: 0) { return true }
             let ids = Slot.firstID(slot * Slot.seconds)..<Slot.firstID((slot + 1) * Slot.seconds)
             if query.nearestToAfter {
                 try read(rest.lowerBound..<max(rest.lowerBound, ids.lowerBound))
@@ -167,11 +167,6 @@ private final class LogSearch {
             }
             return !isDone
         }
-    }
-
-    private func mayMatch(_ segment: SegmentView, _ tally: ReportTally) throws(SQLiteError) -> Bool {
-        if query.unpricedOnly, segment[.unpriced].width == 0, segment[.usageUnknown].width == 0 { return false }
-        return try tally.add(segment, to: 0)
     }
 
     private func read(_ ids: Range<Int64>) throws(SQLiteError) {
@@ -185,7 +180,7 @@ private final class LogSearch {
         if let text = query.text { try rows.bind(1, "%\(Self.escaped(text))%") }
         while found.count < query.limit, try rows.step() {
             let record = RequestRecord(RecordRow(rows))
-            if query.filters.allSatisfy({ $0.matches(record.value($0.dimension)) }) { found.append(record) }
+            if query.passes(record) { found.append(record) }
         }
         if found.count >= query.limit { lookedTo = nil }
     }

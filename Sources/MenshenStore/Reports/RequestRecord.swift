@@ -86,6 +86,10 @@ package struct RequestRecord: Sendable {
             && [nil, .unpriced, .partial].contains(cost?.state)
     }
 
+    package var traits: RequestTraits {
+        (isFailed ? RequestTraits.failed : []).union(isUnpriced ? .unpriced : [])
+    }
+
     init(_ row: RecordRow) {
         id = RequestID(rawValue: row.integer("id") ?? 0)
         caller = Caller(

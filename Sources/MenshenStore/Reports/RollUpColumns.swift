@@ -29,6 +29,13 @@ enum RollUpColumns {
         AND coalesce(cost_state, 'unpriced') IN ('unpriced', 'partial')
         """
 
+    /// Of rows that have one of these.
+    static func condition(_ traits: RequestTraits) -> String {
+        let conditions =
+            (traits.contains(.failed) ? [failed] : []) + (traits.contains(.unpriced) ? [unpriced, usageUnknown] : [])
+        return "(" + (conditions.isEmpty ? ["0"] : conditions.map { "(\($0))" }).joined(separator: " OR ") + ")"
+    }
+
     /// What is searched for text.
     static let words = (dimensions + ["path", "problem", "answer_model"]).map { "coalesce(\($0), '')" }
         .joined(separator: " || char(10) || ")
@@ -63,7 +70,7 @@ enum RollUpColumns {
         case .usageUnknown: usageUnknown
         case .unpriced: unpriced
         case .partial: "cost IS NOT NULL AND cost_state = 'partial'"
-        case .priced: "cost IS NOT NULL"
+        case .priced: "cost IS NOT NULL AND coalesce(cost_state, 'priced') <> 'none'"
         case .inputTotal: "input_total"
         case .inputUncached: "input_uncached"
         case .cacheRead: "cache_read"

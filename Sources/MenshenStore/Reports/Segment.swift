@@ -14,7 +14,8 @@ internal import SQLite
 ///
 /// Little-endian throughout.
 enum Segment {
-    static let format: UInt8 = 1
+    /// Also what its sums mean: those of another format are made anew.
+    static let format: UInt8 = 2
 
     /// `name` gives the number under which the file knows a name.
     static func encode(
@@ -155,7 +156,7 @@ struct SegmentView {
 
     /// Whether what a query reads of it lies within it: places have a value, and times of first bytes a bucket.
     func isSound(for query: ReportQuery) -> Bool {
-        for dimension in Set(query.groups + query.filters.map(\.dimension)) {
+        for dimension in Set(query.groups + query.filters.flatMap(\.choices).map(\.dimension)) {
             let column = self[dimension]
             let count = UInt64(column.values.count)
             for combination in 0..<combinations where column.places[combination] >= count { return false }

@@ -50,9 +50,7 @@ struct LogsCommand: ParsableCommand {
     func run() throws {
         let (path, zone) = try records.place()
         var query = LogQuery()
-        query.filters = try filter.filters
-        query.failedOnly = filter.failedOnly
-        query.unpricedOnly = unpriced
+        query.filters = try filter.filters + (unpriced ? [.unpriced] : [])
         query.text = grep
         query.limit = number ?? (since == nil ? 20 : Int(Int32.max))
         if let since { query.after = RequestID(rawValue: try id(since, "--since", zone).rawValue - 1) }

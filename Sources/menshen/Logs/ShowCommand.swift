@@ -31,6 +31,9 @@ struct ShowCommand: ParsableCommand {
     @OptionGroup(title: "Records") var records: RecordsOption
 
     mutating func validate() throws {
+        if id.isEmpty {
+            throw ValidationError("The id is empty; say one that 'menshen logs' shows, or last, or failed.")
+        }
         if [request, response, events, json].filter(\.self).count > 1 {
             throw ValidationError("Say one of --request, --response, --events and --json.")
         }
@@ -58,7 +61,7 @@ struct ShowCommand: ParsableCommand {
     private func find(_ reports: RecordReports) throws -> RequestDetail {
         var query = LogQuery()
         query.limit = 1
-        query.failedOnly = id == "failed"
+        if id == "failed" { query.filters = [.failed] }
         if ["last", "failed"].contains(id) {
             guard let newest = try reports.requests(query).records.first else {
                 throw Terminal.fault("there is no such request.", code: 1)

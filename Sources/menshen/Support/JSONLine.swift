@@ -8,6 +8,7 @@ enum JSONLine {
     enum Value {
         case text(String?)
         case number(Int64?)
+        case flag(Bool)
     }
 
     static func object(_ members: [(name: String, value: Value)]) -> String {
@@ -19,6 +20,7 @@ enum JSONLine {
             switch member.value {
             case .text(let text?): output.append(json: text)
             case .number(let number?): output.append(contentsOf: "\(number)".utf8)
+            case .flag(let flag): output.append(contentsOf: "\(flag)".utf8)
             case .text(nil), .number(nil): output.append(contentsOf: "null".utf8)
             }
         }

@@ -31,9 +31,13 @@ struct RecordsOption: ParsableArguments {
     /// Where records are, and whose days count. A configuration that is broken or not there has the usual ones.
     func place() throws -> (path: String, zone: ZoneRules) {
         let file = try configuration.path()
-        let loaded = FileReading.mode(file) == nil ? nil : ConfigurationFile.load(file).configuration
-        if loaded == nil, configuration.config != nil, FileReading.mode(file) == nil {
-            throw Terminal.fault("there is no configuration at \(file).", code: Daemon.configurationFault)
+        let loaded = ConfigurationFile.load(file).configuration
+        if loaded == nil, configuration.config != nil {
+            do { _ = try FileReading.bytes(file, limit: 1 << 24) } catch {
+                throw Terminal.fault(
+                    "the configuration can't be read: \(error). Name another with --config, or leave that out for the usual one.",
+                    code: Daemon.configurationFault)
+            }
         }
         var zone = loaded?.limits.zone ?? ZoneFile.rules("local") ?? .utc
         if let timezone {
@@ -53,11 +57,7 @@ struct RecordsOption: ParsableArguments {
 
     /// Opens them. `catchingUp`: roll-ups are brought up to date first, with a word on it if that takes long.
     func open(_ path: String, catchingUp: Bool = true) throws -> RecordReports {
-        guard FileReading.mode(path) != nil else {
-            throw Terminal.fault(
-                "there are no records at \(path) yet: menshen makes the file when it is first used.", code: 69)
-        }
-        return try Self.orFault {
+        try Self.orFault {
             if catchingUp { Self.catchUp(path) }
             return try RecordReports(path)
         }
@@ -118,45 +118,61 @@ struct FilterOptions: ParsableArguments {
     )
     var end: [String] = []
 
-    var failedOnly: Bool { end.contains("failed") }
-
     var filters: [ReportFilter] {
         get throws {
             var filters: [ReportFilter] = []
             func add(_ dimension: Dimension, _ values: [String], _ pattern: (String) -> [String] = { [$0] }) {
                 if values.isEmpty { return }
-                filters.append(
-                    ReportFilter(dimension, values.flatMap { $0 == "-" ? [nil] : pattern($0).map(Optional.some) }))
+                filters.append(ReportFilter(dimension, Self.values(values, pattern)))
             }
             add(.model, model)
             add(.provider, provider)
-            add(.caller, try caller.map(Self.callerValue))
+            add(.caller, caller, Self.callers)
             add(.session, session) { [$0, "\($0)*"] }
             add(.project, project) { $0.hasPrefix("/") ? [$0] : [$0, "*/\($0)"] }
             add(.agent, agent)
             add(.job, job)
             add(.unit, unit)
             add(.operation, operation)
+            try Self.check(status, .status, "--status")
             add(.status, status)
-            let isPath = program.allSatisfy { $0.contains("/") }
-            add(isPath ? .program : .client, program)
-            let known = EndState.allCases.map(\.rawValue) + ["open"]
-            let ends = end.filter { $0 != "failed" }
-            if let unknown = ends.first(where: { !known.contains($0) }) {
-                throw Terminal.fault(
-                    "no request ends as '\(unknown)'; it is one of \((known + ["failed"]).joined(separator: ", ")).",
-                    code: 64)
+            let paths = program.filter { $0.contains("/") }
+            let names = program.filter { !$0.contains("/") }
+            if paths.isEmpty {
+                add(.client, names)
+            } else {
+                let byPath = ReportFilter(.program, Self.values(paths))
+                filters.append(names.isEmpty ? byPath : byPath.or(ReportFilter(.client, Self.values(names))))
             }
-            add(.outcome, ends)
+            try Self.check(end, .outcome, "--end")
+            if let ends = ReportFilter.ends(end) { filters.append(ends) }
             return filters
         }
     }
 
-    /// A token's name, or a user's as reports have it.
-    private static func callerValue(_ name: String) throws -> String {
-        if name == "-" || name.contains("*") || name.hasPrefix("uid:") { return name }
-        if let user = try? Accounts.user(name) { return "uid:\(user.uid)" }
-        return name
+    /// None of them was given.
+    var isEmpty: Bool {
+        [model, provider, caller, program, session, project, agent, job, unit, operation, status, end]
+            .allSatisfy(\.isEmpty)
+    }
+
+    private static func values(
+        _ texts: [String], _ pattern: (String) -> [String] = { [$0] }
+    ) -> [String?] {
+        texts.flatMap { $0 == "-" ? [nil] : pattern($0).map(Optional.some) }
+    }
+
+    private static func check(_ values: [String], _ dimension: Dimension, _ option: String) throws {
+        for value in values where value != "-" {
+            guard let objection = ReportFilter.objection(to: value, of: dimension) else { continue }
+            throw Terminal.fault("\(option) '\(ShownName.clean(value))' finds nothing. \(objection)", code: 64)
+        }
+    }
+
+    /// A token may be named as a user is: what both have asked is meant.
+    private static func callers(_ name: String) -> [String] {
+        if name.contains("*") || name.hasPrefix("uid:") { return [name] }
+        return [name] + ((try? Accounts.user(name)).map { ["uid:\($0.uid)"] } ?? [])
     }
 }
 

@@ -38,7 +38,7 @@ struct StatuslineCommand: ParsableCommand {
         let (path, zone) = try records.place()
         let now = RecordsOption.now
         var parts: [String] = []
-        if FileReading.mode(path) != nil, let reports = try? RecordReports(path) {
+        if let reports = try? RecordReports(path) {
             parts = try spending(reports, zone, now)
         }
         if !noLimits { parts += pots() }
@@ -58,7 +58,8 @@ struct StatuslineCommand: ParsableCommand {
         }
         let day = try sums(today)
         if day[.requests] > 0 { parts.append("\(money(day)) today") }
-        let windows = try FiveHours.windows(since: now - 86_400, until: now + 1) {
+        let first = try reports.span()?.lowerBound ?? now
+        let windows = try FiveHours.windows(in: now..<now + 1, since: first, now: now + 1) {
             try reports.rows(ReportQuery(edges: $0))
         }
         if let window = windows.last, now < window.end {

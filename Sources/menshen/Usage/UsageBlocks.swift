@@ -4,33 +4,6 @@
 internal import MenshenCore
 internal import MenshenStore
 
-/// Windows of five hours, as subscriptions count them: one begins with the hour of the first request after the one before has
-/// ended.
-enum FiveHours {
-    static let length: Int64 = 5 * 3600
-
-    struct Window {
-        let start: Int64
-        var sums = ReportSums()
-
-        var end: Int64 { start + FiveHours.length }
-    }
-
-    /// Oldest first, of requests from `since` on. `rows` answers for buckets with these edges.
-    static func windows(since: Int64, until: Int64, rows ask: ([Int64]) throws -> [ReportRow]) throws -> [Window] {
-        let edges = Array(stride(from: since / 1800 * 1800, to: until, by: 1800)) + [until]
-        guard edges.count > 1 else { return [] }
-        let rows = try ask(edges).sorted { $0.bucket < $1.bucket }
-        var windows: [Window] = []
-        for row in rows where row.sums[.requests] > 0 {
-            let time = edges[row.bucket]
-            if windows.last.map({ time >= $0.end }) ?? true { windows.append(Window(start: time / 3600 * 3600)) }
-            windows[windows.count - 1].sums.add(row.sums)
-        }
-        return windows
-    }
-}
-
 /// `menshen usage --blocks`.
 struct UsageBlocks {
     private let view: UsageView
@@ -41,30 +14,29 @@ struct UsageBlocks {
         let (command, style, now) = (view.command, view.style, view.now)
         let span = try view.span(usual: 2)
         var filters: [ReportFilter] = []
-        var provider = command.filter.provider.first
-        if command.filter.provider.isEmpty {
-            provider = try mostAsked(span)
-            if let provider { filters.append(ReportFilter(.provider, [provider])) }
+        var providers = command.filter.provider
+        if providers.isEmpty, let provider = try mostAsked(span) {
+            providers = [provider]
+            filters.append(ReportFilter(.provider, [provider]))
         }
-        let windows = try FiveHours.windows(since: span.since, until: span.until) {
+        let title = providers.isEmpty ? "" : providers.map(ShownName.clean).joined(separator: ", ")
+        let first = try view.reports.span()?.lowerBound ?? now
+        let windows = try FiveHours.windows(in: span.since..<span.until, since: first, now: now) {
             try view.rows($0, where: filters)
         }
         let pace = try view.rows([now - 3600, now], where: filters).first?.sums[.cost] ?? 0
         if view.isForPrograms {
-            var rows = UsageRows()
+            var rows = UsageRows(["start", "end", "is_current", "provider"], hasCost: !command.noCost)
             for window in windows.reversed() {
+                let provider = providers.count == 1 ? providers[0] : nil
                 rows.add(
-                    [
-                        ("start", .text(ZoneRules.utc.stamp(window.start))),
-                        ("end", .text(ZoneRules.utc.stamp(window.end))),
-                        ("is_current", .text(now < window.end ? "true" : "false")),
-                    ], window.sums, nil, hasCost: !command.noCost)
+                    [.time(window.start), .time(window.end), .flag(now < window.end), .text(provider)], window.sums)
             }
             return view.print(rows, span)
         }
         guard let newest = windows.last else {
             return Terminal.print(
-                "Nothing was asked \(provider.map { "of \(ShownName.clean($0)) " } ?? "")in \(span.title).")
+                "Nothing was asked \(title.isEmpty ? "" : "of \(title) ")in \(span.title).")
         }
         let isCurrent = now < newest.end
         let projected = isCurrent ? newest.sums[.cost].saturatingAdd(pace / 3600 * (newest.end - now)) : 0
@@ -90,8 +62,7 @@ struct UsageBlocks {
                     bar: view.bar(window.sums[.cost], of: largest),
                     barRest: isNow ? view.bar(projected - window.sums[.cost], of: largest) : 0, barSign: "░"))
         }
-        let title = "5-hour windows" + (provider.map { " at \(ShownName.clean($0))" } ?? "")
-        view.write(title: title)
+        view.write(title: "5-hour windows" + (title.isEmpty ? "" : " at \(title)"))
         table.print(style)
         guard isCurrent, style.width != nil else { return }
         let end = ZonedTime(newest.end, in: view.zone).clock

@@ -43,6 +43,7 @@ struct UsageBudgets {
         }
         if command.json { return Terminal.write(String(decoding: body, as: UTF8.self)) }
         let (pots, zone) = Self.read(body)
+        if command.csv { return Terminal.write(Self.csv(body)) }
         if pots.isEmpty {
             return Terminal.print(
                 "There are no limits. [limits] in the configuration sets some, and 'menshen token create NAME --budget 5usd/day'."
@@ -61,6 +62,43 @@ struct UsageBudgets {
         Terminal.print("")
         Terminal.print(
             style.plain("! from 80% of a limit; ▒ reserved by requests under way; days end at 00:00 \(zone)"))
+    }
+
+    /// Behind the zone the members of a limit, its holder first.
+    private static let members: [StaticString] = [
+        "limits[].holder", "limits[].name", "limits[].limit", "limits[].measure", "limits[].amount", "limits[].spent",
+        "limits[].reserved", "limits[].remaining", "limits[].resets_at", "limits[].is_known",
+    ]
+
+    private static func findings(_ body: [UInt8]) -> [JSONFinding] {
+        var scanner = JSONScanner(JSONPaths(["timezone"] + members), textLimit: 4096)
+        scanner.feed(body.span)
+        return scanner.found
+    }
+
+    /// The members as they stand in JSON; nothing for null.
+    private static func csv(_ body: [UInt8]) -> String {
+        var rows: [[JSONFinding?]] = []
+        for finding in findings(body) where finding.path > 0 {
+            if finding.path == 1 { rows.append(Array(repeating: nil, count: members.count)) }
+            if !rows.isEmpty { rows[rows.count - 1][finding.path - 1] = finding }
+        }
+        let names = members.map { "\($0)".split(separator: ".")[1] }
+        var output = Array(names.joined(separator: ",").utf8) + .csvEnd
+        for row in rows {
+            for (place, finding) in row.enumerated() {
+                if place > 0 { output.append(UInt8(ascii: ",")) }
+                switch finding?.kind {
+                case .string: output.append(csv: finding?.string ?? "")
+                case .number: output += finding?.text ?? []
+                case .true: output += "true".utf8
+                case .false: output += "false".utf8
+                case .null, .object, .array, nil: break
+                }
+            }
+            output += .csvEnd
+        }
+        return String(decoding: output, as: UTF8.self)
     }
 
     private static func row(_ pot: Pot) -> ReportTable.Row {
@@ -100,15 +138,9 @@ struct UsageBudgets {
     }
 
     static func read(_ body: [UInt8]) -> (pots: [Pot], zone: String) {
-        var scanner = JSONScanner(
-            JSONPaths([
-                "timezone", "limits[].holder", "limits[].name", "limits[].limit", "limits[].measure", "limits[].amount",
-                "limits[].spent", "limits[].reserved", "limits[].remaining", "limits[].resets_at", "limits[].is_known",
-            ]), textLimit: 4096)
-        scanner.feed(body.span)
         var pots: [Pot] = []
         var zone = ""
-        for finding in scanner.found {
+        for finding in findings(body) {
             if finding.path == 0 { zone = finding.string ?? "" }
             if finding.path == 1 { pots.append(Pot(kind: finding.string ?? "")) }
             guard finding.path > 1, !pots.isEmpty else { continue }

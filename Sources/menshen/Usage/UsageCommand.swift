@@ -37,9 +37,9 @@ struct UsageCommand: ParsableCommand {
     var unpriced = false
     @Flag(name: .long, help: "Leave out money.")
     var noCost = false
-    @Option(name: .long, help: "Rows at most (default: 20 for groups, all for days).")
+    @Option(name: .long, help: "Groups at most, the largest first (default: 20).")
     var top: Int?
-    @Flag(name: .long, help: "Print JSON: all rows, sums exact, money in picodollars as text.")
+    @Flag(name: .long, help: "Print JSON: all rows but for --top, sums exact, money in picodollars as text.")
     var json = false
     @Flag(name: .long, help: "Print CSV with the same columns.")
     var csv = false
@@ -57,6 +57,15 @@ struct UsageCommand: ParsableCommand {
         }
         if json, csv { throw ValidationError("Say --json or --csv.") }
         if let top, top < 1 { throw ValidationError("--top must be 1 or more.") }
+        let isGrouped = sessions || by.map { Dimension(rawValue: $0) != nil } ?? false
+        if top != nil, !isGrouped, by == nil || by.flatMap(Bucket.init) != nil {
+            throw ValidationError(
+                "--top is for groups (--sessions, or --by with a dimension); --since and --until choose rows of time.")
+        }
+        if budgets, since != nil || until != nil || noCost || !filter.isEmpty {
+            throw ValidationError(
+                "--budgets shows limits as they are now; no time, no filter and no --no-cost goes with it.")
+        }
         guard let by, Bucket(rawValue: by) == nil, Dimension(rawValue: by) == nil else { return }
         let names = Bucket.allCases.map(\.rawValue) + Self.dimensions
         let near = NearName.of(by, among: names).map { " You may mean '\($0)'." } ?? ""

@@ -19,12 +19,14 @@ extension ReportSums {
         .init(self[.requests] == 0 ? "" : Figures.share(self[.failed], of: self[.requests]))
     }
 
-    /// ≥ where requests are missing in it, "unpriced" where all are.
+    /// ≥ where requests are missing in it, "unpriced" where none has a cost.
     var spendCell: ReportTable.Cell {
-        if self[.requests] == 0 { return .init("–", .dim) }
-        if self[.cost] == 0, self[.unpriced] > 0 { return .init("unpriced", .yellow) }
-        if self[.priced] == 0, self[.usageUnknown] > 0 { return .init("?", .yellow) }
-        return .init((isLowerBound ? "≥" : "") + Figures.money(cost))
+        switch spend {
+        case .nothing: .init("–", .dim)
+        case .unpriced: .init("unpriced", .yellow)
+        case .unknown: .init("?", .yellow)
+        case .amount(let money, let isLowerBound): .init((isLowerBound ? "≥" : "") + Figures.money(money))
+        }
     }
 
     /// Requests whose cost is not in the sum.
@@ -33,75 +35,93 @@ extension ReportSums {
     private func unknownOr(_ text: String) -> String { self[.usageUnknown] > 0 ? "?" : text }
 }
 
-/// A report's rows for programs: names of columns, then values.
+/// A report's rows for programs: columns that tell of what, then sums, all as they are.
 struct UsageRows {
     enum Value {
         case text(String?)
         case number(Int64?)
+        case flag(Bool)
+        /// Seconds since 1970.
+        case time(Int64)
+        /// Picodollars; past 2^53 a number would lose its last digits in JSON.
+        case money(Int64)
     }
 
-    private(set) var rows: [[(name: String, value: Value)]] = []
+    private let columns: [String]
+    private let hasCost: Bool
+    private let hasLatency: Bool
+    private var rows: [[Value]] = []
 
-    mutating func add(
-        _ names: [(name: String, value: Value)], _ sums: ReportSums, _ latency: LatencyHistogram?, hasCost: Bool
-    ) {
-        let counts: [(String, ReportSums.Count)] = [
-            ("requests", .requests), ("failed", .failed), ("open", .open), ("lost", .lost),
-            ("input_total", .inputTotal),
-            ("input_uncached", .inputUncached), ("cache_read", .cacheRead), ("cache_write", .cacheWrite),
-            ("output_total", .outputTotal), ("reasoning", .reasoning), ("cache_hits", .cacheHits),
-            ("saved_input", .savedInput), ("saved_output", .savedOutput), ("bytes_in", .bytesIn),
-            ("bytes_out", .bytesOut),
-            ("attempts", .attempts), ("usage_unknown", .usageUnknown),
-        ]
-        var row = names + counts.map { (name: $0.0, value: Value.number(sums[$0.1])) }
+    /// `names`: of the columns that tell of what.
+    init(_ names: [String], hasCost: Bool, hasLatency: Bool = false) {
+        (self.hasCost, self.hasLatency) = (hasCost, hasLatency)
+        columns =
+            names + Self.counts.map(\.name) + (hasCost ? ["cost", "priced", "unpriced", "partial"] : [])
+            + (hasLatency ? Self.shares.map { "ttfb_us_\($0.name)" } : [])
+    }
+
+    private static let counts: [(name: String, count: ReportSums.Count)] = [
+        ("requests", .requests), ("failed", .failed), ("open", .open), ("lost", .lost), ("input_total", .inputTotal),
+        ("input_uncached", .inputUncached), ("cache_read", .cacheRead), ("cache_write", .cacheWrite),
+        ("output_total", .outputTotal), ("reasoning", .reasoning), ("cache_hits", .cacheHits),
+        ("saved_input", .savedInput), ("saved_output", .savedOutput), ("bytes_in", .bytesIn), ("bytes_out", .bytesOut),
+        ("attempts", .attempts), ("usage_unknown", .usageUnknown),
+    ]
+    private static let shares = [(name: "p50", share: 0.5), (name: "p95", share: 0.95), (name: "p99", share: 0.99)]
+
+    mutating func add(_ values: [Value], _ sums: ReportSums, _ latency: LatencyHistogram? = nil) {
+        var row = values + Self.counts.map { .number(sums[$0.count]) }
         if hasCost {
             row += [
-                // Past 2^53 a number would lose its last digits in JSON.
-                ("cost", .text("\(sums[.cost])")), ("priced", .number(sums[.priced])),
-                ("unpriced", .number(sums[.unpriced])), ("partial", .number(sums[.partial])),
+                .money(sums[.cost]), .number(sums[.priced]), .number(sums[.unpriced]), .number(sums[.partial]),
             ]
         }
-        if let latency {
-            for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
-                row.append(("ttfb_us_\(name)", .number(latency.percentile(share))))
-            }
-        }
+        if hasLatency { row += Self.shares.map { .number(latency?.percentile($0.share)) } }
         rows.append(row)
     }
 
     /// `{"schema": …, "since": …, "until": …, "timezone": …, "rows": […]}`.
     func json(_ span: UsageSpan) -> String {
-        let lines = rows.map { row in
-            JSONLine.object(
-                row.map { member in
-                    switch member.value {
-                    case .text(let text): (member.name, JSONLine.Value.text(text))
-                    case .number(let number): (member.name, JSONLine.Value.number(number))
-                    }
-                })
-        }
+        let lines = rows.map { row in JSONLine.object(zip(columns, row).map { ($0, $1.json) }) }
         let head = JSONLine.object([
             ("schema", .text("menshen.usage.v1")), ("since", .text(ZoneRules.utc.stamp(span.since))),
             ("until", .text(ZoneRules.utc.stamp(span.until))), ("timezone", .text(span.zone.name)),
         ])
-        return head.dropLast() + ",\"rows\":[" + lines.joined(separator: ",\n") + "]}"
+        return head.dropLast() + ",\"rows\":[" + lines.joined(separator: ",\n") + "]}\n"
     }
 
-    /// RFC 4180; nothing for what is not known.
+    /// RFC 4180, with its head whatever there is; nothing for what is not known.
     var csv: String {
-        guard let first = rows.first else { return "" }
-        var output = Array(first.map(\.name).joined(separator: ",").utf8)
+        var output = Array(columns.joined(separator: ",").utf8) + .csvEnd
         for row in rows {
-            output += [13, 10]
-            for (place, member) in row.enumerated() {
-                if place > 0 { output.append(44) }
-                switch member.value {
-                case .text(let text): output.append(csv: text ?? "")
-                case .number(let number): output += (number.map { "\($0)" } ?? "").utf8
-                }
+            for (place, value) in row.enumerated() {
+                if place > 0 { output.append(UInt8(ascii: ",")) }
+                value.append(csvTo: &output)
             }
+            output += .csvEnd
         }
         return String(decoding: output, as: UTF8.self)
+    }
+}
+
+extension UsageRows.Value {
+    fileprivate var json: JSONLine.Value {
+        switch self {
+        case .text(let text): .text(text)
+        case .number(let number): .number(number)
+        case .flag(let flag): .flag(flag)
+        case .time(let time): .text(ZoneRules.utc.stamp(time))
+        case .money(let money): .text("\(money)")
+        }
+    }
+
+    fileprivate func append(csvTo output: inout [UInt8]) {
+        switch self {
+        case .text(let text): output.append(csv: text ?? "")
+        case .number(let number): output += (number.map { "\($0)" } ?? "").utf8
+        case .flag(let flag): output += "\(flag)".utf8
+        case .time(let time): output += ZoneRules.utc.stamp(time).utf8
+        case .money(let money): output += "\(money)".utf8
+        }
     }
 }

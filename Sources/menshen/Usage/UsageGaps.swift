@@ -16,11 +16,8 @@ struct UsageGaps {
         let found = try view.rows([span.since, span.until], by: [.provider, .model]).filter { $0.sums.missing > 0 }
             .sorted { ($0.sums.missing, $0.keys[1] ?? "") > ($1.sums.missing, $1.keys[1] ?? "") }
         if view.isForPrograms {
-            var rows = UsageRows()
-            for row in found {
-                rows.add(
-                    [("provider", .text(row.keys[0])), ("model", .text(row.keys[1]))], row.sums, nil, hasCost: true)
-            }
+            var rows = UsageRows(["provider", "model"], hasCost: true)
+            for row in found { rows.add([.text(row.keys[0]), .text(row.keys[1])], row.sums) }
             return view.print(rows, span)
         }
         if found.isEmpty { return Terminal.print("Every request of \(span.title) is in the sums.") }

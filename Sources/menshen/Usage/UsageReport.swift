@@ -23,17 +23,10 @@ struct UsageReport {
             case .month: 364
             }
         let span = try view.span(usual: usual)
-        let edges =
-            switch bucket {
-            case .hour: Periods.edges(every: 3600, from: span.since, until: span.until, in: view.zone)
-            case .day: Periods.edges(of: .day, from: span.since, until: span.until, in: view.zone)
-            case .week: Periods.edges(of: .week, from: span.since, until: span.until, in: view.zone)
-            case .month: Periods.edges(of: .month, from: span.since, until: span.until, in: view.zone)
-            }
-        let bounds = [span.since] + edges.dropFirst()
+        let bounds = try bounds(span, bucket)
         let found = try view.rows(bounds, latency: true)
         let most = try mostSpent(bounds)
-        var rows = UsageRows()
+        var rows = UsageRows(["start", "end"], hasCost: !command.noCost, hasLatency: true)
         var table = ReportTable(Self.timeColumns(bucket, hasCost: !command.noCost))
         (table.hasBars, table.longestBar) = (true, 18)
         var total = ReportSums()
@@ -44,12 +37,7 @@ struct UsageReport {
             let sums = row?.sums ?? ReportSums()
             total.add(sums)
             if let histogram = row?.firstBytes { firstBytes.add(histogram) }
-            rows.add(
-                [
-                    ("start", .text(ZoneRules.utc.stamp(bounds[index]))),
-                    ("end", .text(ZoneRules.utc.stamp(bounds[index + 1]))),
-                ],
-                sums, row?.firstBytes ?? LatencyHistogram(), hasCost: !command.noCost)
+            rows.add([.time(bounds[index]), .time(bounds[index + 1])], sums, row?.firstBytes)
             let isUnderWay = index == bounds.count - 2 && span.until == view.now
             table.rows.append(
                 ReportTable.Row(
@@ -70,10 +58,32 @@ struct UsageReport {
         try write(notes, total)
     }
 
-    /// What was spent yesterday by this time; nothing if nothing was.
+    private func bounds(_ span: UsageSpan, _ bucket: UsageCommand.Bucket) throws -> [Int64] {
+        func calendar(_ window: Limit.Window) -> [Int64]? {
+            Periods.edges(of: window, from: span.since, until: span.until, in: view.zone)
+        }
+        let edges: [Int64]?
+        let wider: String
+        switch bucket {
+        case .hour:
+            edges = Periods.edges(every: 3600, from: span.since, until: span.until, in: view.zone)
+            wider = ", or for --by day"
+        case .day: (edges, wider) = (calendar(.day), ", or for --by week")
+        case .week: (edges, wider) = (calendar(.week), ", or for --by month")
+        case .month: (edges, wider) = (calendar(.month), "")
+        }
+        guard let edges else {
+            throw Terminal.fault(
+                "there are more than \(Figures.count(Int64(Periods.limit))) \(bucket.rawValue)s in \(span.title), too many for a report; ask for less with --since and --until\(wider).",
+                code: 64)
+        }
+        return [span.since] + edges.dropFirst()
+    }
+
+    /// What was spent yesterday by this time on clocks; nothing if nothing was.
     private func yesterday() throws -> String {
         let start = Periods.day(1, before: view.now, in: view.zone)
-        let rows = try view.rows([start, max(start + 1, view.now - 86_400)])
+        let rows = try view.rows([start, max(start + 1, Periods.time(-1, after: view.now, in: view.zone))])
         guard let sums = rows.first?.sums, measure(sums) > 0 else { return "" }
         return "; by this time yesterday " + (command.noCost ? Figures.tokens(measure(sums)) : Figures.money(sums.cost))
     }
@@ -123,7 +133,7 @@ struct UsageReport {
     private func isOldest(_ time: Int64) -> Bool { view.now - time > 27 * 86_400 }
 
     private func totalLabel(_ count: Int, _ bucket: UsageCommand.Bucket) -> String {
-        "\(count) \(bucket.rawValue)\(count == 1 ? "" : "s")"
+        Figures.counted(Int64(count), bucket.rawValue)
     }
 
     // MARK: By a dimension
@@ -145,10 +155,8 @@ struct UsageReport {
         var total = ReportSums()
         for row in found { total.add(row.sums) }
         if view.isForPrograms {
-            var rows = UsageRows()
-            for row in found {
-                rows.add([(dimension.rawValue, .text(row.keys[0]))], row.sums, row.firstBytes, hasCost: !command.noCost)
-            }
+            var rows = UsageRows([dimension.rawValue], hasCost: !command.noCost, hasLatency: true)
+            for row in found.prefix(command.top ?? .max) { rows.add([.text(row.keys[0])], row.sums, row.firstBytes) }
             return view.print(rows, span)
         }
         let details = dimension == .session ? try sessionDetails(bounds) : [:]
@@ -170,7 +178,8 @@ struct UsageReport {
             for row in others { rest.sums.add(row.sums) }
             table.rows.append(
                 ReportTable.Row(
-                    cells: groupCells("\(Figures.count(Int64(others.count))) others", rest, total, nil),
+                    cells: groupCells(
+                        Figures.counted(Int64(others.count), "other"), rest, total, nil),
                     bar: view.bar(measure(rest.sums), of: largest)))
         }
         if let unknown {
@@ -265,7 +274,7 @@ struct UsageReport {
                 reasons.append("\(Figures.count(total[.usageUnknown])) without reported usage")
             }
             notes.append(
-                "≥ \(Figures.count(total.missing)) request\(total.missing == 1 ? " is" : "s are") not in the sums: "
+                "≥ \(Figures.counted(total.missing, "request is", "requests are")) not in the sums: "
                     + reasons.joined(separator: ", ") + " (menshen usage --unpriced)")
         }
         if total[.requests] == 0, let last = try view.reports.span()?.upperBound {

@@ -21,10 +21,8 @@ struct UsageView {
     func rows(
         _ edges: [Int64], by groups: [Dimension] = [], where more: [ReportFilter] = [], latency: Bool = false
     ) throws -> [ReportRow] {
-        var query = ReportQuery(
-            edges: edges, by: groups, where: try command.filter.filters + more, latency: latency)
-        query.failedOnly = command.filter.failedOnly
-        return try reports.rows(query)
+        try reports.rows(
+            ReportQuery(edges: edges, by: groups, where: try command.filter.filters + more, latency: latency))
     }
 
     /// `usual`: days before today where nothing is said.
@@ -33,7 +31,7 @@ struct UsageView {
     /// A program reads it.
     var isForPrograms: Bool { command.json || command.csv }
 
-    func print(_ rows: UsageRows, _ span: UsageSpan) { Terminal.print(command.json ? rows.json(span) : rows.csv) }
+    func print(_ rows: UsageRows, _ span: UsageSpan) { Terminal.write(command.json ? rows.json(span) : rows.csv) }
 
     func write(title: String) {
         for line in style.wrapped(title) { note(style.painted(line, .bold)) }

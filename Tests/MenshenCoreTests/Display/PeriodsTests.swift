@@ -25,14 +25,47 @@ struct PeriodsTests {
         #expect(moment("24h") == now - day && moment("2w") == now / day * day - 14 * day)
     }
 
-    @Test func `buckets of the calendar end now`() {
-        let days = Periods.edges(of: .day, from: now - 6 * day, until: now, in: .utc)
+    @Test func `buckets of the calendar end now`() throws {
+        let days = try #require(Periods.edges(of: .day, from: now - 6 * day, until: now, in: .utc))
         #expect(days.count == 8 && days.first == (now - 6 * day) / day * day && days.last == now)
-        #expect(Periods.edges(of: .month, from: now, until: now + 1, in: .utc).count == 2)
-        let halves = Periods.edges(every: 1800, from: now - 86_400, until: now, in: .utc)
+        #expect(Periods.edges(of: .month, from: now, until: now + 1, in: .utc)?.count == 2)
+        let halves = try #require(Periods.edges(every: 1800, from: now - 86_400, until: now, in: .utc))
         #expect(halves.count == 50 && halves.dropLast().allSatisfy { $0 % 1800 == 0 })
-        let weeks = Periods.edges(every: 7 * day, from: now - 20 * day, until: now, in: .utc)
+        let weeks = try #require(Periods.edges(every: 7 * day, from: now - 20 * day, until: now, in: .utc))
         #expect(weeks.count == 4 && zip(weeks, weeks.dropFirst()).dropLast().allSatisfy { $1 - $0 == 7 * day })
+    }
+
+    @Test func `what would be more buckets than a report has is none, rather than a last one with all the rest`() {
+        let most = Int64(Periods.limit)
+        let hour = now / 3600 * 3600
+        #expect(Periods.edges(every: 3600, from: hour - most * 3600, until: hour, in: .utc)?.count == Periods.limit + 1)
+        #expect(Periods.edges(every: 3600, from: hour - most * 3600, until: hour + 1, in: .utc) == nil)
+        let today = now / day * day
+        #expect(Periods.edges(of: .day, from: today - most * day, until: today, in: .utc)?.count == Periods.limit + 1)
+        #expect(Periods.edges(of: .day, from: today - most * day, until: today + 1, in: .utc) == nil)
+        // 20 years in steps of 30 days are few.
+        let long = Periods.edges(every: 30 * day, from: today - 7300 * day, until: today, in: .utc)
+        #expect(
+            long?.count == 245
+                && long.map { zip($0, $0.dropFirst()).dropLast().allSatisfy { $1 - $0 == 30 * day } } == true)
+    }
+
+    @Test(arguments: [
+        // Clocks were turned back on 25 October, and forward on 29 March.
+        ("2026-10-25 12:00:00", "2026-10-23 22:00:00", 23), ("2026-10-26 11:00:00", "2026-10-24 22:00:00", 25),
+        ("2026-10-27 11:00:00", "2026-10-25 23:00:00", 24), ("2026-03-29 10:00:00", "2026-03-27 23:00:00", 25),
+        ("2026-03-30 10:00:00", "2026-03-28 23:00:00", 23),
+    ])
+    func `yesterday is a day of the calendar, also where clocks were turned`(
+        now: String, midnight: String, ago: Int64
+    ) throws {
+        let berlin = try LimitWindowTests.zone("Europe/Berlin")
+        let (now, midnight) = (try LimitWindowTests.time(now), try LimitWindowTests.time(midnight))
+        #expect(Periods.moment("yesterday", now: now, in: berlin) == midnight)
+        #expect(Periods.moment("1d", now: now, in: berlin) == midnight)
+        let sameTime = Periods.time(-1, after: now, in: berlin)
+        #expect(ZonedTime(sameTime, in: berlin).clock == ZonedTime(now, in: berlin).clock)
+        #expect(Periods.time(1, after: sameTime, in: berlin) == now)
     }
 
     @Test func `a step is the smallest that makes few buckets`() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+import Linux
 import MenshenCore
 import MenshenPages
 import MenshenStore
@@ -92,6 +93,13 @@ final class PageScene {
         let sources = PageSources(
             reports: try RecordReports(self.path), live: live)
         return try Dashboard.answer(request, sources)
+    }
+
+    /// Of this machine.
+    static func zone(_ name: String) throws -> ZoneRules {
+        let bytes = try FileReading.bytes("/usr/share/zoneinfo/\(name)", limit: 1 << 16)
+        guard let zone = ZoneRules(bytes, name: name) else { throw TestFailure("\(name) is no time zone") }
+        return zone
     }
 
     func text(_ address: String) throws -> String { String(decoding: try page(address).body, as: UTF8.self) }

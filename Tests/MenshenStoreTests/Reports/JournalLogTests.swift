@@ -69,7 +69,7 @@ struct JournalLogTests {
         #expect(try numbers(query) == [4, 6])
         query.filters = [ReportFilter(.model, ["odd"])]
         #expect(try numbers(query) == [3, 5])
-        query.failedOnly = true
+        query.filters = [.failed]
         #expect(try numbers(query) == [5])
         query = LogQuery()
         (query.after, query.before) = (id(2), id(5))

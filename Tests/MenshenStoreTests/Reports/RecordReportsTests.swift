@@ -130,9 +130,8 @@ import Testing
         let edges = divisions[1]
         for isRolledUp in [false, true] {
             if isRolledUp { try rollUp() }
-            func check(_ filters: [ReportFilter], _ condition: String, failedOnly: Bool = false) throws {
-                var query = ReportQuery(edges: edges, by: [.model], where: filters)
-                query.failedOnly = failedOnly
+            func check(_ filters: [ReportFilter], _ condition: String) throws {
+                let query = ReportQuery(edges: edges, by: [.model], where: filters)
                 #expect(try answer(query) == oracle(edges, "model", condition))
             }
             try check([ReportFilter(.model, ["claude-*"])], "model LIKE 'claude-%'")
@@ -143,10 +142,16 @@ import Testing
                 "provider = 'openai' AND token_name IS NULL")
             try check([ReportFilter(.token, [""])], "token_name = ''")
             try check([ReportFilter(.session, ["none such"])], "false")
+            let failed = "(status >= 400 OR end_state NOT IN ('complete', 'client_gone', 'open'))"
+            try check([ReportFilter(.client, ["codex"]), .failed], "client = 'codex' AND \(failed)")
             try check(
-                [ReportFilter(.client, ["codex"])],
-                "client = 'codex' AND (status >= 400 OR end_state NOT IN ('complete', 'client_gone', 'open'))",
-                failedOnly: true)
+                [ReportFilter.failed.or(ReportFilter(.outcome, ["open"]))], "\(failed) OR end_state = 'open'")
+            try check(
+                [
+                    ReportFilter(.client, ["codex"]).or(ReportFilter(.model, ["gpt-6", nil])),
+                    ReportFilter(.token, ["ci"]),
+                ],
+                "(client = 'codex' OR model = 'gpt-6' OR model IS NULL) AND token_name = 'ci'")
         }
     }
 

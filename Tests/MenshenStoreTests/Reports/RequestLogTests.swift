@@ -35,8 +35,12 @@ import Testing
             let cases: [(LogQuery, (Int64) -> Bool)] = [
                 (LogQuery(), { _ in true }),
                 (LogQuery(where: [ReportFilter(.model, ["rare"])]), { $0 % 10 == 3 }),
-                (LogQuery(failedOnly: true), { $0 % 4 == 1 }),
-                (LogQuery(where: [ReportFilter(.model, ["ra*"])], failedOnly: true), { $0 % 10 == 3 && $0 % 4 == 1 }),
+                (LogQuery(where: [.failed]), { $0 % 4 == 1 }),
+                (
+                    LogQuery(where: [ReportFilter.failed.or(ReportFilter(.model, ["rare"]))]),
+                    { $0 % 4 == 1 || $0 % 10 == 3 }
+                ),
+                (LogQuery(where: [ReportFilter(.model, ["ra*"]), .failed]), { $0 % 10 == 3 && $0 % 4 == 1 }),
                 (LogQuery(text: "FIRST_byte"), { $0 == 17 }),
                 (LogQuery(text: "100%"), { _ in false }),
             ]
@@ -97,10 +101,9 @@ import Testing
 }
 
 extension LogQuery {
-    fileprivate init(where filters: [ReportFilter] = [], failedOnly: Bool = false, text: String? = nil) {
+    fileprivate init(where filters: [ReportFilter] = [], text: String? = nil) {
         self.init()
         self.filters = filters
-        self.failedOnly = failedOnly
         self.text = text
     }
 }
