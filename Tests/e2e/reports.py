@@ -261,6 +261,20 @@ children.append(follow)
 first = json.loads(follow.stdout.readline())
 answer = ask(daemon.socket, body=b'{"model": "followed", "messages": [], "max_tokens": 5}', path="/v1/messages")
 equal(json.loads(follow.stdout.readline())["id"], answer.id, "logs -f shows a request once it has ended")
+# One that is dated in the future, and of a model that is asked for rarely.
+future = subprocess.Popen([BINARY, "logs", "-f", "-n", "1", "--model", "rare", "--config", daemon.config, "--json"], cwd=home, env=env,
+                          stdout=subprocess.PIPE, **identity())
+children.append(future)
+rare = ask(daemon.socket, body=b'{"model": "rare", "messages": [], "max_tokens": 5}', path="/v1/messages")
+equal(json.loads(future.stdout.readline())["id"], rare.id, "a rare filter shows it")
+daemon.row(rare.id)
+with sqlite3.connect(daemon.database) as writable:
+    writable.execute("UPDATE requests SET id = id + (86400 * 1000000 << 10) WHERE id = ?", (number(rare.id),))
+writable.close()
+rare = ask(daemon.socket, body=b'{"model": "rare", "messages": [], "max_tokens": 5}', path="/v1/messages")
+equal(json.loads(future.stdout.readline())["id"], rare.id, "and what is dated in the future keeps none from being seen")
+future.send_signal(signal.SIGINT)
+future.wait(PATIENCE)
 follow.send_signal(signal.SIGINT)
 equal(follow.wait(PATIENCE), 0, "Ctrl-C is its usual end")
 for command in ("logs -n 8", "show last", "usage --by model --since 2026-11-01"):

@@ -57,11 +57,13 @@ struct LogsCommand: ParsableCommand {
         if let until { query.before = try id(until, "--until", zone) }
         if journal || journalDirectory != nil { return try showJournal(query, zone) }
         let reports = try records.open(path)
+        // Before the first look: what ends meanwhile is in one of both.
+        let ends = follow ? try RecordsOption.orFault { try RequestEnds(path, now: Int64(Clock.wall())) } : nil
         let page = try RecordsOption.orFault { try reports.requests(query) }
         var printer = LogPrinter(look.style, zone, isJSON: json, now: RecordsOption.now)
         printer.print(Array(page.records.reversed()), isFirst: true)
-        guard follow else { return }
-        var follower = LogFollower(path, query, page.records, printer)
+        guard let ends else { return }
+        var follower = LogFollower(ends, query, page.records, printer)
         try follower.run()
     }
 
