@@ -47,6 +47,8 @@ package enum FieldName: String, Sendable, CaseIterable {
     case webSocketVersion = "sec-websocket-version"
     // Ours; an upstream that is a menshen too says its own.
     case menshenRequestID = "x-menshen-request-id"
+    /// Of a session that `menshen dashboard` keeps: what its forms carry.
+    case menshenForm = "x-menshen-form"
 
     /// Its value is taken apart at commas somewhere.
     var isList: Bool {

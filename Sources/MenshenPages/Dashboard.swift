@@ -13,14 +13,18 @@ package struct PageRequest: Sendable {
     /// Seconds since 1970.
     package var now: Int64
     package var zone: ZoneRules
+    /// Of a session that may change something, for its forms; nil: whoever looks only looks.
+    package var formToken: String?
 
     package init(
-        path: [String], parameters: [(name: String, value: String)], now: Int64, zone: ZoneRules
+        path: [String], parameters: [(name: String, value: String)], now: Int64, zone: ZoneRules,
+        formToken: String? = nil
     ) {
         self.path = path
         self.parameters = parameters
         self.now = now
         self.zone = zone
+        self.formToken = formToken
     }
 }
 
@@ -30,6 +34,19 @@ package struct PageAnswer: Sendable {
     package var body: [UInt8]
     /// Besides those that every page has.
     package var fields: [(name: String, value: String)] = []
+
+    /// Header fields of the answer. Scripts and styles come from the page's own server alone, no page is shown within another,
+    /// and none is kept unless it says so.
+    package var allFields: [(name: String, value: String)] {
+        let policy =
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+            + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        let keeping = fields.contains { $0.name == "Cache-Control" } ? [] : [("Cache-Control", "no-store")]
+        return [
+            ("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"), ("Content-Type", contentType),
+        ] + keeping + fields
+    }
 
     package init(status: Int = 200, contentType: String = "text/html; charset=utf-8", body: [UInt8]) {
         self.status = status

@@ -12,8 +12,9 @@ enum Route: Equatable {
     case noRequest(String)
     case sessions
     case session(String)
-    case tokens
+    case tokens, newToken
     case token(String)
+    case editToken(String)
     case providers, system
 
     init?(_ path: [String]) {
@@ -26,6 +27,8 @@ enum Route: Equatable {
         case ("sessions", 2): self = .session(path[1])
         case ("tokens", 1): self = .tokens
         case ("tokens", 2): self = .token(path[1])
+        case (TokenForms.newPath, 1): self = .newToken
+        case ("tokens", 3) where path[2] == "edit": self = .editToken(path[1])
         case ("providers", 1): self = .providers
         case ("system", 1): self = .system
         default: return nil
@@ -40,6 +43,7 @@ enum Route: Equatable {
         case .log: ["before", "after", "q"]
         case .sessions: ["sort"]
         case .request: ["body"]
+        case .newToken, .editToken: TokenForms.names
         default: []
         }
     }
@@ -78,7 +82,9 @@ enum Route: Equatable {
         case .sessions: try SessionsPage(context).page()
         case .session(let name): try SessionPage(context, name).page()
         case .tokens: TokensPage.page(context)
+        case .newToken: TokenForms.new(context)
         case .token(let name): try TokenPage(context, name).page()
+        case .editToken(let name): TokenForms.edit(context, name)
         case .providers: try ProvidersPage(context).page()
         case .system: SystemPage.page(context.live, context.clock)
         }

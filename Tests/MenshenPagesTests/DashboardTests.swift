@@ -119,13 +119,65 @@ import Testing
         #expect(try scene.text("/_menshen/ui/usage").contains("≥ </span>$0.01"))
     }
 
-    @Test func `no page changes anything`() throws {
+    @Test func `only a session that may change something sees the forms for it`() throws {
         let (scene, id) = try PageScene.full()
-        for address in PageScene.addresses(id, PageScene.hostile) + ["/_menshen/ui/tokens/team-a"] {
-            #expect(!(try scene.text(address).contains("method=\"post\"")), "\(address)")
+        let forms = ["/_menshen/ui/new-token", "/_menshen/ui/tokens/team-a/edit"]
+        for address in PageScene.addresses(id, PageScene.hostile) + ["/_menshen/ui/tokens/team-a"] + forms {
+            let text = String(decoding: try scene.page(address).body, as: UTF8.self)
+            #expect(
+                !text.contains("method=\"post\"") && !text.contains("href=\"/_menshen/ui/new-token\""), "\(address)")
         }
-        #expect(try scene.page("/_menshen/ui/tokens/new").status == 404)
-        #expect(try scene.page("/_menshen/ui/tokens/team-a/edit").status == 404)
+        for address in forms { #expect(try scene.page(address).status == 403) }
+        for address in forms + ["/_menshen/ui/tokens/team-a"] {
+            let page = try scene.page(address, formToken: "f0rm\"><img")
+            let text = String(decoding: page.body, as: UTF8.self)
+            #expect(page.status == 200 && text.contains("name=\"form\" value=\"f0rm&quot;&gt;&lt;img\""), "\(address)")
+        }
+        #expect(
+            String(decoding: try scene.page("/_menshen/ui/tokens", formToken: "f").body, as: UTF8.self).contains(
+                "New token"))
+        #expect(try scene.page("/_menshen/ui/tokens/none/edit", formToken: "f").status == 404)
+    }
+
+    @Test func `a form shows what a token may, and what it sends back is the same`() throws {
+        let (scene, _) = try PageScene.full()
+        func page(_ change: (inout TokenTerms) -> Void) throws -> String {
+            var terms = TokenTerms()
+            change(&terms)
+            scene.live.tokens = [
+                GivenToken(
+                    id: 9, name: "new", created: PageScene.now, createdBy: "uid 1", revokedAt: nil, terms: terms,
+                    graceUntil: nil)
+            ]
+            return String(decoding: try scene.page("/_menshen/ui/tokens/new/edit", formToken: "f").body, as: UTF8.self)
+        }
+        let text = try page {
+            $0.providers = ["gone"]
+            $0.models = ["gpt-*", "o3"]
+            $0.limits = ["5usd/day"]
+            $0.expires = 1_798_761_600
+            $0.note = "a \"note\""
+        }
+        // One that the configuration has no more stays: without it the token would be for any.
+        #expect(text.contains("value=\"gone\" checked"))
+        #expect(text.contains("name=\"models\" value=\"gpt-*, o3\""))
+        #expect(text.contains("name=\"expires\" value=\"2027-01-01T00:00:00Z\""))
+        #expect(text.contains("value=\"a &quot;note&quot;\""))
+        for change: (inout TokenTerms) -> Void in [
+            { $0.models = ["a,b"] }, { $0.paths = [" /v1"] }, { $0.note = "\u{202e}x" },
+        ] {
+            #expect(try page(change).contains("menshen token edit"))
+        }
+    }
+
+    @Test func `forms are read as the members of a request about tokens`() {
+        let members = TokenForms.members([
+            ("providers", "a,b"), ("providers", "c"), ("limits", " 5usd/day, 9requests/hour ,"), ("note", " x "),
+        ])
+        #expect(members.first { $0.name == "providers" }?.value == .list(["a,b", "c"]))
+        #expect(members.first { $0.name == "limits" }?.value == .list(["5usd/day", "9requests/hour"]))
+        #expect(members.first { $0.name == "note" }?.value == .text("x"))
+        #expect(members.first { $0.name == "expires" }?.value == .text(""))
     }
 
     @Test func `style sheet and script have addresses of their content, to be kept for a year`() throws {
@@ -134,7 +186,7 @@ import Testing
         for path in attributes("href", in: text).filter({ $0.hasSuffix(".css") }) + attributes("src", in: text) {
             let answer = try scene.page(path)
             #expect(answer.status == 200 && answer.body.count > 500)
-            #expect(answer.fields.contains { $0.name == "cache-control" && $0.value.contains("31536000") })
+            #expect(answer.fields.contains { $0.name == "Cache-Control" && $0.value.contains("31536000") })
         }
         #expect(try scene.page("/_menshen/ui/assets/menshen.0.css").status == 404)
     }
@@ -154,6 +206,20 @@ import Testing
         let overview = answer([])
         #expect(overview.status == 503)
         #expect(String(decoding: overview.body, as: UTF8.self).contains("the disk failed"))
+    }
+
+    @Test func `pages that stand alone name nobody but the owner, and take hostile names`() {
+        let name = PageScene.hostile
+        let answers = [
+            LonePages.open(host: name, user: name, version: "1", action: "/open/x"),
+            LonePages.used(host: name, version: "1"), LonePages.noSession(version: "1"),
+            LonePages.refused(status: 429, message: name, signIn: name),
+            LonePages.fault(status: 503, title: name, message: name, version: "1"),
+            LonePages.created(name: name, token: "mns_x", isRotated: true, version: "1"),
+            LonePages.notDone(status: 409, message: name, mend: name, version: "1"),
+        ]
+        for answer in answers { #expect(!String(decoding: answer.body, as: UTF8.self).contains("<img")) }
+        #expect(answers.map(\.status) == [200, 410, 401, 429, 503, 200, 409])
     }
 
     @Test func `a comparison is left out where records do not go back`() throws {

@@ -113,7 +113,8 @@ def drive(unix):
     response.close()
     caller.close()
     check(upstream.calls[-1].left.wait(5), f"a caller that leaves over {way} takes the provider's work with it")
-    for path in ("/", "/_menshen/status", "/_menshen/health", "/_menshen/none"):
+    for path in ("/", "/_menshen/status", "/_menshen/health", "/_menshen/none", "/_menshen/ui/", "/_menshen/ui/log",
+                 "/_menshen/ui/providers", "/_menshen/ui/system", "/_menshen/ui/tokens"):
         keep(f"{path} over {way}", daemon.ask(path, None, {"Authorization": f"Bearer {TOKEN}"}, unix, "GET"))
     if not unix:
         keep("no token", daemon.ask(unix=False))

@@ -26,7 +26,8 @@ def shown():
 def everything(daemon, *answers):
     """What a caller, the log and the files tell."""
     text = b"".join(answer.everything() for answer in answers) + daemon.stderr().encode()
-    text += daemon.ask("/_menshen/status", None, {}, method="GET").body + daemon.ask("/", None, {}, method="GET").body
+    for path in ("/_menshen/status", "/_menshen/ui/", "/_menshen/ui/providers", "/_menshen/ui/system"):
+        text += daemon.ask(path, None, {}, method="GET").body
     for name in os.listdir(os.path.dirname(daemon.database)):
         with open(f"{os.path.dirname(daemon.database)}/{name}", "rb") as file:
             text += file.read()

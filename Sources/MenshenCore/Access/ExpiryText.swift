@@ -26,6 +26,12 @@ package enum ExpiryText {
         return "\(CivilDay(number: number).text) \(CivilDay.clock(seconds - number * CivilDay.seconds)) UTC"
     }
 
+    /// The same as `parse` takes it: "2026-12-31T18:00:00Z".
+    package static func typed(_ seconds: Int64) -> String {
+        let number = seconds.floored(by: CivilDay.seconds)
+        return "\(CivilDay(number: number).text)T\(CivilDay.clock(seconds - number * CivilDay.seconds))Z"
+    }
+
     private static func number(_ digits: ArraySlice<UInt8>) -> Int64? {
         guard digits.allSatisfy({ 48...57 ~= $0 }) else { return nil }
         return Int64(String(decoding: digits, as: UTF8.self))

@@ -35,7 +35,7 @@ package struct Grant: Sendable {
         /// It is the owner, on the owner's Unix socket.
         case owner = "unix"
         case token
-        /// User and password of the status page.
+        /// User and password of menshen's own pages.
         case password
         /// Authentication is switched off.
         case open = "auth.enable"
@@ -54,6 +54,6 @@ package struct Grant: Sendable {
     /// What the record says of it.
     package var recordedRule: String { ruleName ?? rule.rawValue }
 
-    /// The status page shows what everybody has asked for, and not only the principal.
+    /// Pages show what everybody has asked for, and not only the principal.
     package var showsAll: Bool { rule == .owner || rule == .password }
 }

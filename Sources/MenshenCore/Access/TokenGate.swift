@@ -14,6 +14,14 @@ package struct TokenGate: Sendable {
         case invalid
         case refused(Refusal)
 
+        /// A token of menshen's was shown, whatever has become of it.
+        package var isOfOurs: Bool {
+            switch self {
+            case .valid, .refused: true
+            case .missing, .invalid: false
+            }
+        }
+
         package var tokenName: String? { if case .valid(let token) = self { token.name } else { nil } }
     }
 

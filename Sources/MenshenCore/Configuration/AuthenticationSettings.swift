@@ -8,7 +8,7 @@ extension Configuration {
     /// `[auth]`: who may call over TCP, and who may look at the page.
     package struct Authentication: Sendable {
         package var enable = true
-        /// User and password of the status page at `/` (Basic); without a password the page is closed on TCP.
+        /// User and password of menshen's own pages (Basic); without a password they are closed on TCP.
         package var user: String?
         package var password: Secret?
         package var tokens: [NamedToken] = []
@@ -59,12 +59,15 @@ extension Configuration.Authentication: ConfigurationRoot {
     static let settings: [ConfigurationSetting<Self>] = [
         .boolean(
             "auth.enable", \.enable, "Ask TCP callers for a token; false is refused unless `listen` is loopback."),
-        .custom("auth.user", .text, sample: "\"admin\"", "User of the status page at `/`.", read: readUser) {
+        .custom(
+            "auth.user", .text, sample: "\"admin\"", "User of the dashboard and menshen's other pages, on TCP.",
+            read: readUser
+        ) {
             $0.user.map(TOMLText.quoted)
         },
         .custom(
             "auth.password", .text, sample: "\"${MENSHEN_PASSWORD:-}\"",
-            "Password of the status page at `/`; without one the page is closed to TCP callers.", read: readPassword
+            "Its password; without one these pages are closed to TCP callers.", read: readPassword
         ) {
             $0.password.map { _ in TOMLText.hidden }
         },

@@ -67,6 +67,7 @@ extension AdminPage {
     static func at(_ target: RequestTarget) -> AdminPage? {
         guard target.providerName == nil else { return nil }
         if let page = all.first(where: { $0.paths.contains(target.path) }) { return page }
+        if target.path.hasPrefix("\(prefix)/ui/assets/") { return assets }
         if target.path.hasPrefix("\(prefix)/ui/") { return dashboard }
         return target.path.hasPrefix(prefix) ? unknown : nil
     }

@@ -8,13 +8,14 @@ internal import MenshenCore
 extension AdminPage {
     static let all = [home, health, status, metrics, usage, keyInfo, tokens, keys, dashboard]
 
+    /// Leads to the dashboard, where somebody has to sign in; says nothing else.
     static let home = AdminPage(
-        "/", access: .signedIn,
+        "/", access: .everybody,
         [
             Action(.get) { caller, _ in
-                caller.withStatus {
-                    LocalAnswer(status: 200, fields: pageFields, body: Array(StatusPage.html($0).utf8))
-                }
+                caller.answer(
+                    page: LocalAnswer(
+                        status: 303, fields: [("Location", "/_menshen/ui/"), ("Cache-Control", "no-store")]))
             }
         ])
 
@@ -47,11 +48,4 @@ extension AdminPage {
                 }
             }
         ])
-
-    /// A page loads nothing from anywhere and runs no script.
-    static let pageFields: [(name: String, value: String)] = [
-        ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"),
-        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
-    ]
 }

@@ -71,24 +71,6 @@ enum HeadroomReport {
             ? "\((microseconds + 999) / 1000) ms" : StatusPage.duration((microseconds + 999_999) / 1_000_000)
     }
 
-    // MARK: Pages
-
-    static func html(_ status: StatusSnapshot) -> String {
-        let rows = rows(status)
-        if rows.isEmpty { return "" }
-        let body = rows.map { row in
-            let cells = zip(Row.titles, row.cells).map { title, cell in
-                "<td data-l=\"\(title.capitalized)\">\(StatusPage.escape(cell))</td>"
-            }
-            return "<tr>\(cells.joined())</tr>"
-        }
-        let head = Row.titles.map { "<th>\($0.capitalized)</th>" }
-        return """
-            <section><h2>Limits that providers state</h2><div class="scroll"><table><thead><tr>\(head.joined())</tr></thead>
-            <tbody>\(body.joined())</tbody></table></div></section>
-            """
-    }
-
     /// The value of a key's "headroom".
     static func json(_ headroom: Headroom, _ status: StatusSnapshot) -> String {
         func number(_ value: (some BinaryInteger)?) -> String { value.map { "\($0)" } ?? "null" }
@@ -106,9 +88,4 @@ enum HeadroomReport {
         }
         return "[\(limits.joined(separator: ","))]"
     }
-}
-
-extension String {
-    /// "RESETS" as "Resets".
-    fileprivate var capitalized: String { prefix(1) + dropFirst().lowercased() }
 }

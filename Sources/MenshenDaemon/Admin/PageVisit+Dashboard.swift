@@ -13,15 +13,28 @@ extension AdminPage {
     static let dashboard = AdminPage(
         "/_menshen/ui", access: .owners, [Action(.get) { caller, _ in caller.showDashboard() }])
 
-    /// Scripts and styles come from here alone, and no page is shown within another.
-    fileprivate static let dashboardFields: [(name: String, value: String)] = [
-        (
-            "Content-Security-Policy",
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
-                + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        ),
-        ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
-    ]
+    /// Style sheet and script, which pages before signing in need too; the same for everybody.
+    static let assets = AdminPage(
+        "/_menshen/ui/assets/", access: .everybody,
+        [
+            Action(.get) { (caller, _) throws(Problem) in
+                let path = caller.head.text(caller.head.path).split(separator: "/").dropFirst(2).map(String.init)
+                guard let asset = Assets.answer(path) else {
+                    throw Problem(.notFound, status: 404, "There is no such file; a page of this version names others.")
+                }
+                caller.answer(page: LocalAnswer(asset))
+            }
+        ])
+}
+
+extension LocalAnswer {
+    init(_ page: PageAnswer) { self.init(status: page.status, fields: page.allFields, body: page.body) }
+
+    /// The same for a person at a browser.
+    mutating func become(_ page: PageAnswer) {
+        body = page.body
+        fields = fields.filter { $0.name != "Content-Type" } + page.allFields
+    }
 }
 
 /// A page of the dashboard: what the workers know is gathered, then the page is made on the thread that reads records.
@@ -51,15 +64,22 @@ extension PageVisit {
             // What has made the browser ask for the password is no parameter of the page.
             parameters: target.queryParameters.filter { $0.name != "signin" },
             now: Int64(Clock.wall() / 1_000_000),
-            zone: exchange.runtime.snapshot.configuration.limits.zone)
+            zone: exchange.runtime.snapshot.configuration.limits.zone, formToken: formToken)
         exchange.worker.drawPage(request, live, for: exchange) { [self] drawn in
             if exchange.phase.isOver { return }
-            var fields = AdminPage.dashboardFields + drawn.fields + [("Content-Type", drawn.contentType)]
-            if !drawn.fields.contains(where: { $0.name == "cache-control" }) {
-                fields.append(("Cache-Control", "no-store"))
-            }
-            answer(page: LocalAnswer(status: drawn.status, fields: fields, body: drawn.body))
+            answer(page: LocalAnswer(drawn))
         }
+    }
+
+    /// What `menshen dashboard` says of its session, on behalf of somebody who may administer: forms that carry it are then shown.
+    /// They are sent to that command, and not here. A browser can't say it, and it opens nothing.
+    private var formToken: String? {
+        let head = exchange.head
+        guard let said = head.first(.menshenForm) else { return nil }
+        let access = exchange.access
+        let fault = access.administrationFault(
+            head, exchange.connection, showsToken: access.principal.token != nil)
+        return fault == nil ? head.text(said) : nil
     }
 }
 

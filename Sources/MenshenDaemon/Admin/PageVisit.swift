@@ -3,12 +3,13 @@
 
 internal import HTTP
 internal import MenshenCore
+internal import MenshenPages
 internal import MenshenStore
 
 /// One request for a page of menshen's own: what comes of its body, what the page may ask, and the way of its answer to the
 /// exchange, which holds it as long as the page is made.
 final class PageVisit: AdminCaller {
-    /// Rows on the status page.
+    /// Requests that the status tells of.
     private static let recentLimit = 20
 
     unowned let exchange: Exchange
@@ -77,7 +78,8 @@ final class PageVisit: AdminCaller {
         guard isPage, let target else { return answer }
         let canSignIn = problem.status == 401 && hasPassword
         answer.become(
-            page: StatusPage.html(problem, signInPath: canSignIn ? target.path + "?signin" : nil), AdminPage.pageFields)
+            LonePages.refused(
+                status: problem.status, message: problem.message, signIn: canSignIn ? target.path + "?signin" : nil))
         return answer
     }
 }

@@ -4,7 +4,7 @@
 internal import MenshenCore
 internal import MenshenStore
 
-/// What `menshen status` prints: the same content as the page and its JSON twin.
+/// What `menshen status` prints: the same content as its JSON twin, `StatusPage`.
 enum StatusReport {
     static func text(_ status: StatusSnapshot) -> String {
         var lines = [

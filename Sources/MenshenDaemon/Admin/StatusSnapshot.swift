@@ -17,7 +17,7 @@ package struct StatusBoard: Sendable {
     let startedMonotonic: UInt64
 }
 
-/// Everything the status page shows at one moment. Holds no key.
+/// Everything that the status tells at one moment. Holds no key.
 struct StatusSnapshot {
     struct Row {
         let name: String

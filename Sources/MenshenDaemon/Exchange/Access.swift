@@ -81,7 +81,11 @@ struct Access {
         case .missing, .invalid: break
         }
         if !connection.listener.isTCP { grant = Grant(.owner) }
-        if resolved.page?.access == .administrators { try judgeAdministrator(head, verdict, connection) }
+        if resolved.page?.access == .administrators,
+            let fault = administrationFault(head, connection, showsToken: verdict.isOfOurs)
+        {
+            throw fault
+        }
         // Wherever nobody needs one, what else is shown is ignored; but whoever shows a token of ours means to be no more than
         // that allows.
         if case .refused(let refusal) = verdict, resolved.page?.access != .everybody { throw .refused(refusal) }
@@ -163,18 +167,14 @@ struct Access {
         }
     }
 
-    /// Whoever gives out rights shows none: only the kernel's word counts, and no page has sent it. Over TCP there is nothing
-    /// there, for anybody.
-    private func judgeAdministrator(
-        _ head: RequestHead, _ verdict: TokenGate.Verdict, _ connection: Connection
-    ) throws(Problem) {
-        guard !connection.listener.isTCP, let uid = principal.caller.uid else { throw .administeredElsewhere }
-        guard connection.worker.context.gate.judge(uid: uid) != .foreign else { throw .notAdministrator }
-        switch verdict {
-        case .valid, .refused: throw .administersWithToken
-        case .missing, .invalid: break
-        }
-        guard head.first(.origin) == nil, head.first(.secFetchSite) == nil else { throw .administersFromPage }
+    /// Why the caller may not administer; nil: it may. Whoever gives out rights shows none: only the kernel's word counts, and no
+    /// page has sent it. Over TCP there is nothing there, for anybody.
+    func administrationFault(_ head: RequestHead, _ connection: Connection, showsToken: Bool) -> Problem? {
+        guard !connection.listener.isTCP, let uid = principal.caller.uid else { return .administeredElsewhere }
+        guard connection.worker.context.gate.judge(uid: uid) != .foreign else { return .notAdministrator }
+        if showsToken { return .administersWithToken }
+        let isFromPage = head.first(.origin) != nil || head.first(.secFetchSite) != nil
+        return isFromPage ? .administersFromPage : nil
     }
 
     private static func judgePage(
@@ -189,7 +189,7 @@ struct Access {
         guard let password = authentication.password else {
             throw Problem(
                 .unauthenticated, status: 401,
-                "The status page is closed over TCP because it has no password. Set [auth] user and password, or use the Unix socket."
+                "menshen's own pages are closed over TCP because there is no password. Set [auth] user and password, or use the Unix socket."
             )
         }
         guard BasicCredentials.match(head, user: authentication.user, password: password) else {

@@ -5,7 +5,7 @@ internal import Crypto
 internal import HTTP
 internal import MenshenCore
 
-/// User and password of the status page (RFC 7617).
+/// User and password of menshen's own pages (RFC 7617).
 enum BasicCredentials {
     static func match(_ head: RequestHead, user: String?, password: Secret) -> Bool {
         guard let encoded = TokenGate.basicCredential(head), let decoded = Base64.decode(encoded),

@@ -17,7 +17,7 @@ struct LocalAnswer {
     }
 
     /// A problem in the shape the dialect's SDKs read; the headers tell it from the provider's own errors.
-    /// `asksForPassword`: a browser that may show the status page asks its user then.
+    /// `asksForPassword`: a browser that may show a page of menshen's own asks its user then.
     init(_ problem: Problem, _ dialect: Dialect, _ id: RequestID, asksForPassword: Bool = false) {
         status = problem.status
         body = problem.body(dialect, requestID: id.description)
@@ -35,12 +35,6 @@ struct LocalAnswer {
         if problem.status == 426 { fields += [("Upgrade", "websocket"), ("Connection", "Upgrade")] }
         if let field = dialect.api.field(of: problem) { fields.append(field) }
         if let seconds = problem.retryAfter { fields.append(("Retry-After", "\(seconds)")) }
-    }
-
-    /// The same for a person at a browser.
-    mutating func become(page: String, _ pageFields: [(name: String, value: String)]) {
-        body = Array(page.utf8)
-        fields = fields.filter { $0.name != "Content-Type" } + pageFields
     }
 
     /// To a target that is not one of a provider's, nor of a page's.

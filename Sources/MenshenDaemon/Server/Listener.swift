@@ -16,7 +16,7 @@ package struct ListeningSocket: Sendable {
 
     package let descriptor: Int32
     package let kind: Kind
-    /// "unix:/run/user/1000/menshen/menshen.sock", "tcp:127.0.0.1:8080"; for the status page and logs.
+    /// "unix:/run/user/1000/menshen/menshen.sock", "tcp:127.0.0.1:8080"; for the status and logs.
     package let name: String
     /// It shows metrics and health, to everybody, and nothing else.
     package let isForMetrics: Bool

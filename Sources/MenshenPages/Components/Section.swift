@@ -23,8 +23,9 @@ extension HTML {
     static func more(_ address: Address, _ words: String) -> HTML {
         "<a class=\"more\" href=\"\(address)\">\(words)</a>"
     }
-    static func button(_ address: Address, _ words: String) -> HTML {
-        "<a class=\"button\" href=\"\(address)\">\(words)</a>"
+    /// `isFirst`: what most people came for.
+    static func button(_ address: Address, _ words: String, isFirst: Bool = false) -> HTML {
+        "<a class=\"button\(" primary", if: isFirst)\" href=\"\(address)\">\(words)</a>"
     }
 
     /// A note: a sentence, and what to do.

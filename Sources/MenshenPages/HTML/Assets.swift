@@ -31,7 +31,7 @@ package enum Assets {
         guard path.count == 2, path[0] == "assets" else { return nil }
         guard let asset = [style, script].first(where: { $0.name == path[1] }) else { return nil }
         var answer = PageAnswer(contentType: asset.contentType, body: asset.bytes)
-        answer.fields = [("cache-control", "public, max-age=31536000, immutable")]
+        answer.fields = [("Cache-Control", "public, max-age=31536000, immutable")]
         return answer
     }
 }

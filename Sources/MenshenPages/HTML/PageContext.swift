@@ -13,6 +13,7 @@ struct PageContext {
     var live: LiveView { sources.live }
     var reports: RecordReports { sources.reports }
     var now: Int64 { request.now }
+    var formToken: String? { request.formToken }
     var period: PagePeriod { parameters.period }
     var clock: PageClock { PageClock(zone: request.zone, now: request.now) }
 

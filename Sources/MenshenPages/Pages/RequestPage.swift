@@ -34,7 +34,7 @@ struct RequestPage {
         else { return nil }
         guard let bytes = try reports.body(of: id, isResponse: kind == "response") else { return nil }
         var answer = PageAnswer(contentType: "application/octet-stream", body: bytes)
-        answer.fields = [("content-disposition", "attachment; filename=\"\(id)-\(kind).bin\"")]
+        answer.fields = [("Content-Disposition", "attachment; filename=\"\(id)-\(kind).bin\"")]
         return answer
     }
 

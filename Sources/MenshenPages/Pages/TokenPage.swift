@@ -36,16 +36,21 @@ struct TokenPage {
             height: 150
         ) { since, until in log.with("since", "\(since)").with("until", "\(until)") }
         let note: HTML = token.terms.note.map { " &nbsp;·&nbsp; \(HTML.name($0))" } ?? .nothing
+        let mayChange = token.revokedAt == nil
+        let edit =
+            mayChange && context.formToken != nil ? HTML.button(Address("tokens", name, "edit"), "Edit") : .nothing
+        let changes = mayChange ? TokenForms.changes(context, name) : .nothing
         let pots = context.live.pots.filter { $0.holder == Holder(.token, name) }
         return Page(
             title: "Token \(ShownName.clean(name))", place: .tokens,
             main: """
-                <div class="head"><h1>Token \(HTML.name(name))</h1><div class="acts">\(HTML.button(log, "Its requests"))</div>
+                <div class="head"><h1>Token \(HTML.name(name))</h1><div class="acts">\(HTML.button(log, "Its requests"))\(edit)</div>
                 <p>\(TokensPage.state(token, context.now))\(note) &nbsp;·&nbsp; made \(context.clock.moment(token.created)) by \(token.createdBy)</p></div>
                 \(facts(today, pots))<div class="grid">
                 \(HTML.section("h", "30 days", kind: "block span2", chart.html))\
                 <div class="column">\(terms(token))\(potList(pots))</div>
                 </div>
+                \(changes)
                 """,
             tables: [chart.data])
     }

@@ -9,12 +9,15 @@ enum TokensPage {
     static func page(_ context: PageContext) -> Page {
         let live = context.live
         let pots = live.pots.sorted { $0.share > $1.share }
+        let isOwner = context.formToken != nil
+        let create: HTML =
+            "<div class=\"acts\">\(HTML.button(TokenForms.newAddress, "New token", isFirst: true))</div>\n"
         let note: HTML =
-            "Changed by the owner on the command line: <code>menshen token</code>"
+            "Changed by the owner, in the session of <code>menshen dashboard</code> or by <code>menshen token</code>"
         return Page(
             title: "Tokens and budgets", place: .tokens,
             main: """
-                \(HTML.pageHead("Tokens and budgets", note: note))\
+                \(HTML.pageHead("Tokens and budgets", isOwner ? create : .nothing, note: isOwner ? .nothing : note))\
                 \(HTML.section("b", "Budgets", note: "solid: spent; hatched: reserved by requests under way; marks at 50% and 80%", budgets(pots, context.clock)))\
                 \(HTML.section("t", "Tokens", tokens(context)))
                 """,

@@ -25,7 +25,9 @@ struct SecretPlaceTests {
             #expect(try ask("token-of-ci-1") == 200)
             #expect(try ask("other-token") == 401)
             // admin:open-sesame
-            #expect(try stage.askTCP("GET", "/", ["Authorization: Basic YWRtaW46b3Blbi1zZXNhbWU="]).status == 200)
+            #expect(
+                try stage.askTCP("GET", "/_menshen/status", ["Authorization: Basic YWRtaW46b3Blbi1zZXNhbWU="]).status
+                    == 200)
             try directory.write("token", "another-token-1")
             try stage.daemon.reload()
             #expect(try ask("another-token-1") == 200)

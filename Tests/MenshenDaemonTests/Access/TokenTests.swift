@@ -103,7 +103,7 @@ struct TokenTests {
             try $0.reply()
         } _: { stage throws in
             #expect(try stage.askTCP("GET", "/v1/models", []).status == 200)
-            #expect(try stage.askTCP("GET", "/", []).status == 200)
+            #expect(try stage.askTCP("GET", "/_menshen/ui/", []).status == 200)
             #expect(stage.daemon.log.contains("AUTHENTICATION IS OFF"))
         }
     }

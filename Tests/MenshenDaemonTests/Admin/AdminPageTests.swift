@@ -70,7 +70,8 @@ import Testing
         #expect(try page("/_menshen/status") == .status)
         #expect(try page("/_menshen/keys") == .unknown && page("/_menshen") == .unknown)
         #expect(try page("/v1/models") == nil && page("/openai/_menshen/status") == nil)
-        #expect(AdminPage.all.filter { $0.access == .everybody } == [.health])
+        #expect(try page("/_menshen/ui/") == .dashboard && page("/_menshen/ui/assets/x.css") == .assets)
+        #expect(AdminPage.all.filter { $0.access == .everybody } == [.home, .health])
     }
 
     @Test func `every page answers GET and HEAD alike, and says which methods it has`() throws {

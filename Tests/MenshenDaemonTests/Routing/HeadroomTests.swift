@@ -17,7 +17,8 @@ struct HeadroomTests {
         } _: { stage throws in
             let before = try stage.ask("GET", "/_menshen/status", ["Accept: application/json"]).text
             #expect(before.contains(#""headroom":[]"#), "\(before)")
-            #expect(try !stage.ask("GET", "/").text.contains("Limits that providers state"))
+            let (path, room) = ("/_menshen/ui/providers", "<span class=\"room\"><span>5h</span>")
+            #expect(try !stage.ask("GET", path).text.contains(room))
             #expect(try stage.ask("POST", "/v1/responses", body: "{}").status == 200)
             let json = try stage.ask("GET", "/_menshen/status", ["Accept: application/json"]).text
             #expect(
@@ -33,8 +34,8 @@ struct HeadroomTests {
                 text.contains("requests          59 of 60") && text.contains("in 60 min") || text.contains("in 59 min"),
                 "\(text)")
             #expect(text.contains("subscription, 5h  23.4 % used, allowed_warning"), "\(text)")
-            let page = try stage.ask("GET", "/").text
-            #expect(page.contains("Limits that providers state") && page.contains("23.4 % used"))
+            let page = try stage.ask("GET", path).text
+            #expect(page.contains(room) && page.contains("width=\"23.5%\""), "\(page)")
         }
     }
 

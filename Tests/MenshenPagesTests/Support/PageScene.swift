@@ -79,7 +79,7 @@ final class PageScene {
     }
 
     /// A page by its address, as a browser would ask for it.
-    func page(_ address: String) throws -> PageAnswer {
+    func page(_ address: String, formToken: String? = nil) throws -> PageAnswer {
         let halves = address.split(separator: "#")[0].split(separator: "?", maxSplits: 1)
         var path = halves[0].split(separator: "/").map { Self.decoded($0) }
         if path.starts(with: ["_menshen", "ui"]) { path.removeFirst(2) }
@@ -89,7 +89,8 @@ final class PageScene {
             }
             return (name: sides[0], value: sides.count > 1 ? sides[1] : "")
         }
-        let request = PageRequest(path: path, parameters: parameters, now: Self.now, zone: zone)
+        let request = PageRequest(
+            path: path, parameters: parameters, now: Self.now, zone: zone, formToken: formToken)
         let sources = PageSources(
             reports: try RecordReports(self.path), live: live)
         return try Dashboard.answer(request, sources)
