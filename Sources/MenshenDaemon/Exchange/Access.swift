@@ -92,7 +92,7 @@ struct Access {
         guard connection.listener.isTCP else { return }
         if let page = resolved.page {
             if page.access != .everybody {
-                grant = try Self.judgePage(page, head, snapshot.configuration.authentication, verdict)
+                grant = try judgePage(page, head, snapshot.configuration.authentication, verdict, connection)
             }
         } else if snapshot.configuration.authentication.enable, snapshot.fault == nil {
             if verdict == .invalid, let owner = TokenGate.keyOwner(head, queryKey: resolved.target.queryKey) {
@@ -177,9 +177,9 @@ struct Access {
         return isFromPage ? .administersFromPage : nil
     }
 
-    private static func judgePage(
+    private func judgePage(
         _ page: AdminPage, _ head: RequestHead, _ authentication: Configuration.Authentication,
-        _ verdict: TokenGate.Verdict
+        _ verdict: TokenGate.Verdict, _ connection: Connection
     ) throws(Problem) -> Grant {
         if !authentication.enable { return Grant(.open) }
         if case .valid = verdict {
@@ -192,10 +192,16 @@ struct Access {
                 "menshen's own pages are closed over TCP because there is no password. Set [auth] user and password, or use the Unix socket."
             )
         }
-        guard BasicCredentials.match(head, user: authentication.user, password: password) else {
-            throw Problem(.unauthenticated, status: 401, "User and password of [auth] are needed.")
+        // A browser asks without, before it asks its user.
+        guard TokenGate.basicCredential(head) != nil else { throw .signInNeeded }
+        let outcome = connection.worker.context.signIns.judge(
+            from: principal.caller.address, now: connection.worker.now,
+            isRight: BasicCredentials.match(head, user: authentication.user, password: password))
+        switch outcome {
+        case .right: return Grant(.password)
+        case .wrong: throw .signInNeeded
+        case .tooOften(let seconds): throw .tooManySignIns(waiting: seconds)
         }
-        return Grant(.password)
     }
 
     /// The token with which the caller was let in is one no more.

@@ -3,7 +3,7 @@
 
 internal import MenshenCore
 
-/// What those hear whose token is not taken, and those who may not give any out.
+/// What those hear whose token or password is not taken, and those who may not give any out.
 extension Problem {
     static func refused(_ refusal: TokenGate.Refusal) -> Problem {
         if case .unreadable = refusal {
@@ -38,6 +38,17 @@ extension Problem {
         case .revoked(let name):
             "The proxy token '\(name)' was revoked. 'menshen token create NAME' prints a new one."
         }
+    }
+
+    static let signInNeeded = Problem(.unauthenticated, status: 401, "User and password of [auth] are needed.")
+
+    /// `seconds`: until another password counts.
+    static func tooManySignIns(waiting seconds: UInt64) -> Problem {
+        Problem(
+            .unauthenticated, status: 429,
+            "Too many wrong passwords have come from this address. Send the right one in \(seconds) s, or use the Unix socket, "
+                + "as 'menshen dashboard' and 'menshen status' do.",
+            isRetryable: true, retryAfter: seconds)
     }
 
     // MARK: Administration

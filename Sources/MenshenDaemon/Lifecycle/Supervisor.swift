@@ -61,6 +61,7 @@ final class Supervisor: TimerHandler {
         pots.prepare(snapshot)
         let projects = ProjectFinder()
         let metrics = Metrics()
+        let signIns = SignIns()
         let telemetry = try Telemetry(events)
         crew = Crew(
             try (0..<count).map { [control, activity] index in
@@ -68,7 +69,7 @@ final class Supervisor: TimerHandler {
                     index: index, count: count, control: control, store: store, access: access, pots: pots,
                     events: events, gate: gate,
                     activity: activity, board: board, credentialsDirectory: Environment.value("CREDENTIALS_DIRECTORY"),
-                    roster: roster, projects: projects, metrics: metrics, telemetry: telemetry)
+                    roster: roster, projects: projects, metrics: metrics, signIns: signIns, telemetry: telemetry)
             })
         reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
         signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }

@@ -24,6 +24,7 @@ final class WorkerContext: Sendable, ReceiptSink {
     let roster: Roster
     let projects: ProjectFinder
     let metrics: Metrics
+    let signIns: SignIns
     /// This worker's part of them.
     let tally: WorkerTally
     /// nil: spans and log records of requests go nowhere, whatever is configured.
@@ -33,7 +34,7 @@ final class WorkerContext: Sendable, ReceiptSink {
         index: Int, count: Int, control: Mailbox<ControlMessage>, store: AuditStore, access: AccessStore,
         pots: PotLedger, events: Events, gate: PeerGate, activity: Activity, board: StatusBoard,
         credentialsDirectory: String?, roster: Roster, projects: ProjectFinder = ProjectFinder(),
-        metrics: Metrics = Metrics(), telemetry: Telemetry? = nil
+        metrics: Metrics = Metrics(), signIns: SignIns = SignIns(), telemetry: Telemetry? = nil
     ) throws(SystemError) {
         self.index = index
         self.count = count
@@ -49,6 +50,7 @@ final class WorkerContext: Sendable, ReceiptSink {
         self.roster = roster
         self.projects = projects
         self.metrics = metrics
+        self.signIns = signIns
         tally = metrics.makeTally()
         self.telemetry = telemetry
         mailbox = try Mailbox()
