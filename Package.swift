@@ -83,11 +83,12 @@ let package = Package(
                 "SQLite", "Crypto", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
+        module("MenshenDashboard", ["MenshenDaemon", "MenshenPages", "MenshenCore", "HTTP", "Crypto", "Linux"]),
         module("MenshenDemo", ["MenshenCore", "HTTP", "Reactor", "Linux", "Systemd", "MenshenStore"]),
         .executableTarget(
             name: "menshen",
             dependencies: [
-                "MenshenCore", "MenshenDaemon", "MenshenDemo", "MenshenStore", "Linux",
+                "MenshenCore", "MenshenDaemon", "MenshenDashboard", "MenshenDemo", "MenshenStore", "Linux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -118,6 +119,8 @@ let package = Package(
                 "menshen", "MenshenDaemon", "MenshenUpstream", "MenshenStore", "MenshenCore", "HTTP", "Reactor",
                 "Systemd", "TestSupport", "Linux", "SQLite",
             ]),
+        tests(
+            "MenshenDashboardTests", ["MenshenDashboard", "MenshenDaemon", "HTTP", "Linux", "TestSupport", "menshen"]),
         tests("CommandTests", ["menshen", "TestSupport"]),
         tests("ArchitectureTests", ["MenshenCore"]),
     ],

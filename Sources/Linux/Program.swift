@@ -33,6 +33,26 @@ package enum Program {
         return wait(pid, closing: writing)
     }
 
+    /// Starts `arguments[0]`, looked for in PATH, in a session of its own, so that no Ctrl-C reaches it, with nothing to read and nowhere
+    /// to write to. Nobody waits for its end. False: it can't be started.
+    package static func startApart(_ arguments: [String]) -> Bool {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor in 0...2 as ClosedRange<Int32> {
+            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+        }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // POSIX_SPAWN_SETSID, which the importer does not show.
+        posix_spawnattr_setflags(&attributes, 0x80)
+        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in argv { free(pointer) } }
+        var pid: pid_t = 0
+        return posix_spawnp(&pid, arguments[0], &actions, &attributes, &argv, environ) == 0
+    }
+
     private static func wait(_ pid: pid_t, closing input: consuming OwnedDescriptor) -> Int32 {
         _ = consume input
         var status: Int32 = 0

@@ -32,6 +32,7 @@ struct Menshen: ParsableCommand {
             ExportCommand.self,
             AuditCommand.self,
             KeyCommand.self,
+            DashboardCommand.self,
             DemoCommand.self,
         ])
 

@@ -77,31 +77,6 @@ struct TokenFlags: ParsableArguments {
     }
 }
 
-/// A flat object of JSON, as menshen's administration reads it.
-struct AdminBody {
-    private(set) var isEmpty = true
-    private var text = Array("{".utf8)
-
-    mutating func add(_ name: String, _ value: String) {
-        begin(name)
-        text.append(json: value)
-    }
-
-    mutating func add(_ name: String, _ value: [String]) {
-        begin(name)
-        text.append(json: value)
-    }
-
-    var bytes: [UInt8] { text + Array("}".utf8) }
-
-    private mutating func begin(_ name: String) {
-        if !isEmpty { text.append(UInt8(ascii: ",")) }
-        isEmpty = false
-        text.append(json: name)
-        text.append(UInt8(ascii: ":"))
-    }
-}
-
 /// What the commands about one token have in common.
 struct TokenTarget: ParsableArguments {
     @Argument(help: "The token's name.")
@@ -119,7 +94,7 @@ struct TokenTarget: ParsableArguments {
         body.add("name", name)
         write(&body)
         let answer = try running.ask {
-            try AdminClient.ask(socket: $0, "POST", TokenTarget.page, as: "application/json", body: body.bytes)
+            try AdminClient.ask(socket: $0, "POST", AdminClient.tokens, as: "application/json", body: body.bytes)
         }
         let texts = AdminClient.texts(answer, JSONPaths(["token", "summary"]), count: 2, limit: 64 << 10)
         if json {
@@ -132,8 +107,6 @@ struct TokenTarget: ParsableArguments {
 
     /// For a person; where the output is JSON, that says it.
     func explain(_ text: String) { if !json { Terminal.error(text) } }
-
-    static let page = "/_menshen/admin/tokens"
 }
 
 struct TokenCreate: ParsableCommand {
@@ -244,7 +217,7 @@ struct TokenList: ParsableCommand {
         let width = StandardStream.output.columns.map { "&width=\($0)" } ?? ""
         let answer = try running.ask {
             try AdminClient.ask(
-                socket: $0, "GET", "\(TokenTarget.page)?all=\(all)\(width)",
+                socket: $0, "GET", "\(AdminClient.tokens)?all=\(all)\(width)",
                 as: json ? "application/json" : "text/plain")
         }
         Terminal.write(String(decoding: answer, as: UTF8.self))
@@ -260,7 +233,7 @@ struct TokenShow: ParsableCommand {
     func run() throws {
         let answer = try target.running.ask {
             try AdminClient.ask(
-                socket: $0, "GET", "\(TokenTarget.page)?name=\(AdminClient.escaped(target.name))",
+                socket: $0, "GET", "\(AdminClient.tokens)?name=\(AdminClient.escaped(target.name))",
                 as: target.json ? "application/json" : "text/plain")
         }
         Terminal.write(String(decoding: answer, as: UTF8.self))

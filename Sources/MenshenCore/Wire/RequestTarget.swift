@@ -84,16 +84,8 @@ package struct RequestTarget: Sendable, Equatable {
     /// The first value of that name in the query, decoded.
     package func queryValue(_ name: String) -> String? { queryValues(name).first }
 
-    /// The query's parameters, decoded, in their order; a plus sign is a space, as forms send it.
-    package var queryParameters: [(name: String, value: String)] {
-        (query ?? "").split(separator: "&").map { pair in
-            let name = pair.prefix { $0 != "=" }
-            func decoded(_ text: Substring) -> String {
-                PercentEncoding.decode(Substring(String(text.map { $0 == "+" ? " " : $0 })))
-            }
-            return (decoded(name), decoded(pair.dropFirst(name.count + 1)))
-        }
-    }
+    /// The query's parameters, decoded, in their order.
+    package var queryParameters: [(name: String, value: String)] { PercentEncoding.pairs(query ?? "") }
 
     private func queryValues(_ name: String) -> [String] {
         (query ?? "").split(separator: "&").compactMap { pair in
@@ -253,6 +245,15 @@ package enum PercentEncoding {
     /// A path with everything escaped that is neither unreserved, a slash nor escaped already.
     static func escape(path: String) -> String {
         String(decoding: escape(path.utf8, keepingSlashes: true, keepingEscapes: true), as: UTF8.self)
+    }
+
+    /// What a form sends, decoded, in its order; a plus sign is a space.
+    package static func pairs(_ text: String) -> [(name: String, value: String)] {
+        text.split(separator: "&").map { pair in
+            let name = pair.prefix { $0 != "=" }
+            func decoded(_ text: Substring) -> String { decode(Substring(String(text.map { $0 == "+" ? " " : $0 }))) }
+            return (decoded(name), decoded(pair.dropFirst(name.count + 1)))
+        }
     }
 
     /// Decoded text; a percent sign that begins no escape stays.

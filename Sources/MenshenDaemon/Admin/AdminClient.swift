@@ -13,31 +13,37 @@ package enum AdminClient {
     /// No page, and no provider's list of models, is longer.
     private static let limit = 16 << 20
 
+    /// Where tokens are given out and taken away.
+    package static var tokens: String { AdminPage.tokens.paths[0] }
+
     package struct Fault: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     /// menshen has answered that it will not.
     package struct Refusal: Error {
+        package let status: Int
         package let message: String
     }
 
     package struct Answer: Sendable {
         package let status: Int
         /// Names in small letters.
-        let fields: [(name: String, value: String)]
+        package let fields: [(name: String, value: String)]
         package let body: [UInt8]
 
         package subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
     }
 
-    /// What the status page tells to other commands.
+    /// What the status tells to other commands.
     package struct Instance: Sendable {
         package let pid: Int32
         package let providers: Set<String>
     }
 
-    /// The status page as `type`, a media type that it is made in.
+    /// The status as `type`, a media type that it is made in.
     package static func status(socket path: String, as type: String) throws -> [UInt8] {
         let answer = try get("/_menshen/status", ["Accept: \(type)"], socket: path, patience: patience)
         guard answer.status == 200 else {
@@ -66,8 +72,9 @@ package enum AdminClient {
         EventLog.tell(AccessEvent.acted(act.act(by: who)).event, journal: journal ?? JournalSocket.standardPath)
     }
 
-    /// The answer to a GET: menshen's own, or a provider's. HTTP/1.0, so that its body ends with the connection.
-    static func get(
+    /// The answer to a GET: menshen's own, or a provider's. HTTP/1.0, so that its body ends with the connection. `patience`: seconds
+    /// of silence.
+    package static func get(
         _ target: String, _ fields: [String], socket path: String, patience: Int
     ) throws -> Answer {
         try send("GET", target, fields, socket: path, patience: patience)
@@ -82,7 +89,7 @@ package enum AdminClient {
             method, target, ["Accept: \(type)"] + length, body: body, socket: path, patience: patience)
         guard 200..<300 ~= answer.status else {
             let sentence = texts(answer.body, JSONPaths(["error.message"]), limit: 4096)[0]
-            throw Refusal(message: sentence ?? String(decoding: answer.body, as: UTF8.self))
+            throw Refusal(status: answer.status, message: sentence ?? String(decoding: answer.body, as: UTF8.self))
         }
         return answer.body
     }

@@ -15,12 +15,13 @@ enum Hints {
         "restart": "'systemctl --user restart menshen.service'",
         "keys": "'menshen key list'",
         "tokens": "'menshen token list'",
+        "ui": "'menshen dashboard'",
     ]
 
     private static let commands: [String: [String]] = [
         "": [
             "serve", "status", "usage", "logs", "show", "statusline", "route", "policy", "token", "config", "key",
-            "prices", "export", "audit", "demo", "help",
+            "prices", "export", "audit", "dashboard", "demo", "help",
         ],
         "audit": ["verify", "head"],
         "config": ["check", "show", "init"],

@@ -18,22 +18,25 @@ struct RunningMenshen: ParsableArguments {
         } catch let refusal as AdminClient.Refusal {
             throw Terminal.fault(refusal.message, code: 1)
         } catch {
-            throw Terminal.fault(try explained(error, path), code: 69)
+            throw Terminal.fault(try advice(path)(error), code: 69)
         }
     }
 
-    /// The fault, and the next command to type.
-    private func explained(_ error: any Error, _ path: String) throws -> String {
-        guard let error = error as? SystemError, error.isNobodyThere else { return "\(error)" }
+    /// Tells of a fault in asking the socket at `path`, with the next command to type.
+    func advice(_ path: String) throws -> @Sendable (any Error) -> String {
         let file = try configuration.path()
-        if FileReading.mode(file) == nil {
+        let isOwnSocket = daemon.socket != nil
+        return { error in
+            guard let error = error as? SystemError, error.isNobodyThere else { return "\(error)" }
+            if FileReading.mode(file) == nil {
+                return
+                    "nobody listens on \(path), and there is no configuration at \(file). Begin with 'menshen config init'."
+            }
+            if isOwnSocket {
+                return "nobody listens on \(path). Start it there: 'menshen serve --socket \(path)'."
+            }
             return
-                "nobody listens on \(path), and there is no configuration at \(file). Begin with 'menshen config init'."
+                "nobody listens on \(path). Start it: 'systemctl --user enable --now menshen.socket', or 'menshen serve'."
         }
-        if daemon.socket != nil {
-            return "nobody listens on \(path). Start it there: 'menshen serve --socket \(path)'."
-        }
-        return
-            "nobody listens on \(path). Start it: 'systemctl --user enable --now menshen.socket', or 'menshen serve'."
     }
 }

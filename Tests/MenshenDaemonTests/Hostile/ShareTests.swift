@@ -149,7 +149,7 @@ struct ShareTests {
         }
     }
 
-    @Test func `a token sees its own requests on the status page, the Unix socket all`() throws {
+    @Test func `a token sees its own requests in the status, the Unix socket all`() throws {
         try Stage.run(
             .with {
                 $0.hasTCP = true
