@@ -48,7 +48,7 @@ package enum SecretInput {
         _ terminal: Int32, _ prompt: String, _ limit: Int
     ) throws(SystemError) -> Result<[UInt8], Interruption> {
         var shown = try settings(of: terminal)
-        let signals = try HeldSignals()
+        let signals = try HeldSignals([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP])
         defer { signals.release() }
         var hidden = shown
         hidden.c_lflag &= ~tcflag_t(ECHO | ECHONL)
@@ -56,7 +56,7 @@ package enum SecretInput {
             throw SystemError("tcsetattr", code: errno, subject: "/dev/tty")
         }
         write(prompt, to: terminal)
-        let answer = line(terminal, signals.descriptor, limit)
+        let answer = line(terminal, signals, limit)
         write("\n", to: terminal)
         tcsetattr(terminal, TCSAFLUSH, &shown)
         return answer
@@ -70,12 +70,14 @@ package enum SecretInput {
         return settings
     }
 
-    private static func line(_ terminal: Int32, _ signals: Int32, _ limit: Int) -> Result<[UInt8], Interruption> {
+    private static func line(
+        _ terminal: Int32, _ signals: HeldSignals, _ limit: Int
+    ) -> Result<[UInt8], Interruption> {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(limit + 1)
         while bytes.count <= limit {
             var polls = [
-                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: terminal, events: Int16(POLLIN), revents: 0),
             ]
             if poll(&polls, 2, -1) < 0 {
@@ -83,11 +85,9 @@ package enum SecretInput {
                 return .failure(.call(SystemError("poll", code: errno)))
             }
             if polls[0].revents != 0 {
-                // A signalfd_siginfo, which begins with the signal's number.
-                var number: [Int32] = Array(repeating: 0, count: 32)
-                guard read(signals, &number, 128) == 128 else { continue }
+                guard let number = signals.next() else { continue }
                 for index in bytes.indices { bytes[index] = 0 }
-                return .failure(.signal(number[0]))
+                return .failure(.signal(number))
             }
             var byte: UInt8 = 0
             let got = read(terminal, &byte, 1)
@@ -102,36 +102,5 @@ package enum SecretInput {
     private static func write(_ text: String, to descriptor: Int32) {
         let bytes = Array(text.utf8)
         _ = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-    }
-}
-
-/// The signals that end or stop a process, held back, so that it can tidy up before.
-private struct HeldSignals {
-    private static let all: [Int32] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP]
-
-    /// Becomes readable when one has come.
-    let descriptor: Int32
-    private let actions: [sigaction]
-
-    init() throws(SystemError) {
-        actions = Self.all.map { number in
-            var action = sigaction()
-            sigaction(number, nil, &action)
-            return action
-        }
-        descriptor = try SystemError.check(clinux_signalfd(Self.all, Self.all.count), "signalfd")
-    }
-
-    func release() {
-        // The descriptor came with handlers of its own.
-        for (number, action) in zip(Self.all, actions) {
-            var action = action
-            sigaction(number, &action, nil)
-        }
-        var set = sigset_t()
-        sigemptyset(&set)
-        for number in Self.all { sigaddset(&set, number) }
-        sigprocmask(SIG_UNBLOCK, &set, nil)
-        close(descriptor)
     }
 }

@@ -48,4 +48,10 @@ package enum StandardStream: Int32, Sendable {
         let columns = clinux_terminal_columns(rawValue)
         return columns > 0 ? Int(columns) : nil
     }
+
+    /// Its rows; nil as above.
+    package var rows: Int? {
+        let rows = clinux_terminal_rows(rawValue)
+        return rows > 0 ? Int(rows) : nil
+    }
 }

@@ -77,8 +77,9 @@ uint64_t clinux_realtime_us(void);
 void clinux_ignore_sigpipe(void);
 /* 1 if the signal is ignored, as nohup(1) leaves SIGHUP. */
 int clinux_is_ignored(int number);
-/* Columns of the terminal behind a descriptor; 0 if it is none or does not say. */
+/* Columns and rows of the terminal behind a descriptor; 0 if it is none or does not say. */
 int clinux_terminal_columns(int descriptor);
+int clinux_terminal_rows(int descriptor);
 
 /* One heap for all threads, grown in large steps: a thread's own heap grows by an mprotect(2) per few kilobytes, four of
  * them for each new stream. Call before other threads start. */
