@@ -151,6 +151,32 @@ package struct RequestTally: Sendable {
 
     // MARK: Adding up
 
+    /// Requests that have ended.
+    package struct Totals: Sendable, Equatable {
+        package var requests: Int64 = 0
+        /// Of these: a status of 400 or more, or another end than `complete` and `client_gone`, as in all reports.
+        package var failed: Int64 = 0
+
+        package init() {}
+
+        package mutating func add(_ other: Totals) {
+            requests += other.requests
+            failed += other.failed
+        }
+    }
+
+    package var totals: Totals {
+        var totals = Totals()
+        for series in series {
+            for (outcome, count) in series.outcomes {
+                totals.requests += count
+                let isFine = outcome.state == .complete || outcome.state == .clientGone
+                if outcome.status >= 4 || !isFine { totals.failed += count }
+            }
+        }
+        return totals
+    }
+
     package mutating func merge(_ other: RequestTally) {
         for more in other.series {
             let index = index(of: more.place)

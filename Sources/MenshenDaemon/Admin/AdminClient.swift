@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Glibc
 internal import Linux
 package import MenshenCore
 internal import Systemd
@@ -9,9 +8,7 @@ internal import Systemd
 /// Asks a running menshen, over its Unix socket. Blocking; for commands.
 package enum AdminClient {
     /// Longer than a page ever takes, also behind a busy loop. Seconds.
-    private static let patience = 10
-    /// No page, and no provider's list of models, is longer.
-    private static let limit = 16 << 20
+    package static let patience = 10
 
     /// Where tokens are given out and taken away.
     package static var tokens: String { AdminPage.tokens.paths[0] }
@@ -77,7 +74,7 @@ package enum AdminClient {
     package static func get(
         _ target: String, _ fields: [String], socket path: String, patience: Int
     ) throws -> Answer {
-        try send("GET", target, fields, socket: path, patience: patience)
+        try AdminConnection(socket: path, patience: patience).send("GET", target, fields)
     }
 
     /// What a page of menshen's own answers, as `type`. Throws `Refusal` for an answer that is no success.
@@ -85,13 +82,17 @@ package enum AdminClient {
         socket path: String, _ method: String, _ target: String, as type: String, body: [UInt8] = []
     ) throws -> [UInt8] {
         let length = body.isEmpty ? [] : ["Content-Type: application/json", "Content-Length: \(body.count)"]
-        let answer = try send(
-            method, target, ["Accept: \(type)"] + length, body: body, socket: path, patience: patience)
+        let connection = try AdminConnection(socket: path)
+        return try checked(connection.send(method, target, ["Accept: \(type)"] + length, body: body)).body
+    }
+
+    /// Throws `Refusal` for an answer that is no success.
+    static func checked(_ answer: Answer) throws -> Answer {
         guard 200..<300 ~= answer.status else {
             let sentence = texts(answer.body, JSONPaths(["error.message"]), limit: 4096)[0]
             throw Refusal(status: answer.status, message: sentence ?? String(decoding: answer.body, as: UTF8.self))
         }
-        return answer.body
+        return answer
     }
 
     /// The texts at some paths of an answer; nil for one that is not there.
@@ -113,53 +114,5 @@ package enum AdminClient {
             default: output += "%\(hex[Int(byte >> 4)])\(hex[Int(byte & 15)])"
             }
         }
-    }
-
-    private static func send(
-        _ method: String, _ target: String, _ fields: [String], body: [UInt8] = [], socket path: String, patience: Int
-    ) throws -> Answer {
-        let fd = try UnixAddress(path).connect()
-        defer { close(fd) }
-        var time = timeval(tv_sec: patience, tv_usec: 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
-        let lines = ["\(method) \(target) HTTP/1.0", "Host: localhost"] + fields
-        let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
-        guard case .bytes(request.count) = request.withUnsafeBytes({ SocketIO.write(fd, $0) }) else {
-            throw Fault(description: "menshen at \(path) closed the connection before it was asked.")
-        }
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        reading: while true {
-            switch buffer.withUnsafeMutableBytes({ SocketIO.read(fd, into: $0) }) {
-            case .bytes(0): break reading
-            case .bytes(let count):
-                answer += buffer[..<count]
-                if answer.count > limit { break reading }
-            case .wouldBlock: throw Fault(description: "menshen at \(path) did not answer within \(patience) s.")
-            case .failed(let code): throw SystemError("recv", code: code, subject: path)
-            }
-        }
-        if let whole = Answer(answer) { return whole }
-        throw Fault(
-            description: "menshen at \(path) closed the connection without an answer, as another user's does.")
-    }
-}
-
-extension AdminClient.Answer {
-    private static let blank = Array("\r\n\r\n".utf8)
-
-    /// nil if the head is not whole.
-    fileprivate init?(_ bytes: [UInt8]) {
-        guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: Self.blank) }) else { return nil }
-        let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
-        let words = lines.first?.split(separator: " ") ?? []
-        guard words.count > 1, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]) else { return nil }
-        var fields: [(name: String, value: String)] = []
-        for line in lines.dropFirst() {
-            let name = line.prefix { $0 != ":" }
-            let value = line.dropFirst(name.count + 1).drop { $0 == " " }
-            fields.append((name.lowercased(), String(value)))
-        }
-        self.init(status: status, fields: fields, body: Array(bytes[(end + Self.blank.count)...]))
     }
 }

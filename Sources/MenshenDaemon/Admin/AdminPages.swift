@@ -6,7 +6,7 @@ internal import MenshenCore
 
 /// The table of menshen's own pages.
 extension AdminPage {
-    static let all = [home, health, status, metrics, usage, keyInfo, tokens, keys, dashboard]
+    static let all = [home, health, status, metrics, usage, keyInfo, live, tokens, keys, dashboard]
 
     /// Leads to the dashboard, where somebody has to sign in; says nothing else.
     static let home = AdminPage(
@@ -37,7 +37,7 @@ extension AdminPage {
         [
             Action(.get) { caller, _ in
                 let wantsText = caller.head.accepts("text/plain")
-                caller.withStatus {
+                caller.withStatus(.last) {
                     LocalAnswer(
                         status: 200,
                         fields: [

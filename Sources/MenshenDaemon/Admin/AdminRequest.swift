@@ -12,11 +12,13 @@ protocol AdminCaller: AnyObject {
     var isWell: Bool { get }
     /// Answers with what `render` makes of the state of all workers and of those requests that the caller may see; it is
     /// gathered first, from other threads.
-    func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer)
+    func withStatus(_ requests: StatusSnapshot.Requests, _ render: @escaping (StatusSnapshot) -> LocalAnswer)
     /// What there is of the limits that concern the caller.
     var ownPots: ([PotState], ZoneRules) { get }
     /// What a scraper gets.
     func metrics(_ format: MetricText.Format) -> [UInt8]
+    /// Requests that have ended since the start.
+    var totals: RequestTally.Totals { get }
     /// That the caller has shown.
     var token: AccessToken? { get }
     func answer(page answer: LocalAnswer)

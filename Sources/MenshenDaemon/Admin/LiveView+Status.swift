@@ -17,30 +17,20 @@ extension LiveView {
         listeners = status.board.listeners
         recordsWritten = status.store.recordsWritten
         backlog = status.store.backlog
-        if let fault = status.fault { faults.append("The configuration is broken: \(fault)") }
-        if let fault = status.tcpFault { faults.append("Every request over TCP is refused: \(fault)") }
-        if let fault = status.accessFault { faults.append("Tokens that were given out are refused: \(fault)") }
-        if let reason = status.store.degraded {
-            faults.append("The database is not in use: \(reason). \(StatusReport.whereRecordsGo(status))")
-        }
+        faults = status.faults
         cache = status.cache
-        providers = zip(status.providers, snapshot.routes.providers).map { Provider($0, places: $1.maxConcurrent) }
+        providers = status.providers.map { Provider($0) }
         configuration = ConfigurationRendering.text(of: snapshot.configuration)
     }
 }
 
 extension LiveView.Provider {
-    fileprivate init(_ row: StatusSnapshot.Row, places: Int?) {
+    fileprivate init(_ row: StatusSnapshot.Row) {
         let report = row.report
-        let isOff = row.weight == 0
-        let isAlone =
-            report.keyTrouble != nil || !report.keys.isEmpty && report.keys.allSatisfy { $0.breaker != .closed }
-        let isPaused = report.keys.contains { !$0.limited.isEmpty || $0.breaker != .closed }
         self.init(
             name: row.name, kind: row.kind, baseURL: row.baseURL, keySource: row.keySource, weight: row.weight,
-            health: isOff ? .off : isAlone ? .leftAlone : isPaused ? .paused : .fine,
-            state: isOff ? "switched off" : report.state, lastFailure: report.failureText, active: report.active,
-            places: places, queued: report.queued,
+            health: row.health, state: row.state, lastFailure: report.failureText, active: report.active,
+            places: row.places, queued: report.queued,
             limits: report.keys.enumerated().flatMap { index, key in
                 key.headroom.limits.map { LiveView.Limit($0, key: report.keys.count > 1 ? index + 1 : nil) }
             })

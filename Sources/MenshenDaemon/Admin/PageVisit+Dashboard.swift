@@ -44,7 +44,7 @@ extension PageVisit {
         // Tokens that can't be listed are told of among the faults.
         exchange.worker.listTokens(for: exchange) { [self] outcome in
             let tokens = (try? outcome.get().all) ?? []
-            exchange.worker.recentRequests(0, for: exchange) { [self] _, survey in
+            exchange.worker.survey(recent: 0, for: exchange) { [self] _, survey in
                 if exchange.phase.isOver { return }
                 let status = exchange.worker.status(exchange.runtime, [], survey)
                 var live = LiveView(status, exchange.runtime.snapshot)

@@ -42,15 +42,19 @@ final class PageVisit: AdminCaller {
         return context.metrics.text(format, exchange.runtime.snapshot, context)
     }
 
+    var totals: RequestTally.Totals { exchange.worker.context.metrics.totals }
+
     func answer(page answer: LocalAnswer) {
         // The rest of a body that is not read hides where the next request begins.
         if !exchange.intake.isComplete { exchange.writer.closeAfter() }
         exchange.answer(answer)
     }
 
-    func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer) {
+    func withStatus(_ requests: StatusSnapshot.Requests, _ render: @escaping (StatusSnapshot) -> LocalAnswer) {
         let exchange = exchange
-        exchange.worker.recentRequests(Self.recentLimit, for: exchange) { [self] rows, survey in
+        let isLive = requests == .underWay
+        exchange.worker.survey(recent: isLive ? nil : Self.recentLimit, listing: isLive, for: exchange) {
+            [self] rows, survey in
             // It was refused meanwhile, for its body.
             if exchange.phase.isOver { return }
             // A token's holder sees what that token has asked for; the owner, on the Unix socket or by password, all.

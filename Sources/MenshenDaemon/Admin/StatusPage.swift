@@ -3,6 +3,7 @@
 
 internal import Linux
 internal import MenshenCore
+internal import MenshenPages
 internal import MenshenStore
 
 /// What `/_menshen/status` tells programs.
@@ -11,73 +12,78 @@ enum StatusPage {
         seconds < 120 ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h"
     }
 
+    private typealias Member = JSONMember
+
+    /// A provider, as the live page has it as well.
+    static func json(_ row: StatusSnapshot.Row, _ status: StatusSnapshot) -> String {
+        let keys = row.report.keys.map { key in
+            Member.object([
+                Member.text("breaker", key.breaker.rawValue), Member.number("wait_ms", key.wait / 1000),
+                Member.texts("limited_models", key.limited),
+                "\"headroom\":\(HeadroomReport.json(key.headroom, status))",
+            ])
+        }
+        let failure = row.report.lastFailure.map {
+            Member.object([
+                Member.text("reason", $0.reason), Member.number("status", $0.status),
+                Member.number("ago_ms", $0.ago / 1000),
+            ])
+        }
+        return Member.object([
+            Member.text("name", row.name), Member.text("kind", row.kind),
+            Member.text("base_url", row.baseURL), Member.text("key_source", row.keySource),
+            Member.text("key_trouble", row.report.keyTrouble), Member.number("weight", row.weight),
+            Member.text("health", row.health.rawValue), Member.text("state", row.state),
+            Member.number("active", row.report.active), Member.number("places", row.places),
+            Member.number("queued", row.report.queued),
+            Member.list("keys", keys), "\"last_failure\":\(failure ?? "null")",
+        ])
+    }
+
     static func json(_ status: StatusSnapshot) -> String {
-        var output: [UInt8] = []
-        func text(_ key: String, _ value: String?) -> String {
-            var field = Array("\"\(key)\":".utf8)
-            if let value { field.append(json: value) } else { field.append(contentsOf: "null".utf8) }
-            return String(decoding: field, as: UTF8.self)
-        }
-        func number(_ key: String, _ value: (some BinaryInteger)?) -> String {
-            "\"\(key)\":\(value.map { "\($0)" } ?? "null")"
-        }
-        func list(_ texts: [String]) -> String {
-            "[\(texts.map { String(text("", $0).dropFirst(3)) }.joined(separator: ","))]"
-        }
-        let providers = status.providers.map { row in
-            let keys = row.report.keys.map { key in
-                "{\(text("breaker", key.breaker.rawValue)),\(number("wait_ms", key.wait / 1000)),\"limited_models\":\(list(key.limited)),\"headroom\":\(HeadroomReport.json(key.headroom, status))}"
-            }
-            let failure = row.report.lastFailure.map {
-                "{\(text("reason", $0.reason)),\(number("status", $0.status)),\(number("ago_ms", $0.ago / 1000))}"
-            }
-            let fields = [
-                text("name", row.name), text("kind", row.kind), text("base_url", row.baseURL),
-                text("key_source", row.keySource), text("key_trouble", row.report.keyTrouble),
-                number("weight", row.weight),
-                text("state", row.weight == 0 ? "switched off" : row.report.state),
-                number("active", row.report.active), number("queued", row.report.queued),
-                "\"keys\":[\(keys.joined(separator: ","))]", "\"last_failure\":\(failure ?? "null")",
-            ]
-            return "{\(fields.joined(separator: ","))}"
-        }
+        let providers = status.providers.map { json($0, status) }
         let requests = status.requests.map { row in
             let fields = [
-                text("id", row.id.description), text("method", row.asked.method), text("path", row.asked.path),
-                text("provider", row.answered.provider), text("model", row.asked.model),
-                number("status", row.answered.status),
-                text("end_state", row.answered.endState), text("problem", row.answered.problem),
-                text("token", row.caller.token),
-                text("executable", row.caller.executable), text("unit", row.caller.unit), number("uid", row.caller.uid),
-                number("ttfb_us", row.answered.firstByteMicroseconds),
-                number("total_us", row.answered.totalMicroseconds),
-                number("count", row.count),
+                Member.text("id", row.id.description), Member.text("method", row.asked.method),
+                Member.text("path", row.asked.path),
+                Member.text("provider", row.answered.provider), Member.text("model", row.asked.model),
+                Member.number("status", row.answered.status),
+                Member.text("end_state", row.answered.endState), Member.text("problem", row.answered.problem),
+                Member.text("token", row.caller.token),
+                Member.text("executable", row.caller.executable), Member.text("unit", row.caller.unit),
+                Member.number("uid", row.caller.uid),
+                Member.number("ttfb_us", row.answered.firstByteMicroseconds),
+                Member.number("total_us", row.answered.totalMicroseconds),
+                Member.number("count", row.count),
             ]
-            return "{\(fields.joined(separator: ","))}"
+            return Member.object(fields)
         }
         let cache = status.cache.map { cache in
             let fields = [
-                number("entries", cache.entries), number("bytes", cache.bytes), number("hits", cache.hits),
-                number("misses", cache.misses), number("stored", cache.stored), number("evictions", cache.evictions),
-                number("expired", cache.expired), text("fault", cache.unavailable),
+                Member.number("entries", cache.entries), Member.number("bytes", cache.bytes),
+                Member.number("hits", cache.hits),
+                Member.number("misses", cache.misses), Member.number("stored", cache.stored),
+                Member.number("evictions", cache.evictions),
+                Member.number("expired", cache.expired), Member.text("fault", cache.unavailable),
             ]
-            return "{\(fields.joined(separator: ","))}"
+            return Member.object(fields)
         }
         let fields = [
-            text("version", status.board.version), number("pid", status.board.pid),
-            text("state", status.isDraining ? "stopping" : status.fault == nil ? "serving" : "broken"),
-            text("fault", status.fault), text("tcp_fault", status.tcpFault),
-            text("access_fault", status.accessFault),
-            number("uptime_seconds", status.uptimeSeconds), number("connections", status.connections),
-            text("configuration", status.board.configuration), text("database", status.board.database),
-            text("journal", status.journal.rawValue),
-            text("database_fault", status.store.degraded), number("records_written", status.store.recordsWritten),
-            number("not_journalled", status.store.notJournalled), number("audit_backlog", status.store.backlog),
-            "\"listeners\":\(list(status.board.listeners))",
+            Member.text("version", status.board.version), Member.number("pid", status.board.pid),
+            Member.text("state", status.state),
+            Member.text("fault", status.fault), Member.text("tcp_fault", status.tcpFault),
+            Member.text("access_fault", status.accessFault),
+            Member.number("uptime_seconds", status.uptimeSeconds), Member.number("connections", status.connections),
+            Member.text("configuration", status.board.configuration), Member.text("database", status.board.database),
+            Member.text("journal", status.journal.rawValue),
+            Member.text("database_fault", status.store.degraded),
+            Member.number("records_written", status.store.recordsWritten),
+            Member.number("not_journalled", status.store.notJournalled),
+            Member.number("audit_backlog", status.store.backlog),
+            Member.texts("listeners", status.board.listeners),
             "\"cache\":\(cache ?? "null")", "\"telemetry\":\(status.telemetry?.json ?? "null")",
-            "\"providers\":[\(providers.joined(separator: ","))]", "\"requests\":[\(requests.joined(separator: ","))]",
+            Member.list("providers", providers), Member.list("requests", requests),
         ]
-        output.append(contentsOf: "{\(fields.joined(separator: ","))}\n".utf8)
-        return String(decoding: output, as: UTF8.self)
+        return Member.object(fields) + "\n"
     }
 }

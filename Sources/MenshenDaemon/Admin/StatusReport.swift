@@ -30,7 +30,7 @@ enum StatusReport {
                 + status.providers.map { row in
                     [
                         row.name, row.kind, "\(row.weight)", "\(row.report.active)", "\(row.report.queued)",
-                        row.weight == 0 ? "switched off" : row.report.state, row.report.failureText ?? "-",
+                        row.state, row.report.failureText ?? "-",
                     ]
                 })
         let headroom = HeadroomReport.rows(status)

@@ -3,6 +3,7 @@
 
 internal import Linux
 internal import MenshenCore
+internal import MenshenPages
 internal import MenshenStore
 
 /// What the process is, as told once at start.
@@ -25,7 +26,27 @@ struct StatusSnapshot {
         let baseURL: String
         let keySource: String
         let weight: Int
+        /// nil: as many as it likes.
+        let places: Int?
         let report: ProviderReport
+
+        var health: LiveView.Health {
+            if weight == 0 { return .off }
+            let keys = report.keys
+            if report.keyTrouble != nil || !keys.isEmpty && keys.allSatisfy({ $0.breaker != .closed }) {
+                return .leftAlone
+            }
+            return keys.contains { !$0.limited.isEmpty || $0.breaker != .closed } ? .paused : .fine
+        }
+
+        /// In a few words.
+        var state: String { weight == 0 ? "switched off" : report.state }
+    }
+
+    /// Which of them it has.
+    enum Requests: Sendable {
+        case last
+        case underWay
     }
 
     let board: StatusBoard
@@ -46,6 +67,22 @@ struct StatusSnapshot {
     let telemetry: TelemetryStatus?
     let providers: [Row]
     let requests: [RequestRecord]
+    let open: OpenRequests
+
+    /// As programs are told.
+    var state: String { isDraining ? "stopping" : fault == nil ? "serving" : "broken" }
+
+    /// What is wrong, each a sentence.
+    var faults: [String] {
+        var faults: [String] = []
+        if let fault { faults.append("The configuration is broken: \(fault)") }
+        if let fault = tcpFault { faults.append("Every request over TCP is refused: \(fault)") }
+        if let fault = accessFault { faults.append("Tokens that were given out are refused: \(fault)") }
+        if let reason = store.degraded {
+            faults.append("The database is not in use: \(reason). \(StatusReport.whereRecordsGo(self))")
+        }
+        return faults
+    }
 }
 
 extension Worker {
@@ -61,9 +98,9 @@ extension Worker {
             providers: zip(snapshot.routes.providers, survey.providers).map {
                 StatusSnapshot.Row(
                     name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,
-                    weight: $0.weight, report: $1)
+                    weight: $0.weight, places: $0.maxConcurrent, report: $1)
             },
-            requests: requests)
+            requests: requests, open: survey.open)
     }
 }
 

@@ -3,10 +3,12 @@
 
 internal import MenshenCore
 
-/// What one worker knows of the providers; merged with the others', what the process knows.
+/// What one worker knows of the providers, and what is under way at it; merged with the others', what the process knows.
 struct Survey: Sendable {
     /// In the order of the configuration that the first of them goes by.
     private(set) var providers: [ProviderReport]
+    /// Empty unless asked for.
+    private(set) var open = OpenRequests()
 
     init(providers: [ProviderReport]) { self.providers = providers }
 
@@ -16,8 +18,15 @@ struct Survey: Sendable {
         }
     }
 
+    /// At `worker`, by its configuration or by that of an earlier moment.
+    init(_ worker: Worker, _ runtime: Runtime, listing: Bool) {
+        self.init(runtime, now: worker.now)
+        if listing { open = OpenRequests(at: worker) }
+    }
+
     /// A provider that this one does not have, because a reload has not come here yet, is left out.
     mutating func merge(_ other: Survey) {
+        open.merge(other.open)
         for report in other.providers {
             if let index = providers.firstIndex(where: { $0.name == report.name }) { providers[index].add(report) }
         }

@@ -7,7 +7,10 @@ internal import MenshenCore
 /// What callers are told of limits that concern them.
 enum UsagePage {
     /// `GET /_menshen/usage`.
-    static func usage(_ states: [PotState], _ zone: ZoneRules) -> LocalAnswer {
+    static func usage(_ states: [PotState], _ zone: ZoneRules) -> LocalAnswer { json("{\(members(states, zone))}") }
+
+    /// "timezone" and "limits".
+    static func members(_ states: [PotState], _ zone: ZoneRules) -> String {
         let limits = states.map { state in
             fields([
                 ("holder", text(state.holder.kind.rawValue)), ("name", text(state.holder.name)),
@@ -17,7 +20,7 @@ enum UsagePage {
                 ("resets_at", text(state.resetsAt.map { zone.stamp($0) })), ("is_known", "\(state.isKnown)"),
             ])
         }
-        return json(fields([("timezone", text(zone.name)), ("limits", "[\(limits.joined(separator: ","))]")]))
+        return "\"timezone\":\(text(zone.name)),\"limits\":[\(limits.joined(separator: ","))]"
     }
 
     /// `GET /key/info` as LiteLLM answers it about the caller's own key, for the status bars that know that. Its budget is the

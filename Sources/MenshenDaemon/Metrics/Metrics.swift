@@ -32,6 +32,11 @@ final class Metrics: Sendable {
         names.withLock { $0.callers.value(for: name, isProven: true, limit: limit) }
     }
 
+    /// Of all workers.
+    var totals: RequestTally.Totals {
+        tallies.withLock { $0 }.reduce(into: RequestTally.Totals()) { $0.add($1.totals) }
+    }
+
     /// Everything, as it is now. `context`: any worker's.
     func text(_ format: MetricText.Format, _ snapshot: Snapshot, _ context: WorkerContext) -> [UInt8] {
         var text = MetricText(format)

@@ -11,6 +11,7 @@ final class WorkerTally: Sendable {
     private let streams = Atomic<Int>(0)
 
     var value: RequestTally { tally.withLock { $0 } }
+    var totals: RequestTally.Totals { tally.withLock { $0.totals } }
     /// Under way.
     var openRequests: Int { requests.load(ordering: .relaxed) }
     var openStreams: Int { streams.load(ordering: .relaxed) }

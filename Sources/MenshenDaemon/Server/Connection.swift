@@ -40,6 +40,8 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
     var place = TurnPlace()
     /// On TCP, a caller that no request has made known yet.
     var isNewcomer: Bool
+    /// Its last request was for what goes on.
+    var isOnlooker = false
     private var outgoing = ConnectionOutput()
     /// While the socket takes no more, until it is reported writable: unsent bytes that count as its caller's, and who that is.
     private var charged: (count: Int, payer: String)?
@@ -227,6 +229,7 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
         let exchange = Exchange(self, head)
         self.exchange = exchange
         let worker = worker
+        if isOnlooker, exchange.resolved?.page != .live { worker.looksOn(self, false) }
         let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
         let hasBody = !decoder.isDone
         if hasBody {

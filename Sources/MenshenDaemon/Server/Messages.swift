@@ -20,8 +20,8 @@ enum WorkerMessage: Sendable {
     case recent(RequestID, [RequestRecord])
     /// A page of the dashboard is made.
     case drawn(RequestID, PageAnswer)
-    /// Another worker, whose mailbox it is, wants to know what this one knows.
-    case survey(RequestID, for: Mailbox<WorkerMessage>)
+    /// Another worker, whose mailbox it is, wants to know what this one knows; `listing`: with what is under way.
+    case survey(RequestID, for: Mailbox<WorkerMessage>, listing: Bool)
     /// What another worker knows.
     case surveyed(RequestID, Survey)
     /// What came of an act on the tokens, for the worker that asked for it.

@@ -85,7 +85,11 @@ struct WaitingRoom<Waiter: AnyObject> {
 
     // MARK: Pages
 
-    mutating func awaitPage(_ page: PendingPage, _ id: RequestID) { pages[id] = page }
+    /// The page, if it waits for nothing.
+    mutating func awaitPage(_ page: PendingPage, _ id: RequestID) -> PendingPage? {
+        pages[id] = page
+        return takePage(id)
+    }
 
     /// The page, once this was the last it waited for.
     mutating func rowsCame(_ rows: [RequestRecord], _ id: RequestID) -> PendingPage? {

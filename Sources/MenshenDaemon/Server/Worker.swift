@@ -109,6 +109,13 @@ final class Worker: TimerHandler {
     /// A request has shown who calls.
     func becomesKnown(_ connection: Connection) { admission.leaves(connection) }
 
+    /// It looks on from now on, or has a request of its own again. Onlookers don't keep menshen from stopping when idle.
+    func looksOn(_ connection: Connection, _ isSo: Bool) {
+        if connection.isOnlooker == isSo { return }
+        connection.isOnlooker = isSo
+        if isSo { context.activity.leftToLookOn() } else { context.activity.opened() }
+    }
+
     func lingers(_ connection: Connection) {
         admission.lingers(connection)?.close()
     }
@@ -150,7 +157,7 @@ final class Worker: TimerHandler {
         guard connections.removeValue(forKey: connection.fd) != nil else { return }
         admission.closed(connection)
         if admission.hasShrunk(to: connections.count) { ProcessMemory.trim() }
-        context.activity.closed(at: reactor.now)
+        if !connection.isOnlooker { context.activity.closed(at: reactor.now) }
         if isDraining { endDrainIfDone() }
     }
 
@@ -198,17 +205,21 @@ final class Worker: TimerHandler {
     /// The exchange has ended without waiting for anything.
     func forget(_ exchange: Exchange) { waiting.leave(exchange, exchange.id) }
 
-    /// Fetches for a page the last requests and what the workers know; `body` runs later, unless the caller leaves first.
-    func recentRequests(
-        _ limit: Int, for exchange: Exchange, _ body: @escaping ([RequestRecord], Survey) -> Void
+    /// Fetches for a page the last requests and what the workers know, `listing` what is under way. `body` runs once both are
+    /// there, unless the caller leaves first. nil: no requests, and the store is not asked; otherwise it has written all that it
+    /// was told before.
+    func survey(
+        recent limit: Int?, listing: Bool = false, for exchange: Exchange,
+        _ body: @escaping ([RequestRecord], Survey) -> Void
     ) {
         let id = exchange.id
         let mailbox = context.mailbox
         let others = context.roster.mailboxes { $0 !== mailbox }
-        waiting.awaitPage(
-            PendingPage(missing: others.count, survey: Survey(exchange.runtime, now: now), body: body), id)
-        for other in others { other.post(.survey(id, for: mailbox)) }
-        context.store.recent(limit: limit) { mailbox.post(.recent(id, $0)) }
+        let own = Survey(self, exchange.runtime, listing: listing)
+        let page = PendingPage(missing: others.count, survey: own, rows: limit == nil ? [] : nil, body: body)
+        finish(waiting.awaitPage(page, id))
+        for other in others { other.post(.survey(id, for: mailbox, listing: listing)) }
+        if let limit { context.store.recent(limit: limit) { mailbox.post(.recent(id, $0)) } }
     }
 
     private func finish(_ page: PendingPage?) {
@@ -310,7 +321,8 @@ final class Worker: TimerHandler {
         case .recalled(let id, let lookup): waiting.takeLookup(id)?.recalled(lookup)
         case .drawn(let id, let page): waiting.takeDrawing(id)?(page)
         case .recent(let id, let rows): finish(waiting.rowsCame(rows, id))
-        case .survey(let id, let asker): asker.post(.surveyed(id, Survey(runtime, now: now)))
+        case .survey(let id, let asker, let listing):
+            asker.post(.surveyed(id, Survey(self, runtime, listing: listing)))
         case .surveyed(let id, let survey): finish(waiting.surveyCame(survey, id))
         case .administered(let id, let outcome): administered(id, outcome)
         case .listed(let id, let given):

@@ -85,6 +85,9 @@ final class Activity: Sendable {
         open.subtract(1, ordering: .relaxed)
     }
 
+    /// It is still open, and counts no more. It was never busy, so how long nobody is does not begin anew.
+    func leftToLookOn() { open.subtract(1, ordering: .relaxed) }
+
     var connections: Int { open.load(ordering: .relaxed) }
     /// Monotonic microseconds since which there is no connection; nil while there is one.
     var idleSince: UInt64? { connections == 0 ? lastClosed.load(ordering: .relaxed) : nil }

@@ -26,7 +26,11 @@ import Testing
 
         var texts: [String] { answers.map { String(decoding: $0.body, as: UTF8.self) } }
 
-        func withStatus(_ render: @escaping (StatusSnapshot) -> LocalAnswer) { statusAsked += 1 }
+        var totals = RequestTally.Totals()
+
+        func withStatus(_ requests: StatusSnapshot.Requests, _ render: @escaping (StatusSnapshot) -> LocalAnswer) {
+            statusAsked += 1
+        }
         func metrics(_ format: MetricText.Format) -> [UInt8] { [] }
         func showDashboard() {}
         func answer(page answer: LocalAnswer) { answers.append(answer) }

@@ -29,6 +29,7 @@ final class WorkerScene {
         /// Where the providers are reached, in their order.
         let doors: [UnixListener]
         let projects: ProjectFinder
+        let metrics = Metrics()
 
         init(
             _ configuration: Configuration, providers: [String], projects: ProjectFinder = ProjectFinder(),
@@ -100,7 +101,8 @@ final class WorkerScene {
             gate: PeerGate(ownUID: getuid(), overflowUID: 65534), activity: Activity(now: 0),
             board: StatusBoard(
                 version: "", pid: 0, configuration: "", database: "", listeners: [], startedAt: 0, startedMonotonic: 0),
-            credentialsDirectory: nil, roster: process.roster, projects: process.projects)
+            credentialsDirectory: nil, roster: process.roster, projects: process.projects,
+            metrics: process.metrics)
         worker = try Worker(context, process.snapshot, on: reactor)
         listener = Listener(ListeningSocket(descriptor: -1, kind: .unix(path: "/x"), name: "unix:/x"), worker)
         tcpListener = Listener(
@@ -113,6 +115,8 @@ final class WorkerScene {
 
     /// Bytes that callers do not take.
     var unread: Int { worker.answers.total }
+
+    func openRequests(limit: Int) -> OpenRequests { OpenRequests(at: worker, limit: limit) }
 
     /// Those at its first provider.
     var places: Places { process.snapshot.commons.providers[0].places }
