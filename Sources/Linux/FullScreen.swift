@@ -37,10 +37,10 @@ package final class FullScreen {
         enter()
     }
 
-    /// Draws lines that are no longer than the screen, and no more than it has.
-    package func draw(_ lines: [String]) {
+    /// Draws lines that are no longer than the screen, and no more than it has. False: there is no terminal any more.
+    package func draw(_ lines: [String]) -> Bool {
         let text = lines.map { $0 + "\u{1b}[K" }.joined(separator: "\n")
-        StandardStream.output.write("\u{1b}[H" + text + "\u{1b}[J")
+        return StandardStream.output.write(Array("\u{1b}[H\(text)\u{1b}[J".utf8))
     }
 
     /// Waits until something has happened.

@@ -20,6 +20,7 @@ struct Menshen: ParsableCommand {
         subcommands: [
             Serve.self,
             StatusCommand.self,
+            TopCommand.self,
             UsageCommand.self,
             LogsCommand.self,
             ShowCommand.self,

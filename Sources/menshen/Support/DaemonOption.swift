@@ -15,6 +15,8 @@ struct DaemonOption: ParsableArguments {
         do { return try socket ?? StandardPaths.socket() } catch { throw Terminal.fault("\(error)", code: 69) }
     }
 
+    func place() throws -> DaemonPlace { DaemonPlace(socket: try path(), isUsual: socket == nil) }
+
     /// What was done is recorded by the running menshen, or at least in the journal.
     func record(_ act: KeyAct) {
         AdminClient.record(act, socket: try? path())
@@ -38,5 +40,21 @@ struct DaemonOption: ParsableArguments {
         return ProcessSignal.hangUp(pid)
             ? "menshen (pid \(pid)) was told to reload."
             : "menshen (pid \(pid)) is another user's and was not told to reload; it reads the key with its next request."
+    }
+}
+
+/// Where a menshen is spoken to.
+struct DaemonPlace: Sendable {
+    let socket: String
+    /// The user's service manager may listen there.
+    let isUsual: Bool
+
+    /// Whoever connects starts it. What the system's own manager listens on can't be seen.
+    var isAsleep: Bool {
+        guard isUsual, let text = UserManager.ask("show -p ActiveState menshen.socket menshen.service") else {
+            return false
+        }
+        let states = text.split(separator: "\n").map { $0.dropFirst("ActiveState=".utf8.count) }
+        return states.count == 2 && states[0] == "active" && !["active", "activating", "reloading"].contains(states[1])
     }
 }

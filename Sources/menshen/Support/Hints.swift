@@ -20,8 +20,8 @@ enum Hints {
 
     private static let commands: [String: [String]] = [
         "": [
-            "serve", "status", "usage", "logs", "show", "statusline", "route", "policy", "token", "config", "key",
-            "prices", "export", "audit", "dashboard", "demo", "help",
+            "serve", "status", "top", "usage", "logs", "show", "statusline", "route", "policy", "token", "config",
+            "key", "prices", "export", "audit", "dashboard", "demo", "help",
         ],
         "audit": ["verify", "head"],
         "config": ["check", "show", "init"],

@@ -28,6 +28,15 @@ struct RecordsOption: ParsableArguments {
         return moment
     }
 
+    /// What `--timezone` names; nil where it was not said.
+    static func zone(_ name: String?) throws -> ZoneRules? {
+        guard let name else { return nil }
+        if let rules = ZoneFile.rules(name) { return rules }
+        throw Terminal.fault(
+            "this system has no time zone '\(name)'; names are those below /usr/share/zoneinfo, such as Europe/Berlin.",
+            code: 64)
+    }
+
     /// Where records are, and whose days count. A configuration that is broken or not there has the usual ones.
     func place() throws -> (path: String, zone: ZoneRules) {
         let file = try configuration.path()
@@ -40,14 +49,7 @@ struct RecordsOption: ParsableArguments {
             }
         }
         var zone = loaded?.limits.zone ?? ZoneFile.rules("local") ?? .utc
-        if let timezone {
-            guard let named = ZoneFile.rules(timezone) else {
-                throw Terminal.fault(
-                    "this system has no time zone '\(timezone)'; names are those below /usr/share/zoneinfo, such as Europe/Berlin.",
-                    code: 64)
-            }
-            zone = named
-        }
+        if let named = try Self.zone(timezone) { zone = named }
         do {
             return (try database ?? loaded?.storage.path ?? StandardPaths.database(), zone)
         } catch {

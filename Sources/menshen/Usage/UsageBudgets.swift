@@ -50,18 +50,22 @@ struct UsageBudgets {
             )
         }
         let style = command.look.style
+        Self.table(pots.sorted { $0.share > $1.share }).print(style)
+        guard style.width != nil else { return }
+        Terminal.print("")
+        Terminal.print(
+            style.plain("! from 80% of a limit; ▒ reserved by requests under way; days end at 00:00 \(zone)"))
+    }
+
+    static func table(_ pots: [Pot]) -> ReportTable {
         var table = ReportTable([
             .init(title: "Pot", least: 12), .init(title: "Limit", least: 10), .init(title: "Used", isNumber: true),
             .init(title: "Spent", isNumber: true, rank: 3), .init(title: "Reserved", isNumber: true, rank: 4),
             .init(title: "Left", isNumber: true), .init(title: "Resets", rank: 1),
         ])
         (table.hasBars, table.barPlace) = (true, 2)
-        for pot in pots.sorted(by: { $0.share > $1.share }) { table.rows.append(Self.row(pot)) }
-        table.print(style)
-        guard style.width != nil else { return }
-        Terminal.print("")
-        Terminal.print(
-            style.plain("! from 80% of a limit; ▒ reserved by requests under way; days end at 00:00 \(zone)"))
+        table.rows = pots.map(row)
+        return table
     }
 
     /// Behind the zone the members of a limit, its holder first.
