@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import CLinux
 internal import Glibc
 
 /// All of the terminal behind standard output, drawn anew again and again, and its keys. What stood there before is there again
-/// when it ends, whichever signal ends it, and while ^Z stops it. Belongs to the main thread.
+/// when it ends, whichever signal or fault ends it, and while ^Z stops it. Belongs to the main thread.
 package final class FullScreen {
     package enum Key: Sendable, Equatable {
         case letter(Character)
@@ -23,7 +24,7 @@ package final class FullScreen {
 
     /// Alternate screen, no cursor, and lines that are too long are cut.
     private static let enter = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[?7l"
-    private static let leave = "\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l"
+    private static let leave: StaticString = "\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l"
 
     /// Where keys come from; negative: from nowhere.
     private let terminal: OwnedDescriptor
@@ -34,6 +35,10 @@ package final class FullScreen {
     package init() throws(SystemError) {
         terminal = OwnedDescriptor(open("/dev/tty", O_RDWR | O_CLOEXEC))
         signals = try HeldSignals([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH])
+        // A static string stays where it is, and ends with a zero.
+        unsafe Self.leave.utf8Start.withMemoryRebound(to: CChar.self, capacity: Self.leave.utf8CodeUnitCount + 1) {
+            unsafe clinux_restore_terminal_on_crash(terminal.raw, $0)
+        }
         enter()
     }
 
@@ -65,7 +70,7 @@ package final class FullScreen {
     package func restore() {
         guard isEntered else { return }
         isEntered = false
-        StandardStream.output.write(Self.leave)
+        StandardStream.output.write(Self.leave.description)
         if terminal.raw >= 0 { tcsetattr(terminal.raw, TCSAFLUSH, &usual) }
     }
 

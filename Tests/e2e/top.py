@@ -87,8 +87,8 @@ class Screen:
         picture = self.text.split(b"\x1b[J")[-2].split(b"\x1b[H")[-1]
         return picture.decode().replace("\x1b[K", "").split("\r\n")
 
-    def ends(self, how):
-        equal(self.process.wait(PATIENCE), 0, f"{how}: it ends with 0")
+    def ends(self, how, code=0):
+        equal(self.process.wait(PATIENCE), code, f"{how}: it ends with {code}")
         self.until(LEAVE)
         check(self.text.endswith(b"\x1b[?7h\x1b[?25h" + LEAVE) and self.text.count(ENTER) == self.text.count(LEAVE),
               "and what stood there before is there again", self.text[-80:])
@@ -158,6 +158,12 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     check(screen.until(b"serving"), "it looks")
     screen.process.send_signal(number)
     screen.ends(number.name)
+for number in (signal.SIGSEGV, signal.SIGTRAP):
+    # As a fault of its own would end it.
+    screen = Screen()
+    check(screen.until(b"serving"), "it looks")
+    screen.process.send_signal(number)
+    screen.ends(number.name, -number)
 screen = Screen()
 screen.until(b"serving")
 screen.press(b"\x03")

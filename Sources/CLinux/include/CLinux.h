@@ -80,6 +80,9 @@ int clinux_is_ignored(int number);
 /* Columns and rows of the terminal behind a descriptor; 0 if it is none or does not say. */
 int clinux_terminal_columns(int descriptor);
 int clinux_terminal_rows(int descriptor);
+/* From now on a fault of the process first gives the terminal the settings that it has now, and writes `words`, which stay
+ * where they are, to standard output. */
+void clinux_restore_terminal_on_crash(int descriptor, const char *words);
 
 /* One heap for all threads, grown in large steps: a thread's own heap grows by an mprotect(2) per few kilobytes, four of
  * them for each new stream. Call before other threads start. */
