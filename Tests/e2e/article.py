@@ -82,7 +82,7 @@ def steps():
     except ConnectionRefusedError:
         check(True, "the configuration's address is not listened on")
     # Without a password the page asks for one that nobody has.
-    equal(ask(("127.0.0.1", other), "/", None, basic("admin", ""), "GET").status, 401, "an empty password opens no page")
+    equal(ask(("127.0.0.1", other), "/_menshen/ui/", None, basic("admin", ""), "GET").status, 401, "an empty password opens no page")
     session.end()
 
 
@@ -126,19 +126,26 @@ def basic(user, password):
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
+UI = "/_menshen/ui/"
+
+
 def dashboard(port):
     target = ("127.0.0.1", port)
-    equal(ask(target, "/", None, {}, "GET").status, 401, "the page asks for a password")
-    equal(ask(target, "/", None, basic("admin", "wrong"), "GET").status, 401, "a wrong password is refused")
-    page = ask(target, "/", None, basic("admin", PASSWORD), "GET")
-    text = re.sub(r"<[^>]*>", " ", page.body.decode())
-    equal(page.status, 200, "user and password open the page")
-    for word in ("menshen", "serving", "Listeners", f"127.0.0.1:{port}", "Providers", upstream.url, "Last requests",
-                 "/v1/chat/completions", "openai", "complete"):
-        check(word in text, f"the page says '{word.replace(str(port), 'PORT').replace(str(upstream.port), 'PORT')}'", text)
-    check(KEY not in page.body.decode() and TOKEN not in page.body.decode(), "the page shows neither key nor token")
-    check("script" not in page.body.decode() and "default-src 'none'" in page.fields["Content-Security-Policy"],
-          "the page runs no script and loads nothing")
+    first = ask(target, "/", None, {}, "GET")
+    equal((first.status, first.fields["Location"]), (303, UI), "/ leads to the dashboard")
+    equal(ask(target, UI, None, {}, "GET").status, 401, "the page asks for a password")
+    equal(ask(target, UI, None, basic("admin", "wrong"), "GET").status, 401, "a wrong password is refused")
+    said = {"system": ("menshen", "Serving", "Listens on", f"127.0.0.1:{port}"), "providers": ("openai", upstream.url),
+            "log": ("one", "openai", "Complete"), "": ("Spend", "Requests", "Providers")}
+    for name, words in said.items():
+        page = ask(target, UI + name, None, basic("admin", PASSWORD), "GET")
+        equal(page.status, 200, f"user and password open the page '{name}'")
+        html = page.body.decode()
+        text = re.sub(r"<[^>]*>", " ", html)
+        for word in words:
+            check(word in text, f"it says '{word.replace(str(port), 'PORT').replace(str(upstream.port), 'PORT')}'", text)
+        check(KEY not in html and TOKEN not in html, "it shows neither key nor token")
+        check("default-src 'none'" in page.fields["Content-Security-Policy"], "it loads nothing that it does not name")
 
 
 AI_MENSHEN = """\
@@ -191,7 +198,7 @@ def configuration_of_ai_menshen():
     if check(session.prints(f"Starting menshen on :{port}"), "a configuration of ai-menshen starts", session.text()):
         equal(ask(("127.0.0.1", port), fields=bearer(TOKEN)).status, 200, "… and answers")
         equal(upstream.calls[-1].field("X-Team"), "research", "… and adds its headers")
-        page = ask(("127.0.0.1", port), "/", None, basic("admin", "secret-page"), "GET")
+        page = ask(("127.0.0.1", port), UI, None, basic("admin", "secret-page"), "GET")
         equal(page.status, 200, "… and opens its page")
         check(os.path.exists(f"{home}/data/ai.db"), "… and keeps its records where it says")
     session.end()

@@ -60,8 +60,8 @@ api_key = "sk-real"
     names += [answer.id for answer in burst]
     status = daemon.ask("/_menshen/status", None, {}, method="GET").body
     check(b'"database_fault":"' in status, "the status says why", status)
-    page = daemon.ask("/", None, {}, method="GET").body
-    check(b"audit database is not in use" in page, "the page says so")
+    page = daemon.ask("/_menshen/ui/system", None, {}, method="GET").body
+    check(b"database is not in use" in page, "the page says so", page)
     check("full" in daemon.stderr(), "and stderr", daemon.stderr()[-300:])
 
     journal.close()
