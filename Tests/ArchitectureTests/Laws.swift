@@ -105,7 +105,7 @@ import Testing
     }
 
     private static func hasNoComments(_ path: String) -> Bool {
-        [".md", ".txt", ".json"].contains { path.hasSuffix($0) }
+        [".md", ".txt", ".json", ".png"].contains { path.hasSuffix($0) }
     }
 
     @Test func `each file begins with its licence`() throws {

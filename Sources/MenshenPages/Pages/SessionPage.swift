@@ -119,7 +119,7 @@ struct SessionPage {
         }
         return """
             <table class="stack lim tree">
-            <colgroup><col class="w-agent"><col class="w-model"><col class="w-num"><col class="w-sm"><col class="w-sm"><col class="w-sm"><col class="w-num"><col></colgroup>
+            <colgroup><col class="w-agent"><col class="w-model"><col class="w-num"><col class="w-sm"><col class="w-sm"><col class="w-sm"><col class="w-cost"><col></colgroup>
             <thead><tr><th scope="col">Agent</th><th scope="col">Model</th><th scope="col" class="n">Requests</th><th scope="col" class="n">In</th>\
             <th scope="col" class="n">Cached</th><th scope="col" class="n">Out</th><th scope="col" class="n">Cost</th>\
             <th scope="col">\(context.clock.words(from / 1_000_000)) – \(context.clock.words(to / 1_000_000))</th></tr></thead>

@@ -57,7 +57,7 @@ struct SessionsPage {
             <section class="block" aria-label="Sessions">
             <table class="stack lim sess" id="rows">
             <colgroup><col class="w-sess-st"><col class="w-sess"><col class="w-who2"><col><col class="w-lim"><col class="w-num">\
-            <col class="w-sm c-l3"><col class="w-sm"><col class="w-num"><col class="w-spark c-l3"></colgroup>
+            <col class="w-sm c-l3"><col class="w-sm"><col class="w-cost"><col class="w-spark c-l3"></colgroup>
             <thead><tr><th scope="col">State</th><th scope="col">Session</th><th scope="col">Caller</th><th scope="col">Model</th>\
             \(head(.seen, "Last seen"))\(head(.requests, "Requests"))<th scope="col" class="n c-l3">In</th><th scope="col" class="n">Cached</th>\
             \(head(.cost, "Cost"))<th scope="col" class="c-l3">Cost over time</th></tr></thead>

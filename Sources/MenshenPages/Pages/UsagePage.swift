@@ -144,7 +144,7 @@ struct UsagePage {
             : .nothing
         return """
             <table class="stack lim usage">
-            <colgroup><col><col class="w-num"><col class="w-num"><col class="w-sm"><col class="w-num"><col class="w-num">\
+            <colgroup><col><col class="w-num"><col class="w-num"><col class="w-sm"><col class="w-num"><col class="w-cost">\
             <col class="w-note"><col class="w-share"><col class="w-sm"><col class="w-spark c-l3"></colgroup>
             <thead><tr>\(head(.name, dimension.title, ""))\(head(.requests, "Requests"))\(head(.input, "Input"))\(head(.cached, "Cached"))\
             \(head(.output, "Output"))\(head(.spend, "Spend"))<th scope="col"><span class="vh">Not priced</span></th>\
