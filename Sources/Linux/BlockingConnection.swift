@@ -29,10 +29,7 @@ package struct BlockingConnection: ~Copyable {
         self.descriptor = descriptor
         _ = clinux_set_nonblocking(descriptor, 0)
         SocketIO.setNoDelay(descriptor)
-        var time = timeval(tv_sec: patience, tv_usec: 0)
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
-        }
+        SocketIO.setPatience(descriptor, seconds: patience, writing: true)
     }
 
     deinit { close(descriptor) }

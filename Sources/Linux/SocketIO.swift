@@ -52,6 +52,14 @@ package enum SocketIO {
 
     package static func setNoDelay(_ fd: Int32) { _ = clinux_set_nodelay(fd) }
 
+    /// How long each read, and if `writing` each write, of a blocking socket may take.
+    package static func setPatience(_ fd: Int32, seconds: Int, writing: Bool = false) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        for option in writing ? [SO_RCVTIMEO, SO_SNDTIMEO] : [SO_RCVTIMEO] {
+            setsockopt(fd, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+        }
+    }
+
     /// Has the kernel ask a silent peer whether it is still there: after a minute, every half minute, nine times.
     package static func setKeepAlive(_ fd: Int32) {
         func set(_ level: Int32, _ option: Int32, _ value: Int32) {

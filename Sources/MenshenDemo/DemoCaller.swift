@@ -37,8 +37,7 @@ struct DemoCaller: Sendable {
         let fd = try UnixAddress(socket).connect()
         defer { close(fd) }
         // Far longer than the answer takes; nobody waits longer than this for a demo.
-        var patience = timeval(tv_sec: 5, tv_usec: 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        SocketIO.setPatience(fd, seconds: 5)
         let body = Self.body(isStream: isStream)
         var request = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         for decoy in Self.decoys { request += "\(decoy.name): \(decoy.value)\r\n" }

@@ -22,14 +22,19 @@ package enum ExpiryText {
 
     /// "2026-12-31 18:00:00 UTC"
     package static func written(_ seconds: Int64) -> String {
-        let number = seconds.floored(by: CivilDay.seconds)
-        return "\(CivilDay(number: number).text) \(CivilDay.clock(seconds - number * CivilDay.seconds)) UTC"
+        let (day, clock) = parts(seconds)
+        return "\(day) \(clock) UTC"
     }
 
     /// The same as `parse` takes it: "2026-12-31T18:00:00Z".
     package static func typed(_ seconds: Int64) -> String {
+        let (day, clock) = parts(seconds)
+        return "\(day)T\(clock)Z"
+    }
+
+    private static func parts(_ seconds: Int64) -> (day: String, clock: String) {
         let number = seconds.floored(by: CivilDay.seconds)
-        return "\(CivilDay(number: number).text)T\(CivilDay.clock(seconds - number * CivilDay.seconds))Z"
+        return (CivilDay(number: number).text, CivilDay.clock(seconds - number * CivilDay.seconds))
     }
 
     private static func number(_ digits: ArraySlice<UInt8>) -> Int64? {

@@ -61,6 +61,11 @@ package struct RequestTraits: OptionSet, Sendable {
     package static let failed = RequestTraits(rawValue: 1)
     /// Its cost is not known, or its usage isn't.
     package static let unpriced = RequestTraits(rawValue: 2)
+
+    /// What counts the requests that have one of these.
+    package var counts: [ReportSums.Count] {
+        (contains(.failed) ? [.failed] : []) + (contains(.unpriced) ? [.unpriced, .usageUnknown] : [])
+    }
 }
 
 extension ReportFilter {

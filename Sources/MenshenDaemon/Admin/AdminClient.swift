@@ -12,6 +12,9 @@ package enum AdminClient {
 
     /// Where tokens are given out and taken away.
     package static var tokens: String { AdminPage.tokens.paths[0] }
+    /// What goes on right now, and the limits that concern whoever asks.
+    package static var live: String { AdminPage.live.paths[0] }
+    package static var usage: String { AdminPage.usage.paths[0] }
 
     package struct Fault: Error, CustomStringConvertible {
         package let description: String
@@ -42,7 +45,7 @@ package enum AdminClient {
 
     /// The status as `type`, a media type that it is made in.
     package static func status(socket path: String, as type: String) throws -> [UInt8] {
-        let answer = try get("/_menshen/status", ["Accept: \(type)"], socket: path, patience: patience)
+        let answer = try get(AdminPage.status.paths[0], ["Accept: \(type)"], socket: path, patience: patience)
         guard answer.status == 200 else {
             throw Fault(description: "menshen at \(path) answered: \(String(decoding: answer.body, as: UTF8.self))")
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-internal import Glibc
 internal import Linux
 internal import MenshenCore
 
@@ -21,8 +20,7 @@ package final class AdminConnection {
         self.path = path
         self.patience = patience
         descriptor = OwnedDescriptor(try UnixAddress(path).connect())
-        var time = timeval(tv_sec: patience, tv_usec: 0)
-        setsockopt(descriptor.raw, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        SocketIO.setPatience(descriptor.raw, seconds: patience)
     }
 
     /// A page as JSON; the connection stays open for the next. Throws `Refusal` for an answer that is no success.

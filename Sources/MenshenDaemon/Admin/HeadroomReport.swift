@@ -73,18 +73,17 @@ enum HeadroomReport {
 
     /// The value of a key's "headroom".
     static func json(_ headroom: Headroom, _ status: StatusSnapshot) -> String {
-        func number(_ value: (some BinaryInteger)?) -> String { value.map { "\($0)" } ?? "null" }
         let limits = headroom.limits.map { limit in
-            let used = limit.used.map { "\($0 / 10_000).\("\(10_000 + $0 % 10_000)".dropFirst())" } ?? "null"
-            let fields = [
-                "\"unit\":\"\(limit.unit.rawValue)\"",
-                "\"window\":\(limit.window.isEmpty ? "null" : "\"\(limit.window)\"")",
-                "\"limit\":\(number(limit.limit))", "\"remaining\":\(number(limit.remaining))",
-                "\"utilization\":\(used)", "\"status\":\(limit.status.map { "\"\($0)\"" } ?? "null")",
-                "\"resets_in_ms\":\(number(wait(limit, status).map { $0 / 1000 }))",
-                "\"age_ms\":\(age(limit, status) / 1000)",
-            ]
-            return "{\(fields.joined(separator: ","))}"
+            JSONMember.object([
+                JSONMember.text("unit", limit.unit.rawValue),
+                JSONMember.text("window", limit.window.isEmpty ? nil : limit.window),
+                JSONMember.number("limit", limit.limit), JSONMember.number("remaining", limit.remaining),
+                JSONMember.json(
+                    "utilization", limit.used.map { "\($0 / 10_000).\("\(10_000 + $0 % 10_000)".dropFirst())" }),
+                JSONMember.text("status", limit.status.map { "\($0)" }),
+                JSONMember.number("resets_in_ms", wait(limit, status).map { $0 / 1000 }),
+                JSONMember.number("age_ms", age(limit, status) / 1000),
+            ])
         }
         return "[\(limits.joined(separator: ","))]"
     }

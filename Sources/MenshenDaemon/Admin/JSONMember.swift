@@ -15,7 +15,10 @@ enum JSONMember {
         "\"\(name)\":[\(values.map(quoted).joined(separator: ","))]"
     }
 
-    /// Values that are JSON already.
+    /// A value that is JSON already.
+    static func json(_ name: String, _ value: String?) -> String { "\"\(name)\":\(value ?? "null")" }
+
+    /// The same, of several.
     static func list(_ name: String, _ values: [String]) -> String { "\"\(name)\":[\(values.joined(separator: ","))]" }
 
     static func object(_ members: [String]) -> String { "{\(members.joined(separator: ","))}" }

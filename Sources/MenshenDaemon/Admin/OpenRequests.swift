@@ -67,7 +67,7 @@ struct OpenRequest: Sendable {
             JSONMember.text("client", intent.client.client), JSONMember.text("session", intent.client.session),
             JSONMember.text("operation", intent.operation.rawValue), JSONMember.text("model", model),
             JSONMember.text("provider", provider),
-            "\"stream\":\(isStream.map { "\($0)" } ?? "null")",
+            JSONMember.json("stream", isStream.map { "\($0)" }),
             JSONMember.number("attempts", attempts), JSONMember.number("status", status),
             JSONMember.number("bytes_in", bytesIn), JSONMember.number("bytes_out", bytesOut),
             JSONMember.number("first_byte_us", firstByteAt.map { $0 - startedAt }),

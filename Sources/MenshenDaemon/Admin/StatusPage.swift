@@ -20,7 +20,7 @@ enum StatusPage {
             Member.object([
                 Member.text("breaker", key.breaker.rawValue), Member.number("wait_ms", key.wait / 1000),
                 Member.texts("limited_models", key.limited),
-                "\"headroom\":\(HeadroomReport.json(key.headroom, status))",
+                Member.json("headroom", HeadroomReport.json(key.headroom, status)),
             ])
         }
         let failure = row.report.lastFailure.map {
@@ -36,7 +36,7 @@ enum StatusPage {
             Member.text("health", row.health.rawValue), Member.text("state", row.state),
             Member.number("active", row.report.active), Member.number("places", row.places),
             Member.number("queued", row.report.queued),
-            Member.list("keys", keys), "\"last_failure\":\(failure ?? "null")",
+            Member.list("keys", keys), Member.json("last_failure", failure),
         ])
     }
 
@@ -81,7 +81,7 @@ enum StatusPage {
             Member.number("not_journalled", status.store.notJournalled),
             Member.number("audit_backlog", status.store.backlog),
             Member.texts("listeners", status.board.listeners),
-            "\"cache\":\(cache ?? "null")", "\"telemetry\":\(status.telemetry?.json ?? "null")",
+            Member.json("cache", cache), Member.json("telemetry", status.telemetry?.json),
             Member.list("providers", providers), Member.list("requests", requests),
         ]
         return Member.object(fields) + "\n"

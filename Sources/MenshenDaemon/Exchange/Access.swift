@@ -195,7 +195,7 @@ struct Access {
         // A browser asks without, before it asks its user.
         guard TokenGate.basicCredential(head) != nil else { throw .signInNeeded }
         let outcome = connection.worker.context.signIns.judge(
-            from: principal.caller.address, now: connection.worker.now,
+            from: principal.caller.host, now: connection.worker.now,
             isRight: BasicCredentials.match(head, user: authentication.user, password: password))
         switch outcome {
         case .right: return Grant(.password)

@@ -26,12 +26,11 @@ final class SignIns: Sendable {
         var waitsUntil: UInt64 = 0
     }
 
-    private let addresses = Mutex<[Substring: Failures]>([:])
+    private let addresses = Mutex<[String: Failures]>([:])
 
-    /// `address` with its port, which does not count; `now` in monotonic microseconds. What `isRight` says is told to nobody who has to wait.
-    func judge(from address: String, now: UInt64, isRight: Bool) -> Outcome {
-        let host = Self.host(of: address)
-        return addresses.withLock { addresses in
+    /// `host`: the caller's; `now` in monotonic microseconds. What `isRight` says is told to nobody who has to wait.
+    func judge(from host: String, now: UInt64, isRight: Bool) -> Outcome {
+        addresses.withLock { addresses in
             var failures = addresses[host] ?? Failures()
             if now < failures.waitsUntil { return .tooOften((failures.waitsUntil - now + 999_999) / 1_000_000) }
             if isRight {
@@ -54,10 +53,5 @@ final class SignIns: Sendable {
             addresses[host] = failures
             return .wrong
         }
-    }
-
-    private static func host(of address: String) -> Substring {
-        guard let colon = address.lastIndex(of: ":") else { return address[...] }
-        return address[..<colon]
     }
 }

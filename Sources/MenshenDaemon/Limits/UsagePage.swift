@@ -6,42 +6,49 @@ internal import MenshenCore
 
 /// What callers are told of limits that concern them.
 enum UsagePage {
+    private typealias Member = JSONMember
+
     /// `GET /_menshen/usage`.
-    static func usage(_ states: [PotState], _ zone: ZoneRules) -> LocalAnswer { json("{\(members(states, zone))}") }
+    static func usage(_ states: [PotState], _ zone: ZoneRules) -> LocalAnswer {
+        json(Member.object([members(states, zone)]))
+    }
 
     /// "timezone" and "limits".
     static func members(_ states: [PotState], _ zone: ZoneRules) -> String {
         let limits = states.map { state in
-            fields([
-                ("holder", text(state.holder.kind.rawValue)), ("name", text(state.holder.name)),
-                ("limit", text(state.limit.description)), ("measure", text(state.limit.measure.rawValue)),
-                ("amount", amount(state, state.limit.amount)), ("spent", amount(state, state.spent)),
-                ("reserved", amount(state, state.reserved)), ("remaining", amount(state, state.remaining)),
-                ("resets_at", text(state.resetsAt.map { zone.stamp($0) })), ("is_known", "\(state.isKnown)"),
+            Member.object([
+                Member.text("holder", state.holder.kind.rawValue), Member.text("name", state.holder.name),
+                Member.text("limit", state.limit.description), Member.text("measure", state.limit.measure.rawValue),
+                Member.json("amount", amount(state, state.limit.amount)),
+                Member.json("spent", amount(state, state.spent)),
+                Member.json("reserved", amount(state, state.reserved)),
+                Member.json("remaining", amount(state, state.remaining)),
+                Member.text("resets_at", state.resetsAt.map { zone.stamp($0) }),
+                Member.json("is_known", "\(state.isKnown)"),
             ])
         }
-        return "\"timezone\":\(text(zone.name)),\"limits\":[\(limits.joined(separator: ","))]"
+        return Member.text("timezone", zone.name) + "," + Member.list("limits", limits)
     }
 
     /// `GET /key/info` as LiteLLM answers it about the caller's own key, for the status bars that know that. Its budget is the
     /// token's first limit in money.
     static func key(_ token: AccessToken, _ states: [PotState], _ zone: ZoneRules) -> LocalAnswer {
         let budget = states.first { $0.limit.measure == .money }
-        func perMinute(_ measure: Limit.Measure) -> String {
-            token.limits.first { $0.measure == measure && $0.window == .minute }.map { "\($0.amount)" } ?? "null"
+        func perMinute(_ measure: Limit.Measure) -> Int64? {
+            token.limits.first { $0.measure == measure && $0.window == .minute }?.amount
         }
-        let info = fields([
-            ("key_name", text(token.name)), ("key_alias", text(token.name)),
-            ("spend", budget.map { amount($0, $0.spent) } ?? "0"),
-            ("max_budget", budget.map { amount($0, $0.limit.amount) } ?? "null"),
-            ("budget_duration", text(budget.flatMap { duration($0.limit.window) })),
-            ("budget_reset_at", text(budget?.resetsAt.map { zone.stamp($0) })),
-            ("expires", text(token.expires.map { ZoneRules.utc.stamp($0) })),
-            ("tpm_limit", perMinute(.tokens)), ("rpm_limit", perMinute(.requests)),
-            ("max_parallel_requests", token.concurrency.map { "\($0)" } ?? "null"),
-            ("user_id", "null"), ("team_id", "null"), ("blocked", "false"),
+        let info = Member.object([
+            Member.text("key_name", token.name), Member.text("key_alias", token.name),
+            Member.json("spend", budget.map { amount($0, $0.spent) } ?? "0"),
+            Member.json("max_budget", budget.map { amount($0, $0.limit.amount) }),
+            Member.text("budget_duration", budget.flatMap { duration($0.limit.window) }),
+            Member.text("budget_reset_at", budget?.resetsAt.map { zone.stamp($0) }),
+            Member.text("expires", token.expires.map { ZoneRules.utc.stamp($0) }),
+            Member.number("tpm_limit", perMinute(.tokens)), Member.number("rpm_limit", perMinute(.requests)),
+            Member.number("max_parallel_requests", token.concurrency),
+            Member.json("user_id", nil), Member.json("team_id", nil), Member.json("blocked", "false"),
         ])
-        return json(fields([("key", text(token.name)), ("info", info)]))
+        return json(Member.object([Member.text("key", token.name), Member.json("info", info)]))
     }
 
     /// As LiteLLM says it.
@@ -63,17 +70,6 @@ enum UsagePage {
         LocalAnswer(
             status: 200, fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
             body: Array("\(text)\n".utf8))
-    }
-
-    private static func fields(_ all: [(name: String, value: String)]) -> String {
-        "{\(all.map { "\"\($0.name)\":\($0.value)" }.joined(separator: ","))}"
-    }
-
-    private static func text(_ value: String?) -> String {
-        guard let value else { return "null" }
-        var output: [UInt8] = []
-        output.append(json: value)
-        return String(decoding: output, as: UTF8.self)
     }
 
     /// Money as a number of dollars, with all of its digits.

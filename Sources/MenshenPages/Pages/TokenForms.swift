@@ -56,8 +56,9 @@ package enum TokenForms {
 
     /// Fields that an address may fill in.
     static let names =
-        [Field.name, "providers"] + lists + ["concurrency", "max_errors", "expires", "note"]
+        [Field.name, "providers"] + lists + texts
     private static let lists = ["models", "operations", "paths", "limits"]
+    private static let texts = ["concurrency", "max_errors", "expires", "note"]
 
     /// What else can be done to a token, on its own page.
     static func changes(_ context: PageContext, _ name: String) -> HTML {
@@ -133,17 +134,14 @@ package enum TokenForms {
 
     /// As the form of a token with these terms has them.
     private static func fields(of terms: TokenTerms) -> [Address.Parameter] {
-        let lists: [(String, [String])] = [
-            ("models", terms.models), ("operations", terms.operations), ("paths", terms.paths),
-            ("limits", terms.limits),
-        ]
-        let texts: [(String, String?)] = [
-            ("concurrency", terms.concurrency.map { String($0) }), ("max_errors", terms.maxErrors.map { String($0) }),
-            ("expires", terms.expires.map(ExpiryText.typed)), ("note", terms.note),
+        let ofLists = [terms.models, terms.operations, terms.paths, terms.limits]
+        let ofTexts = [
+            terms.concurrency.map { String($0) }, terms.maxErrors.map { String($0) },
+            terms.expires.map(ExpiryText.typed), terms.note,
         ]
         return terms.providers.map { .init(name: "providers", value: $0) }
-            + lists.map { .init(name: $0.0, value: $0.1.joined(separator: ", ")) }
-            + texts.map { .init(name: $0.0, value: $0.1 ?? "") }
+            + zip(lists, ofLists).map { .init(name: $0, value: $1.joined(separator: ", ")) }
+            + zip(texts, ofTexts).map { .init(name: $0, value: $1 ?? "") }
     }
 
     /// What stands in a form.
@@ -205,7 +203,7 @@ package enum TokenForms {
         let checked = fields.filter { $0.name == "providers" }.map(\.value)
         return [("providers", .list(checked))]
             + lists.map { ($0, list($0)) }
-            + ["concurrency", "max_errors", "expires", "note"].map { ($0, text($0)) }
+            + texts.map { ($0, text($0)) }
     }
 
     /// Without the blanks around it.

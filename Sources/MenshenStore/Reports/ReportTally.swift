@@ -50,7 +50,8 @@ final class ReportTally {
             if passes.allSatisfy(\.self) { return }
             choices.append((segment[filter.choices[place].dimension].places, passes))
         }
-        let counts = Self.counts(filter.traits).map { segment[$0] }
+        // Of the requests of a combination all have failed, or none, for its dimensions say it.
+        let counts = filter.traits.counts.map { segment[$0] }
         for combination in targets.indices {
             if choices.contains(where: { $0.passes[Int($0.places[combination])] }) { continue }
             if counts.contains(where: { $0[combination] != 0 }) { continue }
@@ -72,12 +73,6 @@ final class ReportTally {
             }
         }
         return passes
-    }
-
-    /// What is not 0 where some request of a combination has one of the traits. All of them have failed, or none, for its
-    /// dimensions say it.
-    private static func counts(_ traits: RequestTraits) -> [ReportSums.Count] {
-        (traits.contains(.failed) ? [.failed] : []) + (traits.contains(.unpriced) ? [.unpriced, .usageUnknown] : [])
     }
 
     private func findRows(_ segment: SegmentView, _ bucket: Int) {

@@ -31,9 +31,8 @@ enum RollUpColumns {
 
     /// Of rows that have one of these.
     static func condition(_ traits: RequestTraits) -> String {
-        let conditions =
-            (traits.contains(.failed) ? [failed] : []) + (traits.contains(.unpriced) ? [unpriced, usageUnknown] : [])
-        return "(" + (conditions.isEmpty ? ["0"] : conditions.map { "(\($0))" }).joined(separator: " OR ") + ")"
+        let conditions = traits.counts.map { "(\(sql($0)))" }
+        return conditions.isEmpty ? "(0)" : "(\(conditions.joined(separator: " OR ")))"
     }
 
     /// What is searched for text.

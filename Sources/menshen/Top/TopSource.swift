@@ -14,8 +14,6 @@ struct TopSource {
         case away(String)
     }
 
-    private static let target = "/_menshen/live"
-
     private let place: DaemonPlace
     private var connection: AdminConnection?
 
@@ -23,14 +21,14 @@ struct TopSource {
 
     mutating func look() -> Answer {
         // It may have been closed because nobody asked for long: then the next one tells.
-        if let connection, connection.isOpen, let page = try? connection.ask(Self.target) { return .page(page) }
+        if let connection, connection.isOpen, let page = try? connection.ask(AdminClient.live) { return .page(page) }
         connection = nil
         if place.isAsleep {
             return .away("menshen sleeps; the next request starts it, and so does 'menshen status'. This does not.")
         }
         do {
             let connection = try AdminConnection(socket: place.socket)
-            let page = try connection.ask(Self.target)
+            let page = try connection.ask(AdminClient.live)
             self.connection = connection
             return .page(page)
         } catch let refusal as AdminClient.Refusal {

@@ -73,7 +73,7 @@ struct StatuslineCommand: ParsableCommand {
     /// Limits that are used up by four fifths, at most three.
     private func pots() -> [String] {
         guard let socket = try? daemon.path(),
-            let body = try? AdminClient.ask(socket: socket, "GET", "/_menshen/usage", as: "application/json")
+            let body = try? AdminClient.ask(socket: socket, "GET", AdminClient.usage, as: "application/json")
         else { return [] }
         return UsageBudgets.read(body).pots.filter { $0.isKnown && $0.share >= 800 }
             .sorted { $0.share > $1.share }.prefix(3)

@@ -39,7 +39,7 @@ struct UsageBudgets {
         running.daemon = command.daemon
         running.configuration = command.records.configuration
         let body = try running.ask {
-            try AdminClient.ask(socket: $0, "GET", "/_menshen/usage", as: "application/json")
+            try AdminClient.ask(socket: $0, "GET", AdminClient.usage, as: "application/json")
         }
         if command.json { return Terminal.write(String(decoding: body, as: UTF8.self)) }
         let (pots, zone) = Self.read(body)

@@ -11,7 +11,13 @@ import Testing
     private static let start: UInt64 = 1_000_000_000_000
 
     private func fail(_ signIns: SignIns, _ address: String, at now: UInt64) -> SignIns.Outcome {
-        signIns.judge(from: address, now: now, isRight: false)
+        judge(signIns, address, at: now, isRight: false)
+    }
+
+    /// As access does it: by the caller's host.
+    private func judge(_ signIns: SignIns, _ address: String, at now: UInt64, isRight: Bool) -> SignIns.Outcome {
+        let caller = CallerRecord(uid: nil, pid: nil, executable: nil, unit: nil, address: address)
+        return signIns.judge(from: caller.host, now: now, isRight: isRight)
     }
 
     @Test func `after five wrong ones in a row each further one doubles the wait, up to a minute`() {
@@ -20,7 +26,7 @@ import Testing
         for port in 1...5 { #expect(fail(signIns, "10.0.0.1:\(port)", at: now) == .wrong) }
         for wait: UInt64 in [1, 2, 4, 8, 16, 32, 60, 60] {
             // Not even the right one counts.
-            #expect(signIns.judge(from: "10.0.0.1:9", now: now, isRight: true) == .tooOften(wait))
+            #expect(judge(signIns, "10.0.0.1:9", at: now, isRight: true) == .tooOften(wait))
             #expect(fail(signIns, "10.0.0.1:9", at: now + wait * Self.second - 1) == .tooOften(1))
             now += wait * Self.second
             #expect(fail(signIns, "10.0.0.1:9", at: now) == .wrong)
@@ -31,9 +37,9 @@ import Testing
         let signIns = SignIns()
         for pause in [0, 16 * 60 * Self.second] {
             for _ in 1...4 { #expect(fail(signIns, "[::1]:1", at: Self.start) == .wrong) }
-            if pause == 0 { #expect(signIns.judge(from: "[::1]:2", now: Self.start, isRight: true) == .right) }
+            if pause == 0 { #expect(judge(signIns, "[::1]:2", at: Self.start, isRight: true) == .right) }
             for _ in 1...4 { #expect(fail(signIns, "[::1]:3", at: Self.start + pause) == .wrong) }
-            #expect(signIns.judge(from: "[::1]:2", now: Self.start + pause, isRight: true) == .right)
+            #expect(judge(signIns, "[::1]:2", at: Self.start + pause, isRight: true) == .right)
         }
     }
 
@@ -41,7 +47,7 @@ import Testing
         let signIns = SignIns()
         for _ in 1...5 { _ = fail(signIns, "10.0.0.1:1", at: Self.start) }
         #expect(fail(signIns, "10.0.0.1:1", at: Self.start) == .tooOften(1))
-        #expect(signIns.judge(from: "10.0.0.2:1", now: Self.start, isRight: true) == .right)
+        #expect(judge(signIns, "10.0.0.2:1", at: Self.start, isRight: true) == .right)
         for index in 0..<SignIns.capacity {
             _ = fail(signIns, "10.1.\(index / 256).\(index % 256):1", at: Self.start + 1)
         }
