@@ -72,7 +72,7 @@ package final class Endpoint {
 
     var isPlainProxy: Bool { !settings.proxy.isEmpty && !settings.isTLS && !settings.proxy.hasPrefix("socks") }
 
-    /// Requests are written and answers read by `PlainTransfer`.
+    /// Requests are written and answers read by `HTTP1Transfer`.
     var isPlain: Bool { !settings.isTLS && settings.proxy.isEmpty && !settings.usesLibcurl }
 
     /// Several transfers may use one connection.
@@ -100,7 +100,7 @@ package final class Endpoint {
 
     func take(for engine: TransferEngine) throws(CurlError) -> any Transfer {
         if let transfer = pool.popLast() { return transfer }
-        if isPlain { return PlainTransfer(engine, self) }
+        if isPlain { return HTTP1Transfer(engine, self) }
         return try CurlTransfer(engine, self)
     }
 

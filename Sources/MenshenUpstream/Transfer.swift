@@ -29,7 +29,7 @@ package enum TransferBody {
     case streamed(length: Int?)
 }
 
-/// One request to one provider and its answer: a `PlainTransfer` where plain HTTP/1.1 leads straight to the provider, else a
+/// One request to one provider and its answer: a `HTTP1Transfer` where plain HTTP/1.1 leads straight to the provider, else a
 /// `CurlTransfer`. Reused by its endpoint, which the one who started it keeps alive until the last call.
 package protocol Transfer: AnyObject {
     /// The request's, filled before `start`.

@@ -5,6 +5,11 @@ package import Curl
 package import Linux
 package import Reactor
 
+/// Does at the end of a turn what the turn has asked for.
+protocol EndOfTurn: AnyObject {
+    func go()
+}
+
 /// Drives libcurl on a reactor: sockets, timer, completions; and starts at a turn's end what the turn has asked for. One per worker, on its thread.
 package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandler {
     let reactor: Reactor
@@ -19,13 +24,13 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private var depth = 0
     /// Their upload is over, which libcurl is to be told when it is not on the stack.
     private var sleeping: [CurlTransfer] = []
-    /// Where tunnels and plain transfers are read into.
+    /// Where tunnels and transfers of our own are read into.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
     /// Memory is short: no more is read of an answer than its receiver has room for.
     package var asksForRoom = false
     private enum Waiting {
         case handle(EasyHandle)
-        case plain(PlainTransfer)
+        case own(any EndOfTurn)
         /// A handle that was taken out again.
         case dropped
     }
@@ -76,7 +81,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     /// Starts a transfer with the next `startWaiting`.
     func start(_ easy: EasyHandle) { waiting.append(.handle(easy)) }
 
-    func start(_ transfer: PlainTransfer) { waiting.append(.plain(transfer)) }
+    /// Has it go on at the end of the turn.
+    func start(_ own: any EndOfTurn) { waiting.append(.own(own)) }
 
     package var hasWaiting: Bool { !waiting.isEmpty }
 
@@ -88,7 +94,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         while index < waiting.count {
             switch waiting[index] {
             case .handle(let easy): multi?.add(easy)
-            case .plain(let transfer): transfer.go()
+            case .own(let own): own.go()
             case .dropped: break
             }
             index += 1

@@ -7,7 +7,7 @@ internal import Linux
 /// A request as plain HTTP/1.1 sends it: the head, and the body, whole or piece by piece. Its buffer holds everything from the
 /// first byte, as long as that may have to be sent again, or what is queued of a streamed body; and the key, so it is
 /// overwritten.
-struct PlainRequest {
+struct HTTP1Request {
     private enum Body {
         case whole
         case streamed

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What menshen's own HTTP/1.1 client does where things go wrong in between.
-struct PlainTransferTests {
+struct HTTP1TransferTests {
     private static let isOurs = !Stage.hasLibcurl
 
     /// A caller that has announced an upload.

@@ -8,7 +8,7 @@ import Testing
 @testable import MenshenUpstream
 
 /// Requests over plain HTTP/1.1, and the connections and transfers that serve one after the other.
-struct PlainTransferTests {
+struct HTTP1TransferTests {
     private static let whole = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell"
 
     @Test func `the next request takes the same connection and the same transfer`() throws {

@@ -7,7 +7,7 @@ internal import Reactor
 
 /// A transfer over plain HTTP/1.1 that leads straight to the provider, as to a model server on the same machine: the
 /// request is written and the answer read here, which takes a third of what libcurl's takes (decision 0016).
-final class PlainTransfer: PooledTransfer, LinkUser, TimerHandler {
+final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     private enum State {
         /// Nothing of it is under way.
         case idle
@@ -40,7 +40,7 @@ final class PlainTransfer: PooledTransfer, LinkUser, TimerHandler {
     private let patience: Patience
     private var state = State.idle
     private var link: Link?
-    private var request = PlainRequest()
+    private var request = HTTP1Request()
     private var reader = ResponseReader()
     private var pause = Pause()
     private var repetition = Repetition.none
