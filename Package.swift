@@ -46,6 +46,7 @@ let package = Package(
         system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
         system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
+        system("CSSL", "libssl", apt: "libssl-dev"),
         system("CZlib", "zlib", apt: "zlib1g-dev"),
         system("CBrotli", "libbrotlidec", apt: "libbrotli-dev"),
         system("CZstd", "libzstd", apt: "libzstd-dev"),
@@ -59,6 +60,7 @@ let package = Package(
         // Swift owners of those libraries.
         module("Linux", ["CLinux"]),
         module("Crypto", ["CCrypto"]),
+        module("TLS", ["CSSL"]),
         module("Compression", ["CZlib", "CBrotli", "CZstd"]),
         module("TOML", ["CTOML"]),
         module("Curl", ["CCurl"]),
@@ -73,13 +75,12 @@ let package = Package(
         module("MenshenCore", ["HTTP", "TOML", "Crypto", "CPrices"], pure),
         module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux", "Crypto"]),
         module("MenshenPages", ["MenshenCore", "MenshenStore", "CPages"]),
-        module("MenshenUpstream", ["Curl", "HTTP", "Reactor", "Linux"]),
+        module("MenshenUpstream", ["Curl", "TLS", "HTTP", "Reactor", "Linux"]),
         module(
             "MenshenDaemon",
             [
                 "MenshenCore", "MenshenStore", "MenshenPages", "MenshenUpstream", "HTTP", "Compression", "Curl",
-                "Reactor",
-                "Linux", "Systemd",
+                "TLS", "Reactor", "Linux", "Systemd",
                 "SQLite", "Crypto", "CVersion",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
@@ -95,10 +96,11 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Linux", "CLinux", "SQLite"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Linux", "CLinux", "CSSL", "SQLite"], path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("LinuxTests", ["Linux", "CLinux", "TestSupport"]),
         tests("TOMLTests", ["TOML"]),
+        tests("TLSTests", ["TLS", "TestSupport"]),
         tests("CompressionTests", ["Compression", "CZlib", "CZstd"]),
         tests("SQLiteTests", ["SQLite", "TestSupport"]),
         tests("SystemdTests", ["Systemd", "Linux", "CLinux", "TestSupport"]),
@@ -112,7 +114,8 @@ let package = Package(
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML", "TestSupport"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
         tests("MenshenPagesTests", ["MenshenPages", "MenshenStore", "MenshenCore", "SQLite", "Linux", "TestSupport"]),
-        tests("MenshenUpstreamTests", ["MenshenUpstream", "Curl", "HTTP", "Reactor", "Linux", "TestSupport"]),
+        tests(
+            "MenshenUpstreamTests", ["MenshenUpstream", "Curl", "TLS", "HTTP", "Reactor", "Linux", "TestSupport"]),
         tests(
             "MenshenDaemonTests",
             [

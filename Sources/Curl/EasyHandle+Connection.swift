@@ -40,6 +40,12 @@ extension EasyHandle {
         try set(CURLOPT_TCP_KEEPINTVL, Self.keepAlive.interval)
     }
 
+    /// What a proxy answered to CONNECT; nil if none was asked.
+    package var proxyStatus: Int? {
+        var status = 0
+        return ccurl_get_long(handle, CURLINFO_HTTP_CONNECTCODE, &status) == CURLE_OK && status > 0 ? status : nil
+    }
+
     /// The connection's socket, to be polled by its owner and closed by libcurl alone.
     package var socket: Int32? {
         var socket: curl_socket_t = -1

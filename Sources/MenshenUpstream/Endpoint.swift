@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 package import Curl
+package import TLS
 
 /// How to reach one provider, and the transfers and connections that have reached it before. Belongs to one engine and its thread.
 package final class Endpoint {
@@ -9,7 +10,9 @@ package final class Endpoint {
         package var url: String
         /// As it goes into Host.
         package var host: String
-        package var isTLS: Bool
+        /// nil: not secured.
+        package var tls: TLSClient?
+        var isTLS: Bool { tls != nil }
         package var socketPath: String?
         /// Empty: none, and the environment's proxy variables do not apply either.
         package var proxy: String
@@ -31,13 +34,14 @@ package final class Endpoint {
         }
 
         package init(
-            url: String, host: String, isTLS: Bool, socketPath: String?, proxy: String, caFile: String?, http2: Bool,
+            url: String, host: String, tls: TLSClient?, socketPath: String?, proxy: String, caFile: String?,
+            http2: Bool,
             connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?,
             maxIdleConnections: Int, usesLibcurl: Bool
         ) {
             self.url = url
             self.host = host
-            self.isTLS = isTLS
+            self.tls = tls
             self.socketPath = socketPath
             self.proxy = proxy
             self.caFile = caFile
@@ -56,6 +60,10 @@ package final class Endpoint {
 
     package let settings: Settings
     let origin: Origin
+    /// Where connections go that are ours from there on; libcurl is to speak no TLS on them.
+    let connection: Origin
+    /// For the next handshakes.
+    let tickets = Tickets()
     /// Host and port as they go into Host.
     let authority: [UInt8]
     private var pool: [any PooledTransfer] = []
@@ -68,12 +76,33 @@ package final class Endpoint {
         self.settings = settings
         authority = Array(settings.host.utf8)
         origin = try Origin(settings.url + "/")
+        connection = try Origin(Self.plain(settings))
     }
 
     var isPlainProxy: Bool { !settings.proxy.isEmpty && !settings.isTLS && !settings.proxy.hasPrefix("socks") }
 
-    /// Requests are written and answers read by `HTTP1Transfer`.
-    var isPlain: Bool { !settings.isTLS && settings.proxy.isEmpty && !settings.usesLibcurl }
+    /// Requests are written and answers read by `HTTP1Transfer`. A proxy for plain HTTP wants whole URLs, as libcurl writes them.
+    var isOurs: Bool { !settings.usesLibcurl && !isPlainProxy && !isShared }
+
+    private static func plain(_ settings: Settings) -> String {
+        guard settings.isTLS else { return settings.url + "/" }
+        let authority = settings.url.dropFirst("https://".count)
+        let (_, port) = split(authority)
+        return "http://\(authority)\(port == nil ? ":443" : "")/"
+    }
+
+    /// Host and port of an authority; the colons of an address in brackets are its own.
+    private static func split(_ authority: Substring) -> (host: Substring, port: Substring?) {
+        guard let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") else {
+            return (authority, nil)
+        }
+        return (authority[..<colon], authority[authority.index(after: colon)...])
+    }
+
+    /// Without port and brackets: whom a certificate must be for.
+    var hostName: String {
+        String(Self.split(settings.url.dropFirst("https://".count)).host.drop { $0 == "[" }.prefix { $0 != "]" })
+    }
 
     /// Several transfers may use one connection.
     var isShared: Bool { settings.isTLS && settings.http2 }
@@ -100,7 +129,7 @@ package final class Endpoint {
 
     func take(for engine: TransferEngine) throws(CurlError) -> any Transfer {
         if let transfer = pool.popLast() { return transfer }
-        if isPlain { return HTTP1Transfer(engine, self) }
+        if isOurs { return HTTP1Transfer(engine, self) }
         return try CurlTransfer(engine, self)
     }
 
@@ -108,7 +137,7 @@ package final class Endpoint {
         if pool.count < Self.maxPooled { pool.append(transfer) }
     }
 
-    // MARK: Connections of plain transfers
+    // MARK: Connections of our own transfers
 
     func takeIdle(now: UInt64) -> Link? {
         while let link = idle.popLast() {

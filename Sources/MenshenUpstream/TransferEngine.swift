@@ -4,6 +4,7 @@
 package import Curl
 package import Linux
 package import Reactor
+internal import TLS
 
 /// Does at the end of a turn what the turn has asked for.
 protocol EndOfTurn: AnyObject {
@@ -26,6 +27,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     private var sleeping: [CurlTransfer] = []
     /// Where tunnels and transfers of our own are read into.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    /// Where the records of TLS pass.
+    private(set) lazy var pipe = Pipe()
     /// Memory is short: no more is read of an answer than its receiver has room for.
     package var asksForRoom = false
     private enum Waiting {
@@ -73,7 +76,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     /// Has libcurl make a connection and no more, with the next `startWaiting`.
     func connect(_ delegate: any ConnectionDelegate, to endpoint: Endpoint) throws(CurlError) -> EasyHandle {
         let easy = try makeHandle(delegate, to: endpoint, .http1)
-        try easy.connectOnly(endpoint.origin)
+        try easy.connectOnly(endpoint.connection)
         start(easy)
         return easy
     }

@@ -71,6 +71,15 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         }
     }
 
+    /// A connection that was not made. `status`: a proxy's answer to CONNECT.
+    init(_ error: CurlError, refusedBy status: Int?) {
+        if let status, status >= 300 {
+            self.init(.proxy, "the proxy answered \(status) to CONNECT")
+        } else {
+            self.init(error, hadHead: false, hadConnection: false)
+        }
+    }
+
     private static let noDescriptors = UpstreamFailure(
         .unavailable,
         "menshen has no free file descriptor; raise LimitNOFILE= of its unit, or lower server.max_connections")

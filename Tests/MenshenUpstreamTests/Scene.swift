@@ -29,7 +29,7 @@ final class Scene {
         reactor = try Reactor { [clock] in clock.now }
         engine = try TransferEngine(on: reactor, maxIdleConnections: 4)
         var settings = Endpoint.Settings(
-            url: "http://provider", host: "provider", isTLS: false, socketPath: path, proxy: "", caFile: nil,
+            url: "http://provider", host: "provider", tls: nil, socketPath: path, proxy: "", caFile: nil,
             http2: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000, gapTimeout: 300_000_000,
             totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
         change(&settings)

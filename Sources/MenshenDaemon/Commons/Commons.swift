@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenCore
+internal import TLS
 
 /// What the workers of a process know together under one configuration: who is at which provider, how the providers do, which
 /// requests bring an answer for others, what the key commands have printed, and who has no WebSockets. Each part has a lock of its own; nothing is
@@ -14,6 +15,8 @@ final class Commons: Sendable {
     let keyCommands = KeyCommands()
     /// Each configuration asks for WebSockets anew.
     let webSockets = WebSocketMemory()
+    /// By the indices of `routes.providers`; nil: plain. Each configuration reads the authorities' certificates anew.
+    let tls: [TLSClient?]
 
     /// `previous`: what is known of the providers that stay.
     init(_ routes: RouteTable, after previous: Snapshot?) {
@@ -23,6 +26,13 @@ final class Commons: Sendable {
             }
             state.health.change { $0.forgiveFailures() }
             return state
+        }
+        var clients: [String?: TLSClient] = [:]
+        tls = routes.providers.map { provider in
+            guard provider.baseURL.isTLS else { return nil }
+            let client = clients[provider.caFile] ?? TLSClient(file: provider.caFile)
+            clients[provider.caFile] = client
+            return client
         }
         flights = previous?.commons.flights ?? Flights()
     }

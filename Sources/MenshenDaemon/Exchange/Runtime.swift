@@ -6,6 +6,7 @@ internal import Linux
 package import MenshenCore
 package import MenshenStore
 internal import MenshenUpstream
+internal import TLS
 
 /// One configuration in force, as every worker reads it; replaced whole by a reload.
 package final class Snapshot: Sendable {
@@ -71,7 +72,9 @@ final class Runtime {
         prices = PriceBook(snapshot.configuration.prices)
         let upstream = snapshot.configuration.upstream
         var endpoints: [Endpoint] = []
-        for provider in snapshot.routes.providers { endpoints.append(try Endpoint(Self.settings(provider, upstream))) }
+        for (provider, tls) in zip(snapshot.routes.providers, snapshot.commons.tls) {
+            endpoints.append(try Endpoint(Self.settings(provider, tls, upstream)))
+        }
         self.endpoints = endpoints
         states = snapshot.commons.providers
         replacedHeaders = snapshot.routes.providers.map { Set($0.headers.map { $0.name.lowercased() }) }
@@ -90,11 +93,13 @@ final class Runtime {
 
     func endpoint(_ index: Int) -> Endpoint { endpoints[index] }
 
-    private static func settings(_ provider: Provider, _ upstream: Configuration.Upstream) -> Endpoint.Settings {
+    private static func settings(
+        _ provider: Provider, _ tls: TLSClient?, _ upstream: Configuration.Upstream
+    ) -> Endpoint.Settings {
         var proxy: [UInt8] = []
         provider.proxy?.append(to: &proxy)
         return Endpoint.Settings(
-            url: provider.baseURL.origin, host: provider.baseURL.hostField, isTLS: provider.baseURL.isTLS,
+            url: provider.baseURL.origin, host: provider.baseURL.hostField, tls: tls,
             socketPath: provider.baseURL.socketPath,
             proxy: String(decoding: proxy, as: UTF8.self), caFile: provider.caFile, http2: provider.http2,
             connectTimeoutMilliseconds: Int(upstream.connectTimeout.microseconds / 1000),

@@ -4,18 +4,36 @@
 internal import Curl
 internal import Linux
 internal import Reactor
+internal import TLS
 
-/// Uses a link for one request at a time.
+/// Uses a link for one request at a time, or for many if they share it.
 protocol LinkUser: AnyObject {
     func linkIsUp(_ link: Link)
     func linkFailed(_ link: Link, _ failure: UpstreamFailure)
     func linkIsReady(_ link: Link, _ readiness: Readiness)
 }
 
-/// A connection without TLS to one provider. libcurl makes it (names, addresses in turn, Unix sockets); then the socket is
-/// ours, and libcurl keeps nothing of it. Between requests it waits with its endpoint, and goes when the provider closes
-/// it or says something unasked.
-final class Link: ReadinessHandler, ConnectionDelegate {
+/// A connection to one provider. libcurl makes it (names, addresses in turn, Unix sockets, proxies); then the socket is ours, and
+/// TLS, where the provider speaks it. Between requests it waits with its endpoint, and goes when the provider closes it or says
+/// something unasked.
+final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler {
+    /// What came of a read or a write.
+    enum Moved {
+        case bytes(Int)
+        case wouldBlock
+        case ended(Ending)
+    }
+
+    struct Ending {
+        let detail: String
+        /// The provider's orderly close, as far as the network can tell.
+        let wasClosed: Bool
+        /// Nothing that the provider said before can be missing.
+        let isWhole: Bool
+        /// Before an answer has begun.
+        var reason = UpstreamFailure.Reason.reset
+    }
+
     /// Idle ones older than this are likely to be closed by the provider just as they are used. Microseconds.
     static let maxIdleAge: UInt64 = 90_000_000
 
@@ -24,14 +42,20 @@ final class Link: ReadinessHandler, ConnectionDelegate {
     private unowned let endpoint: Endpoint
     /// nil while it is idle.
     private var user: (any LinkUser)?
+    /// While libcurl makes the connection.
     private var handle: EasyHandle?
-    private var socket: Int32 = -1
-    /// What epoll is asked for; empty: it does not know the socket.
+    private var socket = LinkSocket.none
+    private var security: Security?
+    /// What its user wants to hear of, and what epoll is asked for; of an empty `interest` epoll knows nothing.
+    private var wanted: Readiness = []
     private var interest: Readiness = []
     private(set) var idleSince: UInt64 = 0
     /// Bytes written since the connection was made, and as of the present use.
     private var written: Int64 = 0
     private var writtenBefore: Int64 = 0
+    /// What the other side had acknowledged before we wrote anything. The SYN counts as one.
+    private var acknowledgedBefore: Int64 = 1
+    private var isStarted = false
 
     init(_ engine: TransferEngine, to endpoint: Endpoint) {
         self.engine = engine
@@ -40,8 +64,13 @@ final class Link: ReadinessHandler, ConnectionDelegate {
     }
 
     /// `user` owns it from here on, and closes it or makes it idle.
-    func connect(for user: any LinkUser) throws(CurlError) {
+    func connect(for user: any LinkUser, offersHTTP2: Bool = false) throws {
         self.user = user
+        if let client = endpoint.settings.tls {
+            let security = try Security(client, endpoint, offersHTTP2: offersHTTP2, engine)
+            security.limit(of: self, in: UInt64(endpoint.settings.connectTimeoutMilliseconds) * 1000)
+            self.security = security
+        }
         handle = try engine.connect(self, to: endpoint)
     }
 
@@ -50,17 +79,27 @@ final class Link: ReadinessHandler, ConnectionDelegate {
         writtenBefore = written
     }
 
+    /// The provider has chosen HTTP/2.
+    var speaksHTTP2: Bool { security?.channel.speaksHTTP2 == true }
+
     /// Proves, once the connection has ended, that the provider has read nothing of what the present use wrote.
     /// `wasClosed`: the end was its orderly close, which an answer to our bytes by a reset follows. Where the provider closed
     /// first, its kernel has acknowledged nothing of them; a reset alone also comes from one that has read a part.
     func hasReadNothing(wasClosed: Bool) -> Bool {
         if written == writtenBefore { return true }
-        // The SYN counts as one.
-        return wasClosed && SocketIO.acknowledged(socket).map { $0 <= writtenBefore + 1 } == true
+        guard wasClosed, let descriptor = socket.descriptor else { return false }
+        return SocketIO.acknowledged(descriptor).map { $0 <= writtenBefore + acknowledgedBefore } == true
     }
 
     /// The provider has neither closed it nor said anything since the last answer.
-    var isSilent: Bool { SocketIO.isSilent(socket) }
+    var isSilent: Bool {
+        guard let descriptor = socket.descriptor else { return false }
+        if !socket.isLent, security?.hasMore != true, SocketIO.isSilent(descriptor) { return true }
+        return security != nil && saysNothing()
+    }
+
+    /// What has come between requests is TLS's own, a ticket as a rule.
+    private func saysNothing() -> Bool { if case .wouldBlock = read(into: engine.scratch) { true } else { false } }
 
     /// Without a user until the next `use`.
     func rest() {
@@ -71,38 +110,116 @@ final class Link: ReadinessHandler, ConnectionDelegate {
 
     func close() {
         user = nil
+        security?.end(socket)
+        security = nil
         if let handle { engine.drop(handle) }
         handle = nil
-        guard socket >= 0 else { return }
-        want([])
-        SocketIO.close(socket)
-        socket = -1
+        wanted = []
+        updateInterest()
+        switch socket {
+        case .none: break
+        case .own(let descriptor): SocketIO.close(descriptor)
+        case .lent(_, let handle): engine.drop(handle)
+        }
+        socket = .none
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) -> SocketIO.Outcome {
-        let outcome = SocketIO.write(socket, bytes)
-        if case .bytes(let count) = outcome { written += Int64(count) }
-        return outcome
+    // MARK: Bytes
+
+    func write(_ bytes: UnsafeRawBufferPointer) -> Moved {
+        guard let security else {
+            switch socket.write(bytes) {
+            case .bytes(let count):
+                written += Int64(count)
+                return .bytes(count)
+            case .wouldBlock: return .wouldBlock
+            case .failed(let detail): return .ended(Ending(detail: detail, wasClosed: false, isWhole: false))
+            }
+        }
+        guard sendRecords() else { return .wouldBlock }
+        guard let count = security.channel.write(bytes) else {
+            return .ended(Ending(detail: "TLS is broken", wasClosed: false, isWhole: false))
+        }
+        _ = sendRecords()
+        if let failure = security.failure {
+            return .ended(Ending(detail: failure, wasClosed: false, isWhole: false))
+        }
+        return .bytes(count)
     }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> SocketIO.Outcome { SocketIO.read(socket, into: buffer) }
+    /// Sends what TLS has made. False: some of it waits until the socket takes more.
+    private func sendRecords() -> Bool {
+        guard let security else { return true }
+        written += Int64(security.send(to: socket))
+        let isDone = security.isSent
+        if isDone == interest.contains(.writable) { updateInterest() }
+        return isDone
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Moved {
+        guard let security else { return readPlain(into: buffer) }
+        let moved = security.read(socket, into: buffer)
+        if security.hasToSend { _ = sendRecords() }
+        if case .bytes = moved { startIfMore() }
+        return moved
+    }
+
+    private func readPlain(into buffer: UnsafeMutableRawBufferPointer) -> Moved {
+        switch socket.read(into: buffer) {
+        case .bytes(0):
+            return .ended(Ending(detail: "the provider closed the connection", wasClosed: true, isWhole: true))
+        case .bytes(let count):
+            startIfMore()
+            return .bytes(count)
+        case .wouldBlock: return .wouldBlock
+        case .failed(let detail): return .ended(Ending(detail: detail, wasClosed: false, isWhole: false))
+        }
+    }
+
+    // MARK: Readiness
 
     /// Errors are reported whatever is wanted: one of which nothing is wanted leaves epoll meanwhile.
     func want(_ wanted: Readiness) {
-        if wanted == interest { return }
-        if wanted.isEmpty {
-            reactor.deregister(socket)
+        if wanted == self.wanted { return }
+        self.wanted = wanted
+        updateInterest()
+        startIfMore()
+    }
+
+    private func updateInterest() {
+        guard let descriptor = socket.descriptor else { return }
+        let needed = security?.isSent == false ? wanted.union(.writable) : wanted
+        if needed == interest { return }
+        if needed.isEmpty {
+            reactor.deregister(descriptor)
         } else if interest.isEmpty {
             // Fails only when memory for epoll is short; the transfer then ends by its timer.
-            do { try reactor.register(socket, wanted, self) } catch { return }
+            do { try reactor.register(descriptor, needed, self) } catch { return }
         } else {
-            reactor.want(socket, wanted)
+            reactor.want(descriptor, needed)
         }
-        interest = wanted
+        interest = needed
+    }
+
+    /// What has come already is not reported by epoll.
+    private func startIfMore() {
+        guard !isStarted, security?.hasMore == true || socket.isLent, wanted.contains(.readable) else { return }
+        isStarted = true
+        engine.start(self)
+    }
+
+    /// Called at the turn's end.
+    func go() {
+        isStarted = false
+        guard let descriptor = socket.descriptor, wanted.contains(.readable) else { return }
+        ready(descriptor, .readable)
     }
 
     func ready(_ descriptor: Int32, _ readiness: Readiness) {
+        if let security, security.isShaking { return shake(hasRecords: true) }
+        if readiness.contains(.writable) { _ = sendRecords() }
         if let user { return user.linkIsReady(self, readiness) }
+        if security != nil, saysNothing() { return }
         endpoint.forget(self)
         close()
     }
@@ -112,20 +229,50 @@ final class Link: ReadinessHandler, ConnectionDelegate {
     /// The connection is there, or will not be.
     func finished(_ error: CurlError?) {
         guard let user, let handle else { return }
-        if let error {
-            return user.linkFailed(self, UpstreamFailure(error, hadHead: false, hadConnection: false))
-        }
+        if let error { return user.linkFailed(self, UpstreamFailure(error, refusedBy: handle.proxyStatus)) }
         do {
             guard let connected = handle.socket else { throw UpstreamFailure(.connect, "the connection is gone") }
-            // A number of our own for the connection: libcurl closes its own with the handle.
-            socket = try SocketIO.duplicate(connected)
-            engine.drop(handle)
-            self.handle = nil
-            try reactor.register(socket, .readable, self)
-            interest = .readable
+            try take(connected, of: handle)
         } catch {
             return user.linkFailed(self, (error as? UpstreamFailure) ?? UpstreamFailure(.unavailable, "\(error)"))
         }
-        user.linkIsUp(self)
+        if security == nil { user.linkIsUp(self) } else { shake(hasRecords: false) }
+    }
+
+    private func take(_ connected: Int32, of handle: EasyHandle) throws {
+        if endpoint.settings.proxy.hasPrefix("https://") {
+            try engine.hand(connected, to: self)
+            socket = .lent(connected, handle)
+        } else {
+            // A number of our own for the connection: libcurl closes its own with the handle.
+            let descriptor = try SocketIO.duplicate(connected)
+            socket = .own(descriptor)
+            engine.drop(handle)
+            try reactor.register(descriptor, .readable, self)
+            if !endpoint.settings.proxy.isEmpty { acknowledgedBefore = SocketIO.acknowledged(descriptor) ?? .min }
+        }
+        self.handle = nil
+        wanted = .readable
+        interest = .readable
+    }
+
+    // MARK: TLS's handshake
+
+    private func shake(hasRecords: Bool) {
+        guard let user, let security else { return }
+        let step = security.shake(socket, hasRecords: hasRecords)
+        _ = sendRecords()
+        switch step {
+        case .needsMore: break
+        case .done:
+            user.linkIsUp(self)
+            startIfMore()
+        case .failed(let failure): user.linkFailed(self, failure)
+        }
+    }
+
+    func timerFired(_ timer: Timer) {
+        user?.linkFailed(
+            self, UpstreamFailure(.connectTimeout, "TLS's handshake takes longer than upstream.connect_timeout"))
     }
 }

@@ -4,7 +4,7 @@
 internal import HTTP
 internal import Linux
 
-/// A request as plain HTTP/1.1 sends it: the head, and the body, whole or piece by piece. Its buffer holds everything from the
+/// A request as HTTP/1.1 sends it: the head, and the body, whole or piece by piece. Its buffer holds everything from the
 /// first byte, as long as that may have to be sent again, or what is queued of a streamed body; and the key, so it is
 /// overwritten.
 struct HTTP1Request {
@@ -111,7 +111,7 @@ struct HTTP1Request {
                 hasMoved = true
             case .wouldBlock: return .wouldBlock(hasMoved: hasMoved)
             // Its answer may be on its way; else reading says what there is to say.
-            case .failed: isBroken = true
+            case .ended: isBroken = true
             }
         }
         return .written(hasMoved: hasMoved)

@@ -5,8 +5,8 @@ internal import HTTP
 internal import Linux
 internal import Reactor
 
-/// A transfer over plain HTTP/1.1 that leads straight to the provider, as to a model server on the same machine: the
-/// request is written and the answer read here, which takes a third of what libcurl's takes (decision 0016).
+/// A transfer over HTTP/1.1, with or without TLS: the request is written and the answer read here, which takes a third of what
+/// libcurl's takes (decisions 0016 and 0032).
 final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     private enum State {
         /// Nothing of it is under way.
@@ -89,7 +89,9 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     private func connect() {
         let link = Link(engine, to: endpoint)
         self.link = link
-        do { try link.connect(for: self) } catch { end(UpstreamFailure(.unavailable, "\(error)")) }
+        do { try link.connect(for: self) } catch {
+            end((error as? UpstreamFailure) ?? UpstreamFailure(.unavailable, "\(error)"))
+        }
     }
 
     func linkIsUp(_ link: Link) {
@@ -177,9 +179,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
         guard let space = engine.space({ receiver.transferRoom(self) }) else { return halt() }
         switch link.read(into: space) {
         case .wouldBlock: break
-        case .bytes(0): linkEnded("the provider closed the connection")
-        case .failed(let code):
-            linkEnded(String(describing: SystemError("read", code: code, subject: "the connection")), isBroken: true)
+        case .ended(let ending): linkEnded(ending)
         case .bytes(let count): take(UnsafeMutableRawBufferPointer(rebasing: space[..<count]))
         }
     }
@@ -310,15 +310,16 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     }
 
     /// The connection has come to its end.
-    private func linkEnded(_ detail: String, isBroken: Bool = false) {
+    private func linkEnded(_ ending: Link.Ending) {
         switch state {
-        case .asking where mayRepeat(wasClosed: !isBroken): repeatRequest()
-        case .asking, .answering: end(UpstreamFailure(.reset, detail))
+        case .asking where mayRepeat(wasClosed: ending.wasClosed): repeatRequest()
+        case .asking, .answering: end(UpstreamFailure(ending.reason, ending.detail))
         // A write that failed has found a reset; what is read behind that looks like a clean end.
-        case .relaying where reader.endsWithConnection && !isBroken && (!request.isBroken || request.buffer.isEmpty):
+        case .relaying
+        where reader.endsWithConnection && ending.isWhole && (!request.isBroken || request.buffer.isEmpty):
             isSpent = true
             state = .whole
-        case .relaying: end(UpstreamFailure(.truncated, detail))
+        case .relaying: end(UpstreamFailure(.truncated, ending.detail))
         case .connecting, .whole, .idle, .cancelled: break
         }
     }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-package import Curl
 package import HTTP
-package import Linux
+internal import Linux
 package import Reactor
 
 /// Receives what a tunnel brings. Nothing is called from inside libcurl.
@@ -21,10 +20,10 @@ package protocol TunnelReceiver: AnyObject {
     func tunnelEnded(_ tunnel: Tunnel, _ failure: UpstreamFailure?)
 }
 
-/// One request that asks a provider to change the protocol: libcurl makes the connection, by whichever way leads there;
-/// the request is written and the answer read here, and after a 101 bytes pass both ways as they are. Used once; its
+/// One request that asks a provider to change the protocol, over a link of its own: the request is written and the answer read
+/// here, and after a 101 bytes pass both ways as they are. Used once; its
 /// `headers` are filled before `start`.
-package final class Tunnel: TimerHandler, ReadinessHandler {
+package final class Tunnel: TimerHandler, LinkUser {
     private enum State {
         case connecting
         case head
@@ -39,8 +38,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     private let endpoint: Endpoint
     private let outgoing = SendBuffer()
     package var headers: any HeaderSink { outgoing }
-    private var handle: EasyHandle?
-    private var socket: Int32?
+    private let link: Link
     private let timer = Timer()
     private unowned let receiver: any TunnelReceiver
     private var state = State.connecting
@@ -60,6 +58,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
         self.engine = engine
         self.endpoint = endpoint
         self.receiver = receiver
+        link = Link(engine, to: endpoint)
         timer.handler = self
         outgoing.append("GET ")
         target.withUnsafeBytes { outgoing.append($0) }
@@ -72,7 +71,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
 
     package func start() throws {
         outgoing.append("\r\n")
-        handle = try engine.connect(self, to: endpoint)
+        try link.connect(for: self)
         setTimer(endpoint.settings.patience.start)
     }
 
@@ -93,12 +92,10 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
 
     /// Goes on after `tunnelReceived` said no, or there was no room.
     package func resume() {
-        guard isPaused, let socket else { return }
+        guard isPaused else { return }
         isPaused = false
         updateInterest()
         if case .open = state {} else { setTimer(endpoint.settings.gapTimeout) }
-        // TLS may hold bytes that the socket no longer shows.
-        ready(socket, .readable)
     }
 
     /// Ends it without a further call to the receiver.
@@ -106,16 +103,14 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
         if case .over = state { return }
         state = .over
         engine.reactor.timers.cancel(timer)
-        if let socket { engine.reactor.deregister(socket) }
-        socket = nil
-        if let handle { engine.drop(handle) }
+        link.close()
         outgoing.wipe()
     }
 
     private func flush() {
-        guard let handle else { return }
+        if case .connecting = state { return }
         while !isSendBroken, let bytes = outgoing.next {
-            switch handle.send(bytes) {
+            switch link.write(bytes) {
             case .bytes(let count): outgoing.sent(count)
             case .wouldBlock:
                 outgoing.wouldBlock()
@@ -124,7 +119,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
                 // A provider that takes nothing any more must not keep its caller for ever.
                 if case .open = state { setTimer(endpoint.settings.gapTimeout) }
                 return
-            case .failed:
+            case .ended:
                 isSendBroken = true
                 outgoing.wipe()
             }
@@ -144,7 +139,7 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
 
     // MARK: From the reactor
 
-    package func ready(_ descriptor: Int32, _ readiness: Readiness) {
+    func linkIsReady(_ link: Link, _ readiness: Readiness) {
         if readiness.contains(.writable) { flush() }
         if !isPaused, !readiness.isDisjoint(with: .input) { receive() }
     }
@@ -158,13 +153,12 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     }
 
     private func receive() {
-        while !isPaused, let handle {
+        while !isPaused {
             if case .over = state { return }
             guard let space = engine.space({ receiver.tunnelRoom(self) }) else { return halt() }
-            switch handle.receive(into: space) {
+            switch link.read(into: space) {
             case .wouldBlock: return
-            case .bytes(0): return received(end: nil)
-            case .failed(let error): return received(end: error)
+            case .ended(let ending): return received(ending)
             case .bytes(let count): received(UnsafeRawBufferPointer(rebasing: space[..<count]))
             }
         }
@@ -228,12 +222,12 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
         updateInterest()
     }
 
-    private func received(end error: CurlError?) {
+    private func received(_ ending: Link.Ending) {
         switch state {
-        case .connecting, .head: end(UpstreamFailure(.reset, error?.description ?? "no answer came"))
-        case .open where error == nil, .body where error == nil && reader.endsWithConnection: end(nil)
-        case .open, .body:
-            end(UpstreamFailure(.truncated, error?.description ?? "the answer is shorter than it said"))
+        case .connecting, .head: end(UpstreamFailure(ending.reason, ending.detail))
+        // A WebSocket says its goodbye itself.
+        case .open where ending.wasClosed, .body where ending.isWhole && reader.endsWithConnection: end(nil)
+        case .open, .body: end(UpstreamFailure(.truncated, ending.detail))
         case .over: break
         }
     }
@@ -245,35 +239,25 @@ package final class Tunnel: TimerHandler, ReadinessHandler {
     }
 
     private func updateInterest() {
-        guard let socket else { return }
+        if case .over = state { return }
         var interest: Readiness = []
         if !isPaused { interest.insert(.readable) }
         if isBlocked { interest.insert(.writable) }
-        engine.reactor.want(socket, interest)
+        link.want(interest)
     }
 
     private func setTimer(_ microseconds: UInt64) {
         engine.reactor.timers.set(timer, at: engine.reactor.now + microseconds)
     }
-}
 
-extension Tunnel: ConnectionDelegate {
-    /// The connection is there, or will not be.
-    package func finished(_ error: CurlError?) {
-        guard case .connecting = state, let handle else { return }
-        if let error {
-            return end(
-                UpstreamFailure(error, hadHead: false, hadConnection: handle.hasConnected))
-        }
-        do {
-            guard let socket = handle.socket else { throw UpstreamFailure(.connect, "the connection is gone") }
-            try engine.hand(socket, to: self)
-            self.socket = socket
-        } catch {
-            return end(UpstreamFailure(.unavailable, "\(error)"))
-        }
+    // MARK: From the link
+
+    func linkIsUp(_ link: Link) {
+        guard case .connecting = state else { return }
         state = .head
         setTimer(endpoint.settings.firstByteTimeout)
         flush()
     }
+
+    func linkFailed(_ link: Link, _ failure: UpstreamFailure) { end(failure) }
 }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import Reactor
+internal import TLS
+
+/// TLS on one link's socket: its handshake and how long that may take, and records that the socket has not taken.
+final class Security {
+    enum Step {
+        case needsMore
+        case done
+        case failed(UpstreamFailure)
+    }
+
+    let channel: TLSChannel
+    private let engine: TransferEngine
+    private(set) var isShaking = true
+    private let deadline = Timer()
+    /// Records that wait; made when there are some.
+    private var backlog: SendBuffer?
+    /// Why nothing can be sent any more.
+    private(set) var failure: String?
+
+    private static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+
+    init(_ client: TLSClient, _ endpoint: Endpoint, offersHTTP2: Bool, _ engine: TransferEngine) throws {
+        do {
+            channel = try TLSChannel(
+                client, host: endpoint.hostName, offersHTTP2: offersHTTP2, through: engine.pipe, endpoint.tickets)
+        } catch { throw UpstreamFailure(.tls, error.description) }
+        self.engine = engine
+    }
+
+    /// The connection with its handshake has to be there in so many microseconds.
+    func limit(of handler: any TimerHandler, in microseconds: UInt64) {
+        deadline.handler = handler
+        engine.reactor.timers.set(deadline, at: engine.reactor.now + microseconds)
+    }
+
+    var hasMore: Bool { channel.hasMore }
+
+    // MARK: Out
+
+    /// Records that libssl has made since the last call of `send`.
+    var hasToSend: Bool { !engine.pipe.outgoing.isEmpty }
+    var isSent: Bool { backlog?.isEmpty ?? true }
+
+    /// Sends what was left over, and behind it what has been made. Returns how many bytes went.
+    func send(to socket: LinkSocket) -> Int {
+        let made = engine.pipe.outgoing
+        defer { engine.pipe.wasTaken() }
+        var count = 0
+        if isSent {
+            count = send(made, to: socket)
+            if count < made.count { keep(UnsafeRawBufferPointer(rebasing: made[count...])) }
+            return count
+        }
+        if !made.isEmpty { keep(made) }
+        while let backlog, let bytes = backlog.next {
+            let sent = send(bytes, to: socket)
+            backlog.sent(sent)
+            count += sent
+            if sent < bytes.count { return count }
+        }
+        backlog = nil
+        return count
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer, to socket: LinkSocket) -> Int {
+        var count = 0
+        while count < bytes.count, failure == nil {
+            switch socket.write(UnsafeRawBufferPointer(rebasing: bytes[count...])) {
+            case .bytes(let more): count += more
+            case .wouldBlock: return count
+            case .failed(let detail): failure = detail
+            }
+        }
+        return count
+    }
+
+    private func keep(_ records: UnsafeRawBufferPointer) {
+        // Nobody will take them.
+        if failure != nil { return }
+        let backlog = backlog ?? SendBuffer(capacity: records.count)
+        backlog.append(records)
+        self.backlog = backlog
+    }
+
+    /// Says goodbye, where the other side can hear it.
+    func end(_ socket: LinkSocket) {
+        engine.reactor.timers.cancel(deadline)
+        guard isSent, failure == nil else { return }
+        channel.sayGoodbye()
+        _ = send(to: socket)
+    }
+
+    // MARK: In
+
+    func shake(_ socket: LinkSocket, hasRecords: Bool) -> Step {
+        var records = Self.nothing
+        if hasRecords {
+            switch socket.read(into: engine.pipe.input) {
+            case .wouldBlock: return .needsMore
+            case .bytes(0):
+                return .failed(UpstreamFailure(.tls, "the other end closed the connection during TLS's handshake"))
+            case .failed(let detail): return .failed(UpstreamFailure(.tls, "during TLS's handshake: \(detail)"))
+            case .bytes(let count): records = UnsafeRawBufferPointer(rebasing: engine.pipe.input[..<count])
+            }
+        }
+        switch channel.handshake(records) {
+        case .needsMore: return .needsMore
+        case .failed(let fault): return .failed(UpstreamFailure(.tls, fault.description))
+        case .done:
+            isShaking = false
+            engine.reactor.timers.cancel(deadline)
+            return .done
+        }
+    }
+
+    func read(_ socket: LinkSocket, into buffer: UnsafeMutableRawBufferPointer) -> Link.Moved {
+        if channel.hasMore, let moved = moved(channel.read(Self.nothing, into: buffer)) { return moved }
+        let space = engine.pipe.input.prefix(TLSChannel.intake(for: buffer))
+        switch socket.read(into: UnsafeMutableRawBufferPointer(rebasing: space)) {
+        case .wouldBlock: return .wouldBlock
+        case .failed(let detail): return .ended(Link.Ending(detail: detail, wasClosed: false, isWhole: false))
+        case .bytes(0) where channel.isClosed: return .ended(Self.closed)
+        case .bytes(0):
+            return .ended(
+                Link.Ending(
+                    detail: "the provider closed the connection without TLS's close_notify", wasClosed: true,
+                    isWhole: false))
+        case .bytes(let count):
+            return moved(channel.read(UnsafeRawBufferPointer(rebasing: space.prefix(count)), into: buffer))
+                ?? .wouldBlock
+        }
+    }
+
+    private static let closed = Link.Ending(
+        detail: "the provider closed the connection", wasClosed: true, isWhole: true)
+
+    /// nil: more records are needed.
+    private func moved(_ read: TLSChannel.Read) -> Link.Moved? {
+        switch read {
+        case .bytes(let count): .bytes(count)
+        case .nothing: nil
+        case .closed: .ended(Self.closed)
+        case .failed(let fault):
+            .ended(
+                Link.Ending(
+                    detail: fault.description, wasClosed: false, isWhole: false,
+                    reason: fault.isRefusal ? .tls : .reset))
+        }
+    }
+}
