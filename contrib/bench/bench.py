@@ -17,7 +17,7 @@ import tempfile
 
 from measures import MEASURES, Bench, Series
 from report import Report
-from servers import HERE, Broken, Menshen, Nginx, Upstream
+from servers import HERE, Broken, Haproxy, Menshen, Nginx, Provider, Upstream
 
 
 def parse():
@@ -30,6 +30,8 @@ def parse():
     parser.add_argument("--only", action="append", metavar="NAME", choices=list(MEASURES),
                         help="one measure, may be repeated: " + ", ".join(MEASURES))
     parser.add_argument("--transport", choices=["tcp", "unix"], default="tcp", help="how callers connect (tcp)")
+    parser.add_argument("--tls", choices=["1.1", "h2"],
+                        help="the provider speaks TLS 1.3 (haproxy), by this HTTP; over h2 haproxy is the reference")
     parser.add_argument("--proxy", choices=["menshen", "nginx"], default="menshen",
                         help="what is compared; nginx: a second nginx, to see what the noise is")
     parser.add_argument("--json", metavar="FILE", help="also write every round's figures")
@@ -103,21 +105,24 @@ def main():
     if not os.access(tested.binary, os.X_OK):
         print(f"bench: {tested.binary} is not there: swift build -c release, or set MENSHEN", file=sys.stderr)
         return 2
-    kinds = [Nginx(), tested]
+    kinds = [Haproxy() if options.tls == "h2" else Nginx(), tested]
 
-    directory, upstream = pathlib.Path(tempfile.mkdtemp(prefix="menshen-bench-")), None
+    directory, upstream, provider = pathlib.Path(tempfile.mkdtemp(prefix="menshen-bench-")), None, None
     try:
         tools = build_tools(directory)
         machine_before, own_before = machine_cpu(), own_cpu()
         upstream = Upstream(tools, directory)
+        provider = Provider(upstream, directory, "http/1.1" if options.tls == "1.1" else options.tls)
         facts = {
             "reference": kinds[0].name, "tested": tested.name,
             "versions": ", ".join(kind.version() for kind in kinds),
             "machine": f"{os.cpu_count()} × {processor()}, Linux {platform.release()}",
             "date": datetime.date.today().isoformat(),
-            "rounds": f"{options.rounds} of {options.slice:g} s, streams {options.stream_rounds}, {options.transport}"}
-        bench = Bench(options, tools, directory, upstream, kinds)
+            "rounds": f"{options.rounds} of {options.slice:g} s, streams {options.stream_rounds}, {options.transport}"
+                      + (f", TLS 1.3 with {options.tls}" if options.tls else "")}
+        bench = Bench(options, tools, directory, provider, kinds)
         measure(bench)
+        provider.stop()
         upstream.stop()  # only processes that have ended are counted as ours
         used, stolen, available = (b - a for a, b in zip(machine_before, machine_cpu()))
         others = max(used - (own_cpu() - own_before), 0) / available
@@ -126,6 +131,8 @@ def main():
         if others > 0.1 or stolen > 0.1:
             bench.notes.append("**the machine was busy with something else: run again when it is quiet**")
     finally:
+        if provider:
+            provider.stop()
         if upstream:
             upstream.stop()
         shutil.rmtree(directory, ignore_errors=True)

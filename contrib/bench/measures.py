@@ -25,14 +25,14 @@ class Series:
 class Bench:
     """The state of a run: its tools, the provider, the two kinds of proxy, and what has been measured."""
 
-    def __init__(self, options, tools, directory, upstream, kinds):
+    def __init__(self, options, tools, directory, provider, kinds):
         self.options, self.tools, self.directory = options, tools, pathlib.Path(directory)
-        self.upstream, self.kinds = upstream, kinds
+        self.provider, self.upstream, self.kinds = provider, provider.upstream, kinds
         self.series, self.notes, self.started = {}, [], 0
 
     def start(self, kind):
         self.started += 1
-        return Proxy(kind, self.directory / str(self.started), self.upstream)
+        return Proxy(kind, self.directory / str(self.started), self.provider)
 
     def add(self, name, index, value):
         series = self.series.setdefault(name, Series())
@@ -195,7 +195,7 @@ def cold(bench):
         for index in bench.order(number, [0, 1]):
             kind, directory = bench.kinds[index], directories[index]
             path = directory / "proxy.sock"
-            command, environment = kind.command(directory, bench.upstream.port, [f"unix:{path}"])
+            command, environment = kind.command(directory, bench.provider, [f"unix:{path}"])
             done = subprocess.run(
                 [bench.tools["activate"], "--socket", path, "--token", TOKEN, "--count", "1", "--", *command],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=30,

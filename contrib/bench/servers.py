@@ -96,16 +96,67 @@ class Upstream(Process):
         return stats
 
 
+class Provider:
+    """What a proxy is to reach: the stand-in itself, or haproxy before it, which speaks TLS 1.3."""
+
+    def __init__(self, upstream, directory, protocol=None):
+        self.upstream, self.port, self.protocol, self.front = upstream, upstream.port, protocol, None
+        self.scheme, self.authority = "https" if protocol else "http", None
+        if not protocol:
+            return
+        self.port, self.authority = free_port(), directory / "authority.pem"
+        key, both = directory / "key.pem", directory / "both.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
+             "-out", self.authority, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+            check=True, capture_output=True)
+        both.write_text(self.authority.read_text() + key.read_text())
+        configuration = directory / "front.cfg"
+        configuration.write_text(
+            HAPROXY + f"frontend f\n bind 127.0.0.1:{self.port} ssl crt {both} alpn h2,http/1.1 ssl-min-ver TLSv1.3 "
+            "backlog 4096\n default_backend b\nbackend b\n http-reuse always\n "
+            f"server s 127.0.0.1:{upstream.port} pool-max-conn 2048\n")
+        self.front = Process([shutil.which("haproxy"), "-f", str(configuration)], directory / "front.log")
+        limit = time.monotonic() + 10
+        while not self.listens():
+            self.front.check()
+            if time.monotonic() > limit:
+                raise Broken("haproxy does not listen after 10 s")
+            time.sleep(0.01)
+
+    def listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        if self.front:
+            self.front.stop()
+
+
+HAPROXY = """global
+ nbthread 1
+ maxconn 9000
+ tune.h2.max-concurrent-streams 1000
+defaults
+ mode http
+ option http-no-delay
+ timeout connect 5s
+ timeout client 300s
+ timeout server 300s
+ timeout http-keep-alive 300s
+"""
+
+
 class Proxy(Process):
     """A running nginx or menshen, answering on TCP and on a Unix socket."""
 
-    def __init__(self, kind, directory, upstream):
+    def __init__(self, kind, directory, provider):
         self.kind, self.port = kind, free_port()
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(mode=0o700)
         self.socket = self.directory / "proxy.sock"
         listeners = [f"127.0.0.1:{self.port}", f"unix:{self.socket}"]
-        command, environment = kind.command(self.directory, upstream.port, listeners)
+        command, environment = kind.command(self.directory, provider, listeners)
         super().__init__(command, self.directory / "output.log", environment)
         limit = time.monotonic() + 10
         while not self.answers():
@@ -138,12 +189,16 @@ class Nginx:
     def version(self):
         return subprocess.run([self.binary, "-v"], capture_output=True, text=True).stderr.strip().split(": ")[-1]
 
-    def command(self, directory, upstream_port, listeners):
+    def command(self, directory, provider, listeners):
         text = (HERE / "nginx.conf").read_text()
         listen = " ".join(f"listen {each};" for each in listeners)
         if os.geteuid() == 0:
             text = "user root;\n" + text  # the worker writes into this run's private directory
-        values = {"DIR": directory, "UPSTREAM": upstream_port, "KEY": KEY, "LISTEN": listen}
+        # nginx would speak TLS 1.2, which is cheaper than what everybody else here speaks.
+        tls = f"""proxy_set_header Host localhost; proxy_ssl_name localhost; proxy_ssl_server_name on; proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate {provider.authority}; proxy_ssl_protocols TLSv1.3;""" if provider.protocol else ""
+        values = {"DIR": directory, "UPSTREAM": provider.port, "KEY": KEY, "LISTEN": listen, "SCHEME": provider.scheme,
+                  "TLS": tls}
         for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
         config = directory / "nginx.conf"
@@ -153,6 +208,31 @@ class Nginx:
     def records(self, directory):
         with open(directory / "access.log", "rb") as log:
             return sum(1 for _ in log)
+
+
+class Haproxy:
+    """The reference over HTTP/2, which Debian's nginx does not speak to providers."""
+
+    name = "haproxy"
+
+    def __init__(self):
+        self.binary = shutil.which("haproxy")
+
+    def version(self):
+        return " ".join(subprocess.run([self.binary, "-v"], capture_output=True, text=True).stdout.split()[:3])
+
+    def command(self, directory, provider, listeners):
+        config = directory / "haproxy.cfg"
+        binds = "".join(f" bind {each.replace('unix:', 'unix@')} backlog 4096\n" for each in listeners)
+        config.write_text(
+            HAPROXY.replace("defaults\n", f" log {directory}/log.sock local0\ndefaults\n log global\n option httplog\n")
+            + f"frontend f\n{binds} http-request set-header Authorization \"Bearer {KEY}\"\n default_backend b\n"
+            f"backend b\n http-reuse always\n server s 127.0.0.1:{provider.port} ssl verify required ca-file "
+            f"{provider.authority} verifyhost localhost sni str(localhost) alpn {provider.protocol} pool-max-conn 2048\n")
+        return [self.binary, "-f", str(config)], None
+
+    def records(self, directory):
+        raise Broken("haproxy keeps no records here")
 
 
 class Menshen:
@@ -168,11 +248,14 @@ class Menshen:
             return f"({error})"
         return out.strip().splitlines()[0] if out.strip() else "(no version)"
 
-    def command(self, directory, upstream_port, listeners):
+    def command(self, directory, provider, listeners):
         config = directory / "config.toml"
         config.write_text(
             f'[auth]\ntoken = "{TOKEN}"\n'
-            f'[[providers]]\nbase_url = "http://127.0.0.1:{upstream_port}/v1"\napi_key = "{KEY}"\n'
+            f'[[providers]]\nkind = "openai"\napi_key = "{KEY}"\n'
+            f'base_url = "{provider.scheme}://{"localhost" if provider.protocol else "127.0.0.1"}:{provider.port}/v1"\n'
+            + (f'ca_file = "{provider.authority}"\nhttp2 = {str(provider.protocol == "h2").lower()}\n'
+               if provider.protocol else "") +
             f'[storage.sqlite]\npath = "{directory}/menshen.db"\n')
         config.chmod(0o600)
         command = [self.binary, "serve", "--config", str(config)]
