@@ -21,8 +21,7 @@ package struct Provider: Sendable {
     package var aliases: [String: String] = [:]
     /// Whose list prices its answers cost, as `PriceTable` and `prices.toml` name them; nil: there are none.
     package var prices: String?
-    /// Share of requests among the providers that fit; 0 takes the provider out.
-    package var weight = 1
+    package var turn = Turn()
     /// Requests it gets at a time; nil: any number. Local servers answer one or few at a time, and are slower with more.
     package var maxConcurrent: Int?
     /// Requests that wait for one of those places: eight each for eight programs.
@@ -45,6 +44,14 @@ package struct Provider: Sendable {
         self.kind = kind
         self.baseURL = baseURL
         self.key = key
+    }
+
+    /// When it is asked, among the providers that fit.
+    package struct Turn: Sendable {
+        /// The smallest first.
+        package var priority = 0
+        /// Share of requests among those of one priority; 0 takes the provider out.
+        package var weight = 1
     }
 
     package struct AddedUsage: Sendable {

@@ -74,8 +74,11 @@ extension Provider: ConfigurationRoot {
 
     private static let limitSettings: [ConfigurationSetting<Self>] = [
         .integer(
-            "providers[].weight", 0...1_000_000, \.weight,
-            "Share of the requests among the providers that fit; 0 takes the provider out."
+            "providers[].priority", 0...1_000, \.turn.priority,
+            "Providers with the smallest are asked first, the others when these are full, paused or fail."),
+        .integer(
+            "providers[].weight", 0...1_000_000, \.turn.weight,
+            "Share of the requests among the providers that fit and have the same priority; 0 takes the provider out."
         ).shown(after: "queue_timeout"),
         .integer(
             "providers[].max_concurrent", 1...65_536, \.maxConcurrent, sample: "4",
@@ -144,7 +147,7 @@ extension Provider {
             provider.name = names.name(index, provider.kind, &taken)
             providers.append(provider)
         }
-        if providers.count == sections.count, providers.allSatisfy({ $0.weight == 0 }),
+        if providers.count == sections.count, providers.allSatisfy({ $0.turn.weight == 0 }),
             let span = sections.lazy.compactMap({ $0.valueSpan("weight") }).first
         {
             top.reading.error(

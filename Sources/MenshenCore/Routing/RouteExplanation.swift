@@ -21,16 +21,17 @@ package struct RouteExplanation {
         ]
         let fits = routes.judge(target, dialect, model: model)
         let isGoing = fits.map { $0 == .fits || $0 == .named }
-        let total = zip(routes.providers, isGoing).reduce(0) { $0 + ($1.1 ? $1.0.weight : 0) }
+        let going = routes.byPriority(routes.providers.indices.filter { isGoing[$0] }).map { routes.providers[$0] }
+        let totals = going.reduce(into: [:]) { $0[$1.turn.priority, default: 0] += $1.turn.weight }
         for (index, provider) in routes.providers.enumerated() {
             guard isGoing[index] else {
                 lines.append("  no   \(provider.name): \(Self.reason(fits[index], provider, dialect, model))")
                 continue
             }
-            lines.append("  yes  \(provider.name): \(Self.share(provider, fits[index], total))")
+            lines.append(
+                "  yes  \(provider.name): \(Self.share(provider, fits[index], totals, first: going[0].turn.priority))")
             lines += Self.details(provider, target, dialect, model).map { "         \($0)" }
         }
-        let going = routes.providers.indices.filter { isGoing[$0] }.map { routes.providers[$0] }
         isAnswered = !going.isEmpty
         lines.append("")
         lines += Self.outcome(going, configuration.failover, Self.problem(routes, target, dialect, model))
@@ -48,11 +49,16 @@ package struct RouteExplanation {
         }
     }
 
-    private static func share(_ provider: Provider, _ fit: RouteTable.Fit, _ total: Int) -> String {
+    private static func share(
+        _ provider: Provider, _ fit: RouteTable.Fit, _ totals: [Int: Int], first: Int
+    ) -> String {
         if fit == .named { return "named by the path" }
-        let percent = Double(provider.weight) * 1000 / Double(max(1, total))
+        let total = totals[provider.turn.priority] ?? 0
+        let percent = Double(provider.turn.weight) * 1000 / Double(max(1, total))
         let tenths = Int(percent.rounded())
-        return "first in \(tenths / 10).\(tenths % 10) % of requests (weight \(provider.weight) of \(total))"
+        let share = "\(tenths / 10).\(tenths % 10) % of requests (weight \(provider.turn.weight) of \(total))"
+        return provider.turn.priority == first
+            ? "first in \(share)" : "priority \(provider.turn.priority): if those before it can't, \(share)"
     }
 
     private static func details(

@@ -8,6 +8,8 @@ package struct RouteTable: Sendable {
     private let dialects: Set<Dialect>
     /// Only then does the choice have to wait for the request's model.
     private let dependsOnModel: Bool
+    /// Else the configuration's order is that of priorities.
+    private let hasPriorities: Bool
     /// Whether any provider may be asked for another model than the caller's.
     package let replacesModels: Bool
     /// Providers whose key's source may have another key by now.
@@ -32,8 +34,9 @@ package struct RouteTable: Sendable {
         self.providers = providers
         names = Set(providers.map(\.name))
         dialects = Set(
-            Dialect.allCases.filter { dialect in providers.contains { $0.weight > 0 && $0.speaks(dialect) } })
+            Dialect.allCases.filter { dialect in providers.contains { $0.turn.weight > 0 && $0.speaks(dialect) } })
         rereadable = Set(providers.indices.filter { providers[$0].key.mayBeReread })
+        hasPriorities = Set(providers.map(\.turn.priority)).count > 1
         replacesModels = providers.contains { $0.model != nil || !$0.aliases.isEmpty }
         dependsOnModel = providers.contains { !$0.models.isEmpty || !$0.aliases.isEmpty }
     }
@@ -47,17 +50,17 @@ package struct RouteTable: Sendable {
     /// One verdict a provider. nil for `model`: the request names none, or it is not known yet; it then fits every list.
     package func judge(_ target: RequestTarget, _ dialect: Dialect, model: String?) -> [Fit] {
         if let name = target.providerName {
-            return providers.map { $0.name != name ? .otherNamed : $0.weight > 0 ? .named : .switchedOff }
+            return providers.map { $0.name != name ? .otherNamed : $0.turn.weight > 0 ? .named : .switchedOff }
         }
-        let hasNative = providers.contains { $0.weight > 0 && $0.speaks(dialect) }
+        let hasNative = providers.contains { $0.turn.weight > 0 && $0.speaks(dialect) }
         let isAlias =
             model.map { model in
                 providers.contains {
-                    $0.weight > 0 && (!hasNative || $0.speaks(dialect)) && $0.aliases[model] != nil
+                    $0.turn.weight > 0 && (!hasNative || $0.speaks(dialect)) && $0.aliases[model] != nil
                 }
             } ?? false
         return providers.map { provider in
-            if provider.weight == 0 { return .switchedOff }
+            if provider.turn.weight == 0 { return .switchedOff }
             if hasNative, !provider.speaks(dialect) { return .otherDialect }
             guard let model else { return .fits }
             if isAlias { return provider.aliases[model] != nil ? .fits : .noAlias }
@@ -67,7 +70,9 @@ package struct RouteTable: Sendable {
 
     /// Indices of the providers that may get the request, in configuration order.
     package func fitting(_ target: RequestTarget, _ dialect: Dialect, model: String?) throws(Problem) -> [Int] {
-        if providers.count == 1, !dependsOnModel, target.providerName == nil, providers[0].weight > 0 { return [0] }
+        if providers.count == 1, !dependsOnModel, target.providerName == nil, providers[0].turn.weight > 0 {
+            return [0]
+        }
         let fits = judge(target, dialect, model: model)
         let indices = fits.indices.filter { fits[$0] == .fits || fits[$0] == .named }
         if !indices.isEmpty { return indices }
@@ -84,19 +89,33 @@ package struct RouteTable: Sendable {
             .noProvider, status: 503, "No provider is configured for this request. See 'menshen config check'.")
     }
 
-    /// The order in which providers are tried: the first drawn by weight among `available`, then the others in
-    /// configuration order. `draw` is uniform in 0..<1.
+    /// The order in which providers are tried: the first drawn by weight among those of `available` that have the smallest
+    /// priority, then the others by priority, else in configuration order. `draw` is uniform in 0..<1.
     package func order(_ fitting: [Int], available: [Int], draw: Double) -> [Int] {
         if fitting.count == 1 { return fitting }
-        let pool = available.isEmpty ? fitting : available
-        let total = pool.reduce(0) { $0 + providers[$1].weight }
+        var pool = available.isEmpty ? fitting : available
+        if hasPriorities {
+            let smallest = pool.reduce(Int.max) { min($0, providers[$1].turn.priority) }
+            pool.removeAll { providers[$0].turn.priority != smallest }
+        }
+        let total = pool.reduce(0) { $0 + providers[$1].turn.weight }
         var rest = Int(draw * Double(total))
         let first =
             pool.first { index in
-                rest -= providers[index].weight
+                rest -= providers[index].turn.weight
                 return rest < 0
             } ?? pool[pool.count - 1]
-        return [first] + fitting.filter { $0 != first }
+        let others = fitting.filter { $0 != first }
+        return [first] + (hasPriorities ? byPriority(others) : others)
+    }
+}
+
+extension RouteTable {
+    /// The smallest first; those of one priority keep their order.
+    func byPriority(_ indices: [Int]) -> [Int] {
+        indices.enumerated().sorted {
+            (providers[$0.element].turn.priority, $0.offset) < (providers[$1.element].turn.priority, $1.offset)
+        }.map(\.element)
     }
 }
 

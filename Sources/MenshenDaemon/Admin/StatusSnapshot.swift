@@ -98,7 +98,7 @@ extension Worker {
             providers: zip(snapshot.routes.providers, survey.providers).map {
                 StatusSnapshot.Row(
                     name: $0.name, kind: $0.kind.rawValue, baseURL: $0.baseURL.description, keySource: $0.key.summary,
-                    weight: $0.weight, places: $0.maxConcurrent, report: $1)
+                    weight: $0.turn.weight, places: $0.maxConcurrent, report: $1)
             },
             requests: requests, open: survey.open)
     }

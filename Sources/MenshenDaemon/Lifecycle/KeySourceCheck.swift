@@ -9,7 +9,7 @@ package enum KeySourceCheck {
     /// A sentence for each provider whose key could not be had now, and what it would cost.
     package static func warnings(_ configuration: Configuration) -> [String] {
         configuration.providers.compactMap { provider in
-            guard provider.weight > 0, let fault = fault(provider.key) else { return nil }
+            guard provider.turn.weight > 0, let fault = fault(provider.key) else { return nil }
             return "provider '\(provider.name)': \(fault) Its requests would be answered 503 key_unavailable."
         }
     }

@@ -24,7 +24,7 @@ import Testing
         #expect(configuration.authentication.enable)
         let provider = try #require(configuration.providers.first)
         #expect(provider.name == "openai")
-        #expect(provider.weight == 1)
+        #expect(provider.turn.weight == 1)
         #expect(provider.http2)
     }
 
@@ -122,7 +122,7 @@ import Testing
         #expect(key.digest == Secret("sk-CANARY-key").digest)
         #expect(provider.headers.map(\.name) == ["X-Team", "x-key"])
         #expect(provider.headers.last?.value.digest == Secret("Bearer sk-CANARY-key").digest)
-        #expect(provider.weight == 7)
+        #expect(provider.turn.weight == 7)
         #expect(provider.proxy?.digest == Secret("socks5h://u:p@127.0.0.1:1080").digest)
         #expect(provider.caFile == "/etc/menshen/ca.pem")
         #expect(!provider.http2)
@@ -224,7 +224,7 @@ import Testing
         #expect(configuration.upstream.firstByteTimeout == .seconds(240))
         #expect(configuration.upstream.maxIdleConnections == 64)
         #expect(configuration.storage.path == "./data/menshen.db")
-        #expect(configuration.providers.first?.weight == 2)
+        #expect(configuration.providers.first?.turn.weight == 2)
         #expect(configuration.failover.enable)
         #expect(configuration.logging.logRequestBody)
     }

@@ -68,6 +68,7 @@ import Testing
             kind = "openai"
             base_url = "http://localhost:1"
             headers = { "x-team" = "***" }
+            priority = 0
             max_concurrent = 4
             max_queued = 64
             queue_timeout = "1min"

@@ -83,6 +83,20 @@ import Testing
         #expect(table.order([1], available: [], draw: 0.99) == [1])
     }
 
+    @Test func `the smallest priority goes first, and weights count within one`() throws {
+        let table = try table {
+            $0[0].turn.priority = 5
+            $0[2].turn.priority = 5
+            $0[2].turn.weight = 3
+        }
+        for draw in [0, 0.5, 0.99] { #expect(table.order([0, 1, 2], available: [0, 1, 2], draw: draw) == [1, 0, 2]) }
+        // What is full or paused does not hold back those behind it; it stays the next.
+        #expect(table.order([0, 1, 2], available: [0, 2], draw: 0) == [0, 1, 2])
+        #expect(table.order([0, 1, 2], available: [0, 2], draw: 0.3) == [2, 1, 0])
+        #expect(table.order([0, 1, 2], available: [], draw: 0.9) == [1, 0, 2])
+        #expect(table.order([0, 2], available: [0, 2], draw: 0.2) == [0, 2])
+    }
+
     // MARK: Changing the model
 
     private func changed(_ body: String, to model: String) -> String? {

@@ -11,7 +11,7 @@ import Testing
         return RouteTable(
             providers: providers.map { name, kind, weight in
                 var provider = Provider(name: name, kind: kind, baseURL: base, key: .none)
-                provider.weight = weight
+                provider.turn.weight = weight
                 return provider
             })
     }

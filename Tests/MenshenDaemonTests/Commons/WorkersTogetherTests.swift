@@ -115,7 +115,7 @@ struct WorkersTogetherTests {
             try Self.configuration([bad, good]) {
                 $0.failover.breakerFailures = 1
                 // Drawn first but for once in a million.
-                $0.providers[0].weight = 1_000_000
+                $0.providers[0].turn.weight = 1_000_000
             })
         for scene in scenes + scenes {
             let caller = try ask(scene)

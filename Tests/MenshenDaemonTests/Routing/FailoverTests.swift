@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 import Linux
+import Synchronization
 import TestSupport
 import Testing
 
@@ -179,6 +180,28 @@ struct FailoverTests {
             #expect((answer.status, answer.text) == (403, "no"))
             #expect(stage.upstream.requests.map { $0["Authorization"] } == ["Bearer key-a", "Bearer key-b"])
             #expect(try stage.records().first?.attempts == ["a - reset", "b 403 unauthorized"])
+        }
+    }
+
+    @Test func `the provider of the smallest priority is asked as long as it answers`() throws {
+        let setting = Stage.Setting.with {
+            $0.providers = [("hosted", 2), ("spare", 1), ("own", 0)].map { name, priority in
+                Stage.provider(name).replacing("weight = 1\n", with: "priority = \(priority)\n")
+            }
+        }
+        let broken = Mutex<Set<String>>([])
+        try Stage.run(setting) { call in
+            let isBroken = broken.withLock { $0.contains(call.provider) }
+            try call.reply(isBroken ? 500 : 200, body: call.provider)
+        } _: { stage throws in
+            func answers() throws -> Set<String> {
+                Set(try (0..<10).map { _ in try stage.ask("POST", Self.path, body: #"{"model":"m"}"#).text })
+            }
+            #expect(try answers() == ["own"])
+            broken.withLock { $0 = ["own"] }
+            #expect(try answers() == ["spare"])
+            broken.withLock { $0 = ["own", "spare"] }
+            #expect(try answers() == ["hosted"])
         }
     }
 

@@ -44,7 +44,7 @@ final class WorkerScene {
                 let path = directory.path(name)
                 let url = try #require(BaseURL("unix://\(path):/v1"))
                 var provider = Provider(name: name, kind: .openai, baseURL: url, key: .inline(Secret("key-\(name)")))
-                provider.weight = doors.isEmpty ? 1_000_000 : 1
+                provider.turn.weight = doors.isEmpty ? 1_000_000 : 1
                 configuration.providers.append(provider)
                 doors.append(try UnixListener.bind(path))
             }
