@@ -44,6 +44,7 @@ let package = Package(
     targets: [
         // C libraries, each behind one Swift module and imported nowhere else.
         system("CCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+        system("CNghttp2", "libnghttp2", apt: "libnghttp2-dev"),
         system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         system("CSSL", "libssl", apt: "libssl-dev"),
@@ -64,6 +65,7 @@ let package = Package(
         module("Compression", ["CZlib", "CBrotli", "CZstd"]),
         module("TOML", ["CTOML"]),
         module("Curl", ["CCurl"]),
+        module("HTTP2", ["CNghttp2"]),
         module("SQLite", ["CSQLite"]),
         module("Systemd", ["CSystemd", "Linux", "CLinux"]),
 
@@ -75,7 +77,7 @@ let package = Package(
         module("MenshenCore", ["HTTP", "TOML", "Crypto", "CPrices"], pure),
         module("MenshenStore", ["MenshenCore", "SQLite", "Systemd", "Linux", "Crypto"]),
         module("MenshenPages", ["MenshenCore", "MenshenStore", "CPages"]),
-        module("MenshenUpstream", ["Curl", "TLS", "HTTP", "Reactor", "Linux"]),
+        module("MenshenUpstream", ["Curl", "TLS", "HTTP", "HTTP2", "Reactor", "Linux"]),
         module(
             "MenshenDaemon",
             [
@@ -96,7 +98,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Linux", "CLinux", "CSSL", "SQLite"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Linux", "CLinux", "CSSL", "CNghttp2", "SQLite"],
+            path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("LinuxTests", ["Linux", "CLinux", "TestSupport"]),
         tests("TOMLTests", ["TOML"]),
@@ -111,11 +114,13 @@ let package = Package(
                 "HTTP", "TestSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
+        tests("HTTP2Tests", ["HTTP2", "TestSupport"]),
         tests("MenshenCoreTests", ["MenshenCore", "HTTP", "Crypto", "TOML", "TestSupport"]),
         tests("MenshenStoreTests", ["MenshenStore", "MenshenCore", "SQLite", "Systemd", "Linux", "TestSupport"]),
         tests("MenshenPagesTests", ["MenshenPages", "MenshenStore", "MenshenCore", "SQLite", "Linux", "TestSupport"]),
         tests(
-            "MenshenUpstreamTests", ["MenshenUpstream", "Curl", "TLS", "HTTP", "Reactor", "Linux", "TestSupport"]),
+            "MenshenUpstreamTests",
+            ["MenshenUpstream", "Curl", "TLS", "HTTP", "HTTP2", "Reactor", "Linux", "TestSupport"]),
         tests(
             "MenshenDaemonTests",
             [

@@ -8,8 +8,8 @@ PATH=$PATH:/usr/sbin:/sbin
 # What a build links to and what finds it, and what Swift itself needs to run and to fetch packages. The compiler comes with
 # Swift; g++ brings the C++ headers.
 build_packages=(
-    libcurl4-openssl-dev libsqlite3-dev libssl-dev zlib1g-dev libbrotli-dev libzstd-dev libsystemd-dev
-    libtomlplusplus-dev pkg-config g++ binutils git ca-certificates libncurses6 libxml2
+    libcurl4-openssl-dev libnghttp2-dev libsqlite3-dev libssl-dev zlib1g-dev libbrotli-dev libzstd-dev
+    libsystemd-dev libtomlplusplus-dev pkg-config g++ binutils git ca-certificates libncurses6 libxml2
 )
 # What the tests use beyond that; systemd-journal-remote makes journal files to read, prometheus scrapes and brings promtool.
 test_packages=(curl faketime jq sqlite3 procps python3 python3-venv nginx-light systemd-journal-remote prometheus)
