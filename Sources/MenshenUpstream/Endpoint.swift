@@ -71,18 +71,26 @@ package final class Endpoint {
     private var active: [CurlTransfer] = []
     /// Connections without a request, the last used at the end.
     private var idle: [Link] = []
+    /// nil: requests do not go out over HTTP/2, or libcurl sends them.
+    private(set) var http2: HTTP2Pool?
 
-    package init(_ settings: Settings) throws(CurlError) {
+    package convenience init(_ settings: Settings) throws(CurlError) {
+        try self.init(settings, http2: settings.isTLS && settings.http2)
+    }
+
+    /// `http2`: requests go out over HTTP/2 if the provider agrees.
+    init(_ settings: Settings, http2: Bool) throws(CurlError) {
         self.settings = settings
         authority = Array(settings.host.utf8)
         origin = try Origin(settings.url + "/")
         connection = try Origin(Self.plain(settings))
+        if isOurs, http2 { self.http2 = HTTP2Pool(self) }
     }
 
     var isPlainProxy: Bool { !settings.proxy.isEmpty && !settings.isTLS && !settings.proxy.hasPrefix("socks") }
 
-    /// Requests are written and answers read by `HTTP1Transfer`. A proxy for plain HTTP wants whole URLs, as libcurl writes them.
-    var isOurs: Bool { !settings.usesLibcurl && !isPlainProxy && !isShared }
+    /// Requests are written and answers read here. A proxy for plain HTTP wants whole URLs, as libcurl writes them.
+    private var isOurs: Bool { !settings.usesLibcurl && !isPlainProxy }
 
     private static func plain(_ settings: Settings) -> String {
         guard settings.isTLS else { return settings.url + "/" }
@@ -104,7 +112,7 @@ package final class Endpoint {
         String(Self.split(settings.url.dropFirst("https://".count)).host.drop { $0 == "[" }.prefix { $0 != "]" })
     }
 
-    /// Several transfers may use one connection.
+    /// Several of libcurl's transfers may use one connection.
     var isShared: Bool { settings.isTLS && settings.http2 }
 
     func entered(_ transfer: CurlTransfer) {
@@ -128,6 +136,12 @@ package final class Endpoint {
     }
 
     func take(for engine: TransferEngine) throws(CurlError) -> any Transfer {
+        if let transfer = http2?.take(for: engine) { return transfer }
+        return try takeHTTP1(for: engine)
+    }
+
+    /// Whatever the provider might agree to.
+    func takeHTTP1(for engine: TransferEngine) throws(CurlError) -> any Transfer {
         if let transfer = pool.popLast() { return transfer }
         if isOurs { return HTTP1Transfer(engine, self) }
         return try CurlTransfer(engine, self)
@@ -156,5 +170,8 @@ package final class Endpoint {
     /// It has ended while nobody used it.
     func forget(_ link: Link) { idle.removeAll { $0 === link } }
 
-    deinit { for link in idle { link.close() } }
+    deinit {
+        for link in idle { link.close() }
+        http2?.close()
+    }
 }

@@ -23,6 +23,9 @@ struct Pause {
         self.body = body
     }
 
+    /// More has come that was not looked at.
+    mutating func keep(_ bytes: UnsafeRawBufferPointer) { left.append(contentsOf: bytes) }
+
     /// True if it is to be ended at the turn's end, and was not yet.
     mutating func endsSoon() -> Bool {
         guard state == .on else { return false }

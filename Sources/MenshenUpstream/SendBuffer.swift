@@ -113,6 +113,9 @@ final class SendBuffer {
         return UnsafeRawBufferPointer(rebasing: block[start..<start + count])
     }
 
+    /// What has not been sent, to be changed in place.
+    var rest: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: block[start..<end]) }
+
     func wouldBlock() { if attempt == 0 { attempt = end - start } }
 
     func sent(_ count: Int) {

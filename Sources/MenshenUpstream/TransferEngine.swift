@@ -29,6 +29,8 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
     /// Where the records of TLS pass.
     private(set) lazy var pipe = Pipe()
+    /// What HTTP/2 connections send in a turn is put together here, one connection after the other.
+    let outbox = SendBuffer(capacity: 64 << 10)
     /// Memory is short: no more is read of an answer than its receiver has room for.
     package var asksForRoom = false
     private enum Waiting {

@@ -22,7 +22,7 @@ final class Scene {
     private let directory = try? TemporaryDirectory()
     private let listener: UnixListener
 
-    init(_ change: (inout Endpoint.Settings) -> Void = { _ in }) throws {
+    init(http2: Bool = false, _ change: (inout Endpoint.Settings) -> Void = { _ in }) throws {
         try Self.isPrepared.get()
         let path = try #require(directory).path("provider.sock")
         listener = try UnixListener.bind(path)
@@ -33,7 +33,9 @@ final class Scene {
             http2: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000, gapTimeout: 300_000_000,
             totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
         change(&settings)
-        endpoint = try Endpoint(settings)
+        endpoint = try Endpoint(settings, http2: http2)
+        // Without TLS nothing is agreed upon.
+        endpoint.http2?.isAgreed = { _ in true }
         reactor.endOfTurn = { [unowned engine] in engine.startWaiting() }
     }
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+internal import HTTP2
+internal import Reactor
+
+/// The HTTP/2 connections to one provider, and who waits for one. One is filled before the next is opened; and while it is
+/// not known whether the provider speaks HTTP/2, all wait for the first.
+final class HTTP2Pool {
+    /// How long a provider that does not speak HTTP/2 is not asked again. Microseconds.
+    private static let http1Age: UInt64 = 600_000_000
+    private static let maxSpare = 256
+
+    unowned let endpoint: Endpoint
+    private var connections: [HTTP2Connection] = []
+    private var waiting: [HTTP2Transfer] = []
+    private var spare: [HTTP2Transfer] = []
+    /// A connection has come up with it.
+    private var isKnown = false
+    /// Until then it is HTTP/1.1.
+    private var http1Until: UInt64 = 0
+    /// Whether both ends have agreed upon HTTP/2; a test answers by itself.
+    var isAgreed: (Link) -> Bool = { $0.speaksHTTP2 }
+    /// Requests at once, as the provider last said.
+    var limit = Session.maxStreams
+
+    init(_ endpoint: Endpoint) { self.endpoint = endpoint }
+
+    /// nil: HTTP/1.1 is spoken for now.
+    func take(for engine: TransferEngine) -> HTTP2Transfer? {
+        if engine.reactor.now < http1Until { return nil }
+        return spare.popLast() ?? HTTP2Transfer(engine, endpoint, self)
+    }
+
+    func give(back transfer: HTTP2Transfer) { if spare.count < Self.maxSpare { spare.append(transfer) } }
+
+    // MARK: Who goes where
+
+    /// Gives it to a connection, at once or when there is one for it.
+    func place(_ transfer: HTTP2Transfer, avoiding other: HTTP2Connection? = nil) {
+        transfer.waits(avoiding: other)
+        let now = transfer.engine.reactor.now
+        for connection in connections where connection.hasRoom && connection !== other {
+            if let since = connection.idleSince, now - since >= Link.maxIdleAge {
+                connection.end()
+                continue
+            }
+            return transfer.goes(by: connection, isKept: true)
+        }
+        if now < http1Until { return transfer.fallBack() }
+        waiting.append(transfer)
+        grow(transfer.engine)
+    }
+
+    /// It waits no longer.
+    func drop(_ transfer: HTTP2Transfer) { waiting.removeAll { $0 === transfer } }
+
+    /// As many connections are made as those that wait will fill.
+    private func grow(_ engine: TransferEngine) {
+        if connections.contains(where: \.isShut) { return }
+        let each = max(1, limit)
+        var missing = isKnown ? (waiting.count + each - 1) / each : min(1, waiting.count)
+        missing -= connections.count { !$0.isUp }
+        while missing > 0 {
+            missing -= 1
+            let connection = HTTP2Connection(engine, self)
+            connections.append(connection)
+            do { try connection.connect() } catch {
+                return failed(connection, UpstreamFailure(.unavailable, "\(error)"))
+            }
+        }
+    }
+
+    /// There may be room on it for some that wait.
+    func fill(_ connection: HTTP2Connection, isKept: Bool = true) {
+        var index = 0
+        while index < waiting.count, connection.hasRoom {
+            if waiting[index].avoids === connection {
+                index += 1
+            } else {
+                waiting.remove(at: index).goes(by: connection, isKept: isKept)
+            }
+        }
+    }
+
+    // MARK: From connections
+
+    func isUp(_ connection: HTTP2Connection) {
+        isKnown = true
+        fill(connection, isKept: false)
+        if let first = waiting.first { grow(first.engine) }
+    }
+
+    /// It could not be made. What waited for it would fare no better with another.
+    func failed(_ connection: HTTP2Connection, _ failure: UpstreamFailure) {
+        remove(connection)
+        let failed = waiting
+        waiting = []
+        for transfer in failed { transfer.end(failure) }
+    }
+
+    /// The provider has chosen HTTP/1.1: everybody goes on with that, one of them over this very link.
+    func speaksHTTP1(_ connection: HTTP2Connection, _ link: Link, now: UInt64) {
+        remove(connection)
+        isKnown = false
+        http1Until = now + Self.http1Age
+        link.rest()
+        endpoint.keep(link)
+        let others = waiting
+        waiting = []
+        for transfer in others { transfer.fallBack() }
+    }
+
+    /// It has no request. As many of those are kept as of others.
+    func isIdle(_ connection: HTTP2Connection) {
+        if connections.count(where: { $0.idleSince != nil }) > endpoint.settings.maxIdleConnections { connection.end() }
+    }
+
+    func remove(_ connection: HTTP2Connection) { connections.removeAll { $0 === connection } }
+
+    /// Nobody is under way any more.
+    func close() { for connection in connections { connection.end() } }
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import HTTP
+import TestSupport
+import Testing
+
+@testable import MenshenUpstream
+
+/// Which connection a request goes by, and what is sent again over which.
+struct HTTP2PoolTests {
+    @Test func `a burst waits for one connection and shares it`() throws {
+        let scene = try Scene(http2: true)
+        let hearers = try (0..<60).map { _ in try scene.ask() }
+        let provider = try HTTP2Provider(scene)
+        let streams = try provider.streams(60)
+        #expect(streams == (0..<60).map { 2 * $0 + 1 })
+        for stream in streams { try provider.answer(stream) }
+        #expect(hearers.allSatisfy { $0.isOver && $0.failure == nil })
+        #expect(try scene.acceptsNothing())
+    }
+
+    @Test func `what is above the provider's limit goes by further connections, once it has been refused`() throws {
+        let scene = try Scene(http2: true)
+        let hearers = try (0..<5).map { _ in try scene.ask() }
+        let first = try HTTP2Provider(scene, settings: nil)
+        #expect(try first.streams(5) == [1, 3, 5, 7, 9], "it has not said anything yet")
+        first.peer.settings(streams: 2)
+        for stream in [5, 7, 9] { first.peer.reset(stream, 7) }
+        try first.push()
+        let second = try HTTP2Provider(scene, settings: [(3, 2)])
+        let third = try HTTP2Provider(scene, settings: [(3, 2)])
+        #expect(try second.streams(2) == [1, 3])
+        #expect(try third.streams() == [1])
+        for (provider, streams) in [(first, [1, 3]), (second, [1, 3]), (third, [1])] {
+            for stream in streams { try provider.answer(stream) }
+        }
+        #expect(hearers.allSatisfy { $0.isOver && $0.failure == nil })
+        #expect(hearers.map { $0.events.count { $0 == "repeats" } } == [0, 0, 1, 1, 1])
+        // It is known by now.
+        _ = try (0..<6).map { _ in try scene.ask() }
+        #expect(try first.streams(2) == [11, 13])
+        #expect(try scene.acceptsNothing())
+    }
+
+    @Test func `a provider that wants no requests now gets them when it does`() throws {
+        let scene = try Scene(http2: true)
+        let first = try scene.ask()
+        let provider = try HTTP2Provider(scene)
+        _ = try provider.streams()
+        provider.peer.settings(streams: 0)
+        try provider.push()
+        let second = try scene.ask()
+        #expect(try scene.acceptsNothing())
+        try provider.answer(1)
+        #expect(first.isOver)
+        provider.peer.settings(streams: 10)
+        try provider.push()
+        #expect(try provider.streams() == [3])
+        try provider.answer(3)
+        #expect(second.isOver && second.failure == nil)
+    }
+
+    @Test func `what waits for a full provider and is given up is not made`() throws {
+        let scene = try Scene(http2: true)
+        let first = try scene.ask()
+        let provider = try HTTP2Provider(scene, settings: [(3, 1)])
+        _ = try provider.streams()
+        let (second, third) = (try scene.ask(), try scene.ask())
+        second.transfer?.cancel()
+        let other = try HTTP2Provider(scene, settings: [(3, 1)])
+        #expect(try other.streams() == [1])
+        try provider.answer(1)
+        try other.answer(1)
+        #expect(first.isOver && third.isOver && !second.isOver)
+        #expect(try !provider.look().contains { $0.kind == .headers })
+    }
+
+    // MARK: Sending again
+
+    @Test func `a request that is refused goes out once more, and no third time`() throws {
+        let scene = try Scene(http2: true)
+        let hearer = try scene.ask()
+        let first = try HTTP2Provider(scene)
+        _ = try first.streams()
+        first.peer.reset(1, 7)
+        try first.push()
+        let second = try HTTP2Provider(scene)
+        let head = try #require(try second.heads().first)
+        #expect(
+            try second.peer.fields(of: head) == [
+                ":method: POST", ":scheme: http", ":authority: provider", "!:path: /v1/chat",
+                "!authorization: Bearer key", "!content-length: 3",
+            ])
+        #expect(try second.look().last { $0.kind == .data }?.payload == [1, 2, 3])
+        second.peer.reset(1, 7)
+        try second.push()
+        #expect(hearer.events == ["repeats", "failed: reset"])
+        #expect(hearer.failure?.detail == "the provider refused the request")
+        #expect(try scene.acceptsNothing())
+    }
+
+    @Test func `an upload of which something is gone is not sent again`() throws {
+        let scene = try Scene(http2: true)
+        let hearer = try scene.ask("POST", .streamed(length: nil))
+        _ = [UInt8](repeating: 7, count: 100).withUnsafeBytes { hearer.transfer?.send($0) }
+        let provider = try HTTP2Provider(scene)
+        _ = try provider.streams()
+        provider.peer.reset(1, 7)
+        try provider.push()
+        #expect(hearer.events == ["failed: reset"])
+        #expect(try scene.acceptsNothing())
+    }
+
+    @Test func `GOAWAY sends what it does not cover elsewhere, and what it covers ends where it is`() throws {
+        let scene = try Scene(http2: true)
+        let (first, second) = (try scene.ask(), try scene.ask())
+        let old = try HTTP2Provider(scene)
+        _ = try old.streams(2)
+        old.peer.goAway(last: 1)
+        try old.push()
+        let new = try HTTP2Provider(scene)
+        #expect(try new.streams() == [1])
+        let third = try scene.ask()
+        #expect(try new.streams() == [3])
+        try old.answer(1)
+        try new.answer(1)
+        try new.answer(3)
+        #expect([first, second, third].allSatisfy { $0.isOver && $0.failure == nil })
+        #expect(second.events.first == "repeats" && first.events == ["head 200", "body", "finished"])
+        _ = try old.look()
+        #expect(old.hasEnded, "nothing more can come by it")
+    }
+
+    @Test func `GOAWAY before a request of its turn is sent costs it nothing`() throws {
+        let scene = try Scene(http2: true)
+        let first = try scene.ask()
+        let old = try HTTP2Provider(scene)
+        _ = try old.streams()
+        try old.answer(1)
+        old.peer.goAway(last: 0x7fff_ffff)
+        try old.push()
+        let second = try scene.ask()
+        let new = try HTTP2Provider(scene)
+        #expect(try new.streams() == [1])
+        try new.answer(1)
+        #expect(first.isOver && second.events == ["head 200", "body", "finished"])
+    }
+
+    @Test(arguments: ["GET", "POST"])
+    func `a kept connection that ends in silence costs what may have been worked on`(method: String) throws {
+        let scene = try Scene(http2: true)
+        let first = try scene.ask()
+        let old = try HTTP2Provider(scene)
+        _ = try old.streams()
+        try old.answer(1)
+        #expect(first.isOver)
+        let second = try scene.ask(method)
+        _ = try old.streams()
+        try old.close()
+        if method == "POST" {
+            #expect(second.events == ["failed: reset"])
+            #expect(second.failure?.detail == "the provider closed the connection")
+            return
+        }
+        let new = try HTTP2Provider(scene)
+        #expect(try new.streams() == [1])
+        try new.answer(1)
+        #expect(second.events == ["repeats", "head 200", "body", "finished"])
+    }
+
+    @Test func `a new connection that ends in silence costs its requests`() throws {
+        let scene = try Scene(http2: true)
+        let hearer = try scene.ask("GET")
+        let provider = try HTTP2Provider(scene)
+        _ = try provider.streams()
+        try provider.close()
+        #expect(hearer.events == ["failed: reset"])
+    }
+
+    @Test func `a provider that is not there fails all that wait for it`() throws {
+        let scene = try Scene(http2: true) { $0.socketPath? += ".gone" }
+        let hearers = try (0..<3).map { _ in try scene.ask() }
+        try scene.until("their ends") { hearers.allSatisfy(\.isOver) ? true : nil }
+        #expect(hearers.allSatisfy { $0.failure?.reason == .connect })
+    }
+
+    // MARK: Rest
+
+    @Test(arguments: [true, false]) func `after a rest a PING goes with the request`(isAnswered: Bool) throws {
+        let scene = try Scene(http2: true)
+        let first = try scene.ask()
+        let provider = try HTTP2Provider(scene)
+        _ = try provider.streams()
+        try provider.answer(1)
+        #expect(first.isOver)
+        #expect(try !provider.look().contains { $0.kind == .ping })
+        scene.clock.turn(seconds: 6)
+        let second = try scene.ask()
+        _ = try provider.streams()
+        #expect(try provider.look().contains { $0.kind == .ping && !$0.isAnswer })
+        if isAnswered {
+            provider.peer.ping(isAnswer: true)
+            try provider.push()
+        }
+        scene.clock.turn(seconds: 11)
+        try scene.settle()
+        if isAnswered {
+            try provider.answer(3)
+            #expect(second.isOver && second.failure == nil)
+        } else {
+            #expect(second.failure?.reason == .reset && second.failure?.detail.contains("PING") == true)
+            _ = try scene.ask()
+            _ = try HTTP2Provider(scene)
+        }
+    }
+
+    @Test func `an idle connection is used again for 90 seconds`() throws {
+        let scene = try Scene(http2: true)
+        var provider: HTTP2Provider?
+        for (pause, isNew, stream) in [(0.0, true, 1), (89.9, false, 3), (90.1, true, 1)] {
+            scene.clock.turn(seconds: pause)
+            let hearer = try scene.ask()
+            let old = provider
+            if isNew { provider = try HTTP2Provider(scene) }
+            #expect(try provider?.streams() == [stream])
+            try provider?.answer(stream)
+            #expect(hearer.isOver && hearer.failure == nil)
+            if isNew, let old {
+                #expect(try old.look().contains { $0.kind == .goAway && $0.number == 0 } && old.hasEnded)
+            }
+        }
+    }
+
+    @Test func `no more connections are kept idle than are wanted`() throws {
+        let scene = try Scene(http2: true) { $0.maxIdleConnections = 1 }
+        _ = try scene.ask()
+        let first = try HTTP2Provider(scene, settings: [(3, 1)])
+        _ = try first.streams()
+        _ = try scene.ask()
+        let second = try HTTP2Provider(scene, settings: [(3, 1)])
+        _ = try second.streams()
+        try first.answer(1)
+        try second.answer(1)
+        _ = try (first.look(), second.look())
+        #expect(!first.hasEnded && second.hasEnded)
+    }
+
+    // MARK: HTTP/1.1
+
+    private static let whole = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell"
+
+    @Test func `where the provider speaks HTTP 1 alone, all that wait go on with that`() throws {
+        let scene = try Scene(http2: true)
+        scene.endpoint.http2?.isAgreed = { _ in false }
+        let (first, second) = (try scene.ask(), try scene.ask("POST", .streamed(length: nil)))
+        let outer = try #require(first.transfer)
+        _ = [UInt8](repeating: 7, count: 3).withUnsafeBytes { second.transfer?.send($0) }
+        let made = try scene.accept()
+        try scene.settle()
+        #expect(
+            try made.request()
+                == "POST /v1/chat HTTP/1.1\r\nHost: provider\r\nAuthorization: Bearer key\r\nContent-Length: 3\r\n\r\n")
+        let other = try scene.accept()
+        try scene.settle()
+        _ = [UInt8](repeating: 8, count: 2).withUnsafeBytes { second.transfer?.send($0) }
+        second.transfer?.endBody()
+        try scene.settle()
+        let head = try other.request(body: 0)
+        #expect(head.hasSuffix("Transfer-Encoding: chunked\r\n\r\n") && head.contains("Authorization: Bearer key\r\n"))
+        #expect(try other.read(exactly: 20) == Array("3\r\n\u{7}\u{7}\u{7}\r\n2\r\n\u{8}\u{8}\r\n0\r\n\r\n".utf8))
+        first.onEvent = { if $0 == "head 200" { #expect(outer.head.status == 200) } }
+        try made.write(Self.whole)
+        try other.write(Self.whole)
+        try scene.until("their ends") { first.isOver && second.isOver ? true : nil }
+        #expect(first.events == ["head 200", "body", "finished"] && second.events == first.events)
+        // For ten minutes that is known.
+        #expect(try scene.engine.transfer(to: scene.endpoint) is HTTP1Transfer)
+        scene.clock.turn(seconds: 601)
+        try scene.settle()
+        #expect(try scene.engine.transfer(to: scene.endpoint) is HTTP2Transfer)
+    }
+
+    @Test func `a pause and an end pass through to HTTP 1`() throws {
+        let scene = try Scene(http2: true)
+        scene.endpoint.http2?.isAgreed = { _ in false }
+        let (first, second) = (try scene.ask(), try scene.ask())
+        first.takesBody = false
+        let made = try scene.accept()
+        try scene.settle()
+        _ = try made.request()
+        try made.write(Self.whole)
+        try scene.until("a refusal") { first.events.last == "refused 4" ? true : nil }
+        first.takesBody = true
+        first.transfer?.resume()
+        try scene.untilOver(first)
+        #expect(first.text == "well")
+        let other = try scene.accept()
+        try scene.settle()
+        _ = try other.request()
+        second.transfer?.cancel()
+        try scene.settle()
+        #expect(try other.read().isEmpty, "its connection is closed")
+        #expect(second.events == [])
+    }
+
+    @Test func `an endpoint that goes takes its connections along`() throws {
+        var scene: Scene? = try Scene(http2: true)
+        let first = try scene?.ask()
+        let provider = try HTTP2Provider(try #require(scene))
+        _ = try provider.streams()
+        try provider.answer(1)
+        #expect(first?.isOver == true)
+        weak let pool = scene?.endpoint.http2
+        #expect(pool != nil)
+        scene = nil
+        _ = first
+    }
+}
