@@ -129,6 +129,13 @@ final class SendBuffer {
         start = 0
     }
 
+    /// Forgets everything, overwrites it, and holds no memory until something is appended.
+    func release() {
+        wipe()
+        block.deallocate()
+        block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    }
+
     /// Forgets everything, and overwrites it. Memory beyond the capacity goes back.
     func wipe() {
         if let base = block.baseAddress { explicit_bzero(base, high) }

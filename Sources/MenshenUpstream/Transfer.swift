@@ -13,7 +13,8 @@ package protocol TransferReceiver: AnyObject {
     func transferRoom(_ transfer: any Transfer) -> Int
     /// false pauses the transfer; the same bytes come again after `resume`.
     func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool
-    /// The kept connection had ended before the provider could read anything of the request, which goes out again.
+    /// The kept connection had ended before the provider could read anything of the request, or it has refused it unread; it
+    /// goes out again.
     func transferRepeats(_ transfer: any Transfer)
     /// There is room for more of a streamed request body.
     func transferWantsBody(_ transfer: any Transfer)
@@ -29,8 +30,9 @@ package enum TransferBody {
     case streamed(length: Int?)
 }
 
-/// One request to one provider and its answer: a `HTTP1Transfer` where plain HTTP/1.1 leads straight to the provider, else a
-/// `CurlTransfer`. Reused by its endpoint, which the one who started it keeps alive until the last call.
+/// One request to one provider and its answer: a `HTTP1Transfer` where plain HTTP/1.1 leads straight to the provider, a
+/// `HTTP2Transfer` where its endpoint asks for HTTP/2 by itself, else a `CurlTransfer`. Reused by its endpoint, which the one
+/// who started it keeps alive until the last call.
 package protocol Transfer: AnyObject {
     /// The request's, filled before `start`.
     var headers: any HeaderSink { get }

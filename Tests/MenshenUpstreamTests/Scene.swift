@@ -34,8 +34,6 @@ final class Scene {
             totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
         change(&settings)
         endpoint = try Endpoint(settings, http2: http2)
-        // Without TLS nothing is agreed upon.
-        endpoint.http2?.isAgreed = { _ in true }
         reactor.endOfTurn = { [unowned engine] in engine.startWaiting() }
     }
 

@@ -78,6 +78,19 @@ struct SendBufferTests {
         }
     }
 
+    @Test func `what holds no memory takes as much as before`() {
+        let buffer = SendBuffer(capacity: 8)
+        append("a key", to: buffer)
+        buffer.release()
+        #expect(buffer.isEmpty && buffer.next == nil)
+        buffer.release()
+        append("body", to: buffer)
+        Array("head: ".utf8).withUnsafeBytes { buffer.prepend($0) }
+        #expect(text(buffer) == "head: body")
+        buffer.wipe()
+        #expect(buffer.isEmpty)
+    }
+
     @Test func `wiped, it holds nothing`() {
         let buffer = SendBuffer(capacity: 8)
         append("a key that must not stay", to: buffer)

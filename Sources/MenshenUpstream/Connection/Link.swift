@@ -49,6 +49,8 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     /// What its user wants to hear of, and what epoll is asked for; of an empty `interest` epoll knows nothing.
     private var wanted: Readiness = []
     private var interest: Readiness = []
+    /// Whether its user can speak HTTP/2; set before it is made.
+    var offersHTTP2 = false
     private(set) var idleSince: UInt64 = 0
     /// Bytes written since the connection was made, and as of the present use.
     private var written: Int64 = 0
@@ -64,7 +66,7 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     }
 
     /// `user` owns it from here on, and closes it or makes it idle.
-    func connect(for user: any LinkUser, offersHTTP2: Bool = false) throws {
+    func connect(for user: any LinkUser) throws {
         self.user = user
         if let client = endpoint.settings.tls {
             let security = try Security(client, endpoint, offersHTTP2: offersHTTP2, engine)
@@ -79,8 +81,8 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         writtenBefore = written
     }
 
-    /// The provider has chosen HTTP/2.
-    var speaksHTTP2: Bool { security?.channel.speaksHTTP2 == true }
+    /// What both ends have agreed upon: without TLS, what is offered.
+    var speaksHTTP2: Bool { security.map(\.channel.speaksHTTP2) ?? offersHTTP2 }
 
     /// Proves, once the connection has ended, that the provider has read nothing of what the present use wrote.
     /// `wasClosed`: the end was its orderly close, which an answer to our bytes by a reset follows. Where the provider closed

@@ -48,8 +48,9 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
 
     func connect() throws {
         let link = Link(engine, to: pool.endpoint)
+        link.offersHTTP2 = true
         self.link = link
-        try link.connect(for: self, offersHTTP2: true)
+        try link.connect(for: self)
     }
 
     var isUp: Bool { session != nil }

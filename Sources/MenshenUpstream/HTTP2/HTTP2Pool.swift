@@ -88,6 +88,7 @@ final class HTTP2Pool {
     func isUp(_ connection: HTTP2Connection) {
         isKnown = true
         fill(connection, isKept: false)
+        if connection.idleSince != nil { isIdle(connection) }
         if let first = waiting.first { grow(first.engine) }
     }
 

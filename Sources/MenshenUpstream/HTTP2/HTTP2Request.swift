@@ -8,7 +8,7 @@ internal import HTTP2
 /// what is queued of it.
 struct HTTP2Request {
     /// Holds the key, so it is overwritten.
-    let lines = SendBuffer(capacity: 2 << 10)
+    let lines = SendBuffer(capacity: 4 << 10)
     private(set) var method = RequestHead.Method.get
     private(set) var target: [UInt8] = []
     /// nil: none is announced.
@@ -131,6 +131,14 @@ struct HTTP2Request {
     }
 
     // MARK: The end
+
+    /// An answer has begun, so it is not sent again: what has gone out is let go of, and the key overwritten.
+    mutating func forgetSent() {
+        lines.release()
+        guard moved == whole.count else { return }
+        whole = []
+        moved = 0
+    }
 
     /// To be sent from its first byte.
     mutating func rewind() {

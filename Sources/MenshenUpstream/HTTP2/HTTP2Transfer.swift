@@ -194,8 +194,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
         guard let connection else { return true }
         if !isHeard {
             isHeard = true
-            // It is gone; so should be the key.
-            request.lines.wipe()
+            request.forgetSent()
         }
         return add(connection.line(name, value).span) != nil
     }

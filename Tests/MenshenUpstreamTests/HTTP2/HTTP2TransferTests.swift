@@ -212,6 +212,34 @@ struct HTTP2TransferTests {
         #expect(hearer.failure == nil)
     }
 
+    @Test func `what the socket does not take waits, and what comes behind it is in order`() throws {
+        let scene = try Scene(http2: true)
+        let body = (0..<900_000).map { UInt8(truncatingIfNeeded: $0 >> 8 ^ $0) }
+        let first = try scene.ask()
+        let provider = try HTTP2Provider(scene, settings: [(4, 1 << 20)])
+        provider.peer.window(0, 1 << 20)
+        try provider.answer(try provider.streams()[0])
+        #expect(first.isOver)
+        let large = try scene.ask("POST", .whole(body))
+        try scene.settle()
+        // The socket is full by now.
+        let (small, gone) = (try scene.ask(), try scene.ask())
+        try scene.settle()
+        gone.transfer?.cancel()
+        var arrived: [UInt8] = []
+        var heads: [Int] = []
+        try scene.until("all of it") {
+            for frame in try provider.look() {
+                if frame.kind == .headers { heads.append(frame.stream) }
+                if frame.kind == .data, frame.stream == 3 { arrived += frame.payload }
+            }
+            return arrived.count == body.count && heads.count == 2 ? true : nil
+        }
+        #expect(arrived == body && heads == [3, 5])
+        for stream in heads { try provider.answer(stream) }
+        #expect(large.isOver && small.isOver && !gone.isOver && large.failure == nil && small.failure == nil)
+    }
+
     @Test(arguments: [200, 413]) func `an answer before the upload's end is the answer`(status: Int) throws {
         let scene = try Scene(http2: true)
         let hearer = Hearer()
