@@ -12,7 +12,8 @@ import Testing
     /// Each C module and the targets that may import it: one owner, but for the system calls that the loop, the service
     /// manager's protocol and the sockets share.
     private static let owners: [String: Set<String>] = [
-        "CCurl": ["Curl"], "CNghttp2": ["HTTP2"], "CSQLite": ["SQLite"], "CCrypto": ["Crypto"], "CSSL": ["TLS"], "CTOML": ["TOML"],
+        "CCurl": ["Curl"], "CNghttp2": ["HTTP2"], "CSSL": ["TLS"], "CSQLite": ["SQLite"], "CCrypto": ["Crypto"],
+        "CTOML": ["TOML"],
         "CZlib": ["Compression"], "CBrotli": ["Compression"], "CZstd": ["Compression"],
         "CSystemd": ["Systemd"],
         "CLinux": ["Linux", "Reactor", "Systemd"], "CVersion": ["MenshenDaemon"], "CPrices": ["MenshenCore"],

@@ -34,7 +34,7 @@ package struct Provider: Sendable {
     package var proxy: Secret?
     /// PEM bundle to verify the provider with, in place of the system's.
     package var caFile: String?
-    /// HTTP/2 where the provider offers it over TLS: one connection for many streams, at about twice the CPU a request.
+    /// HTTP/2 where the provider offers it over TLS: one connection for many streams.
     package var http2 = true
     package var addedUsage = AddedUsage()
     package var webSocket = WebSocketUse.auto
