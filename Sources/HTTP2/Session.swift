@@ -71,6 +71,9 @@ package final class Session {
     /// Streams that are not over, for the provider either.
     package var count: Int { streams.count }
 
+    /// Nobody hears of any stream that is not over.
+    package var isDeserted: Bool { streams.allSatisfy { $0.delegate == nil } }
+
     /// How many streams there may be.
     package var limit: Int {
         guard handle != nil else { return 0 }

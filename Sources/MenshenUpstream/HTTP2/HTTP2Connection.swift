@@ -21,10 +21,12 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
     private var session: Session?
     /// Theirs is the next turn's end.
     private var queue: [HTTP2Transfer] = []
+    private var submitted: [HTTP2Transfer] = []
     /// Something has happened to them that they are to act upon when nghttp2 is off the stack.
     private var touched: [HTTP2Transfer] = []
-    /// What the link has not taken.
+    /// What the link has not taken, and since when it has taken nothing.
     private var rest: SendBuffer?
+    private var blockedAt: UInt64 = 0
     /// It is in the engine's list.
     private var isMarked = false
     /// The link takes nothing any more.
@@ -60,6 +62,8 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
 
     var hasRoom: Bool {
         guard let session, !isMute, !session.isGoing else { return false }
+        // Whoever is under way has timers; others need not wait for a provider that does not read.
+        if rest != nil, engine.reactor.now - blockedAt >= Self.quiet { return false }
         return session.count + queue.count < limit(session)
     }
 
@@ -163,6 +167,8 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         touched.removeAll(keepingCapacity: true)
         guard let session else { return }
         if session.isOver { return violated(session) }
+        // Nobody waits for those whose end cannot be written.
+        if rest != nil, queue.isEmpty, session.isDeserted { return end() }
         pool.fill(self)
         guard session.count == 0, queue.isEmpty, idleSince == nil else { return }
         if session.isGoing { return end() }
@@ -213,18 +219,23 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
     /// Those that nghttp2 has not sent go elsewhere.
     private func checkSubmitted(_ session: Session) {
         if queue.isEmpty { return }
-        let submitted = queue
-        queue.removeAll(keepingCapacity: true)
+        swap(&queue, &submitted)
         for transfer in submitted where !transfer.isUnderWay(session) { pool.place(transfer, avoiding: self) }
+        submitted.removeAll(keepingCapacity: true)
     }
 
     /// False while the link takes no more.
     private func writeRest(_ link: Link) -> Bool {
         if isMute { return false }
         guard let rest, let bytes = rest.next else { return true }
-        self.rest = nil
-        write(bytes, link)
-        // What was left moves from one buffer into the next: it happens once for each time that a socket is full.
+        switch link.write(bytes) {
+        case .bytes(let count):
+            blockedAt = engine.reactor.now
+            rest.sent(count)
+            if rest.isEmpty { self.rest = nil }
+        case .wouldBlock: break
+        case .failed: isMute = true
+        }
         return self.rest == nil && !isMute
     }
 
@@ -239,6 +250,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
     }
 
     private func keep(_ bytes: UnsafeRawBufferPointer) {
+        blockedAt = engine.reactor.now
         let kept = SendBuffer(capacity: bytes.count)
         kept.append(bytes)
         rest = kept

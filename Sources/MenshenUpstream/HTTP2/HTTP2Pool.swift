@@ -71,7 +71,7 @@ final class HTTP2Pool {
         }
     }
 
-    /// There may be room on it for some that wait.
+    /// There may be room on it for some that wait; others are made for the rest.
     func fill(_ connection: HTTP2Connection, isKept: Bool = true) {
         var index = 0
         while index < waiting.count, connection.hasRoom {
@@ -81,7 +81,10 @@ final class HTTP2Pool {
                 waiting.remove(at: index).goes(by: connection, isKept: isKept)
             }
         }
+        growIfNeeded()
     }
+
+    private func growIfNeeded() { if let first = waiting.first { grow(first.engine) } }
 
     // MARK: From connections
 
@@ -89,26 +92,25 @@ final class HTTP2Pool {
         isKnown = true
         fill(connection, isKept: false)
         if connection.idleSince != nil { isIdle(connection) }
-        if let first = waiting.first { grow(first.engine) }
     }
 
     /// It could not be made. What waited for it would fare no better with another.
     func failed(_ connection: HTTP2Connection, _ failure: UpstreamFailure) {
-        remove(connection)
         let failed = waiting
         waiting = []
+        remove(connection)
         for transfer in failed { transfer.end(failure) }
     }
 
     /// The provider has chosen HTTP/1.1: everybody goes on with that, one of them over this very link.
     func speaksHTTP1(_ connection: HTTP2Connection, _ link: Link, now: UInt64) {
+        let others = waiting
+        waiting = []
         remove(connection)
         isKnown = false
         http1Until = now + Self.http1Age
         link.rest()
         endpoint.keep(link)
-        let others = waiting
-        waiting = []
         for transfer in others { transfer.fallBack() }
     }
 
@@ -117,8 +119,15 @@ final class HTTP2Pool {
         if connections.count(where: { $0.idleSince != nil }) > endpoint.settings.maxIdleConnections { connection.end() }
     }
 
-    func remove(_ connection: HTTP2Connection) { connections.removeAll { $0 === connection } }
+    /// What waited for room on it goes by another.
+    func remove(_ connection: HTTP2Connection) {
+        connections.removeAll { $0 === connection }
+        growIfNeeded()
+    }
 
     /// Nobody is under way any more.
-    func close() { for connection in connections { connection.end() } }
+    func close() {
+        waiting = []
+        for connection in connections { connection.end() }
+    }
 }

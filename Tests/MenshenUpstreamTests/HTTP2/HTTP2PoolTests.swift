@@ -61,6 +61,45 @@ struct HTTP2PoolTests {
         #expect(second.isOver && second.failure == nil)
     }
 
+    @Test func `what waits for a provider that wants no requests goes elsewhere when that is gone`() throws {
+        let scene = try Scene(http2: true)
+        _ = try scene.ask()
+        let old = try HTTP2Provider(scene)
+        _ = try old.streams()
+        old.peer.settings(streams: 0)
+        try old.push()
+        let hearer = try scene.ask()
+        #expect(try scene.acceptsNothing())
+        try old.close()
+        let new = try HTTP2Provider(scene)
+        #expect(try new.streams() == [1])
+        try new.answer(1)
+        #expect(hearer.events == ["head 200", "body", "finished"])
+    }
+
+    @Test func `a provider that has stopped reading gets no more requests over that connection`() throws {
+        let scene = try Scene(http2: true)
+        let first = try scene.ask()
+        let old = try HTTP2Provider(scene, settings: [(4, 1 << 20)])
+        old.peer.window(0, 1 << 20)
+        try old.answer(try old.streams()[0])
+        #expect(first.isOver)
+        let large = try scene.ask("POST", .whole([UInt8](repeating: 7, count: 900_000)))
+        try scene.settle()
+        let second = try scene.ask()
+        #expect(try scene.acceptsNothing(), "it may go on reading")
+        scene.clock.turn(seconds: 6)
+        let third = try scene.ask()
+        let new = try HTTP2Provider(scene)
+        #expect(try new.streams() == [1])
+        try new.answer(1)
+        #expect(third.isOver && third.failure == nil && !second.isOver)
+        second.transfer?.cancel()
+        large.transfer?.cancel()
+        _ = try old.look()
+        #expect(old.hasEnded, "nobody waits for it any more")
+    }
+
     @Test func `what waits for a full provider and is given up is not made`() throws {
         let scene = try Scene(http2: true)
         let first = try scene.ask()
