@@ -11,8 +11,9 @@ build_packages=(
     libcurl4-openssl-dev libnghttp2-dev libsqlite3-dev libssl-dev zlib1g-dev libbrotli-dev libzstd-dev
     libsystemd-dev libtomlplusplus-dev pkg-config g++ binutils git ca-certificates libncurses6 libxml2
 )
-# What the tests use beyond that; systemd-journal-remote makes journal files to read, prometheus scrapes and brings promtool.
-test_packages=(curl faketime jq sqlite3 procps python3 python3-venv nginx-light systemd-journal-remote prometheus)
+# What the tests use beyond that; systemd-journal-remote makes journal files to read, prometheus scrapes and brings promtool,
+# chromium opens the dashboard.
+test_packages=(curl faketime jq sqlite3 procps python3 python3-venv nginx-light systemd-journal-remote prometheus chromium)
 # What booting a container takes; root only.
 container_packages=(systemd-container debootstrap util-linux)
 
