@@ -43,14 +43,22 @@ package struct BlockingConnection: ~Copyable {
         return Array(buffer[..<count])
     }
 
+    /// False: the other end has left, or takes nothing.
+    package func write(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            guard case .bytes(let count) = rest.withUnsafeBytes({ SocketIO.write(descriptor, $0) }) else {
+                return false
+            }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
     /// Writes all, and says that no more is coming; then waits until the other end has it, or for a moment. Closing with bytes
     /// unread would reset the connection, and the answer might be lost.
     package func finish(_ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            guard case .bytes(let count) = rest.withUnsafeBytes({ SocketIO.write(descriptor, $0) }) else { return }
-            rest = rest.dropFirst(count)
-        }
+        guard write(bytes) else { return }
         SocketIO.finishWriting(descriptor)
         var looks = 0
         while looks < 64, !read().isEmpty { looks += 1 }

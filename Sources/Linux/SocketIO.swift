@@ -37,6 +37,13 @@ package enum SocketIO {
         return recv(fd, &byte, 1, Int32(MSG_PEEK)) < 0 && errno == EAGAIN
     }
 
+    /// Waits until one of two has something to be read, its end included.
+    package static func awaitInput(_ one: Int32, _ other: Int32) -> (one: Bool, other: Bool) {
+        var polled = [one, other].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        while poll(&polled, 2, -1) < 0, errno == EINTR {}
+        return (polled[0].revents != 0, polled[1].revents != 0)
+    }
+
     /// Another number for the same socket, close-on-exec.
     package static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
         let copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)

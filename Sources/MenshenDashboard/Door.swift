@@ -14,6 +14,8 @@ struct Door: Sendable {
         case answer(PageAnswer)
         /// The daemon's page at a target.
         case page(String)
+        /// Its events, as they come.
+        case changes
         case form(TokenPost)
     }
 
@@ -74,6 +76,7 @@ struct Door: Sendable {
         if isPost { return judgeForm(head, path, body) }
         if path == "/" { return .answer(.seeOther(Self.pages + "/")) }
         guard path == Self.pages || path.hasPrefix(Self.pages + "/") else { return .answer(Self.nothing) }
+        if path == AdminClient.changes, head.method == .get { return .changes }
         return .page(path + (query.map { "?" + $0 } ?? ""))
     }
 

@@ -13,6 +13,8 @@ internal import Synchronization
 package final class PrivateSession: Sendable {
     /// A browser opens six connections to one server at most.
     private static let threadCount = 8
+    /// Pages that follow what goes on have a thread each; the others are for pages that are asked for.
+    private static let mostFollowers = 4
     /// For a browser that has connected and says nothing, and for one that takes nothing. Seconds.
     private static let patience = 10
     /// For a page; a report of millions of requests may take a while. Seconds.
@@ -26,6 +28,7 @@ package final class PrivateSession: Sendable {
     private let advice: @Sendable (any Error) -> String
     private let door: Mutex<Door>
     private let opened = ThreadSignal()
+    private let followers = Atomic<Int>(0)
     package let link: String
     /// The kernel tells who connects, so that other users of this machine get nothing.
     package let knowsPeers: Bool
@@ -87,7 +90,14 @@ package final class PrivateSession: Sendable {
     private func serve(_ connection: borrowing BlockingConnection) {
         do throws(HTTPError) {
             guard let (head, body) = try read(connection) else { return }
-            connection.finish(Self.bytes(answer(head, body), isHead: head.method == .head))
+            let page: PageAnswer
+            switch judge(head, body) {
+            case .answer(let answer): page = answer
+            case .page(let target): page = self.page(target)
+            case .form(let post): page = perform(post)
+            case .changes: return follow(connection)
+            }
+            connection.finish(Self.bytes(page, isHead: head.method == .head))
         } catch {
             let fault = LonePages.fault(
                 status: error.status, title: "Not understood", message: error.explanation, version: Version.text)
@@ -130,18 +140,14 @@ package final class PrivateSession: Sendable {
         }
     }
 
-    private func answer(_ head: RequestHead, _ body: [UInt8]) -> PageAnswer {
+    private func judge(_ head: RequestHead, _ body: [UInt8]) -> Door.Verdict {
         let (verdict, isNews) = door.withLock { door in
             let wasOpened = door.isOpened
             let verdict = door.judge(head, body, now: Clock.monotonic())
             return (verdict, door.isOpened != wasOpened)
         }
         if isNews { opened.post() }
-        switch verdict {
-        case .answer(let answer): return answer
-        case .page(let target): return page(target)
-        case .form(let post): return perform(post)
-        }
+        return verdict
     }
 
     private func page(_ target: String) -> PageAnswer {
@@ -153,6 +159,30 @@ package final class PrivateSession: Sendable {
             return try PageAnswer(relayed: answer)
         } catch {
             return unanswered(error)
+        }
+    }
+
+    /// Hands on the daemon's events until either end leaves.
+    private func follow(_ connection: borrowing BlockingConnection) {
+        defer { followers.subtract(1, ordering: .relaxed) }
+        guard followers.add(1, ordering: .relaxed).newValue <= Self.mostFollowers else {
+            let words = "\(Self.mostFollowers) pages of this session follow what goes on already; close one of them.\n"
+            let refusal = PageAnswer(status: 503, contentType: "text/plain; charset=utf-8", body: Array(words.utf8))
+            return connection.finish(Self.bytes(refusal, isHead: false))
+        }
+        do {
+            let source = try AdminConnection(socket: socket)
+            let answer = try source.begin(AdminClient.changes, ["Accept: text/event-stream"])
+            let isStream = answer.status == 200
+            var page = try PageAnswer(relayed: answer)
+            page.fields.append(("X-Accel-Buffering", "no"))
+            guard connection.write(Self.bytes(page, isHead: false, isWhole: !isStream)) else { return }
+            while isStream, let piece = source.next(beside: connection.descriptor) {
+                guard connection.write(piece) else { return }
+            }
+            connection.finish([])
+        } catch {
+            connection.finish(Self.bytes(unanswered(error), isHead: false))
         }
     }
 
@@ -187,14 +217,12 @@ package final class PrivateSession: Sendable {
 
     // MARK: An answer
 
-    private static func bytes(_ answer: PageAnswer, isHead: Bool) -> [UInt8] {
+    /// `isWhole`: what follows ends with the connection otherwise.
+    private static func bytes(_ answer: PageAnswer, isHead: Bool, isWhole: Bool = true) -> [UInt8] {
         var lines = ["HTTP/1.1 \(answer.status) \(StatusText.of(answer.status))"]
         // No other page may load anything from here, not even one of the same machine.
-        let fields =
-            answer.allFields + [
-                ("Cross-Origin-Resource-Policy", "same-origin"), ("Content-Length", "\(answer.body.count)"),
-                ("Connection", "close"),
-            ]
+        var fields = answer.allFields + [("Cross-Origin-Resource-Policy", "same-origin"), ("Connection", "close")]
+        if isWhole { fields.append(("Content-Length", "\(answer.body.count)")) }
         lines += fields.map { "\($0.name): \($0.value)" }
         return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + (isHead ? [] : answer.body)
     }

@@ -67,6 +67,11 @@ package struct PageSources {
 }
 
 package enum Dashboard {
+    /// The page at a path tells of requests under way, so that they have to be gathered for it.
+    package static func listsUnderWay(_ path: [String]) -> Bool {
+        Route(PageFormat.split(path).0) == .live
+    }
+
     /// The page at an address; also as JSON and CSV, if the last part of the path ends so. A fault of the database is thrown, and
     /// all else (no such page, a parameter that is wrong) is a page of its own.
     package static func answer(_ request: PageRequest, _ sources: PageSources) throws(StoreFault) -> PageAnswer {
@@ -85,10 +90,13 @@ package enum Dashboard {
     /// What stands in place of a page when records can't be read.
     package static func answer(_ request: PageRequest, _ live: LiveView, fault: StoreFault) -> PageAnswer {
         let (request, format) = PageFormat.split(request)
+        let clock = PageClock(zone: request.zone, now: request.now)
         let page =
-            Route(request.path) == .system
-            ? SystemPage.page(live, PageClock(zone: request.zone, now: request.now))
-            : ErrorPage.noRecords(fault.reason, fault.advice)
+            switch Route(request.path) {
+            case .live: UnderWayPage.page(live, clock)
+            case .system: SystemPage.page(live, clock)
+            default: ErrorPage.noRecords(fault.reason, fault.advice)
+            }
         return format.answer(page, request, live)
     }
 

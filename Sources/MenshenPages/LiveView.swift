@@ -61,6 +61,36 @@ package struct LiveView: Sendable {
         }
     }
 
+    /// A request under way.
+    package struct UnderWay: Sendable {
+        package enum State: String, Sendable, CaseIterable {
+            case reading, waiting, queued, asked, answering, streaming
+        }
+
+        package var id: RequestID
+        package var state: State
+        /// Microseconds.
+        package var age: Int64
+        /// Token, or "uid:" and a number.
+        package var caller: String?
+        package var client: String?
+        package var session: String?
+        package var model: String?
+        package var provider: String?
+        /// Microseconds since the first byte of the answer went down.
+        package var answering: Int64?
+        package var inputTokens: Int64?
+        /// So many at least have come.
+        package var leastOutput: Int64?
+        package var bytesOut: Int64 = 0
+
+        package init(id: RequestID, state: State, age: Int64) {
+            self.id = id
+            self.state = state
+            self.age = age
+        }
+    }
+
     package var version: String
     package var host: String
     package var startedAt: Int64
@@ -75,6 +105,10 @@ package struct LiveView: Sendable {
     package var backlog: Int
     /// Requests under way, as far as they are recorded.
     package var open: [RequestRecord]
+    /// All of them.
+    package var openCount: Int
+    /// The oldest of them, with what has come; empty unless the page is about them.
+    package var underWay: [UnderWay]
     package var providers: [Provider]
     package var pots: [PotState]
     /// nil: none is configured.
@@ -96,6 +130,8 @@ package struct LiveView: Sendable {
         recordsWritten = 0
         backlog = 0
         open = []
+        openCount = 0
+        underWay = []
         providers = []
         pots = []
         cache = nil

@@ -12,14 +12,19 @@ enum PageFormat: String, CaseIterable {
     /// The request without the end that names a format.
     static func split(_ request: PageRequest) -> (PageRequest, PageFormat) {
         var request = request
-        guard let last = request.path.last else { return (request, .html) }
+        let format: PageFormat
+        (request.path, format) = split(request.path)
+        return (request, format)
+    }
+
+    static func split(_ path: [String]) -> ([String], PageFormat) {
+        guard let last = path.last else { return (path, .html) }
         for format in [json, csv] where last.hasSuffix(format.rawValue) && last.utf8.count > format.rawValue.utf8.count
         {
-            request.path[request.path.count - 1] = String(last.dropLast(format.rawValue.count))
-            if request.path == ["overview"] { request.path = [] }
-            return (request, format)
+            let path = path.dropLast() + [String(last.dropLast(format.rawValue.count))]
+            return (path == ["overview"] ? [] : Array(path), format)
         }
-        return (request, .html)
+        return (path, .html)
     }
 
     func answer(_ page: Page, _ request: PageRequest, _ live: LiveView) -> PageAnswer {

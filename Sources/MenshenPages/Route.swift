@@ -15,7 +15,7 @@ enum Route: Equatable {
     case tokens, newToken
     case token(String)
     case editToken(String)
-    case providers, system
+    case providers, live, system
 
     init?(_ path: [String]) {
         switch (path.first, path.count) {
@@ -30,6 +30,7 @@ enum Route: Equatable {
         case (TokenForms.newPath, 1): self = .newToken
         case ("tokens", 3) where path[2] == "edit": self = .editToken(path[1])
         case ("providers", 1): self = .providers
+        case ("live", 1): self = .live
         case ("system", 1): self = .system
         default: return nil
         }
@@ -86,6 +87,7 @@ enum Route: Equatable {
         case .token(let name): try TokenPage(context, name).page()
         case .editToken(let name): TokenForms.edit(context, name)
         case .providers: try ProvidersPage(context).page()
+        case .live: UnderWayPage.page(context.live, context.clock)
         case .system: SystemPage.page(context.live, context.clock)
         }
     }

@@ -50,6 +50,7 @@ import Testing
             case .answer(let answer): answer.status
             case .page: 1
             case .form: 2
+            case .changes: 3
             }
         }
 
@@ -187,5 +188,15 @@ import Testing
     private func text(of verdict: Door.Verdict) -> String {
         guard case .answer(let answer) = verdict else { return "" }
         return String(decoding: answer.body, as: UTF8.self)
+    }
+
+    @Test func `who has the session's cookie is told of changes`() throws {
+        var scene = Scene()
+        #expect(try scene.status("GET", "/_menshen/ui/changes") == 401)
+        try scene.open()
+        #expect(try scene.status("GET", "/_menshen/ui/changes") == 3)
+        #expect(try scene.status("HEAD", "/_menshen/ui/changes") == 1)
+        #expect(try scene.status("GET", "/_menshen/ui/changes", host: "evil.example") == 421)
+        #expect(try scene.status("GET", "/_menshen/live") == 404)
     }
 }

@@ -125,4 +125,36 @@ import Testing
             #expect(try ask("HEAD", "/_menshen/ui/", cookie, nil).body.isEmpty)
         }
     }
+
+    @Test func `four pages follow what goes on, each until its browser leaves, and others are still shown`() throws {
+        try Stage.run(.with { $0.hasTCP = true }) {
+            try $0.reply()
+        } _: { stage throws in
+            try serve(stage.daemon.socketPath) { session, ask in
+                let cookie = try open(session, ask)
+                let port = try #require(UInt16(session.link.split(separator: "/")[1].split(separator: ":")[1]))
+                func follow() throws -> (client: RawClient, status: Int) {
+                    let client = try RawClient(tcp: port)
+                    let lines = ["GET /_menshen/ui/changes HTTP/1.1", "Host: 127.0.0.1:\(port)"] + cookie
+                    try client.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
+                    let head = try client.head()
+                    if head.status == 200 {
+                        #expect(head["Content-Type"] == "text/event-stream" && head["Content-Length"] == nil)
+                        #expect(try client.wire.read(through: "\n\n") == Array("retry: 3000\n\n".utf8))
+                    }
+                    return (client, head.status)
+                }
+                var readers = try (0..<4).map { _ in try follow() }
+                #expect(readers.map(\.status) == [200, 200, 200, 200])
+                #expect(try follow().status == 503)
+                #expect(try ask("GET", "/_menshen/ui/live", cookie, nil).status == 200)
+                readers.removeFirst().client.wire.close()
+                let end = Clock.monotonic() + UInt64(Signal.patience) * 1000
+                var again = 503
+                while again != 200, Clock.monotonic() < end { again = try follow().status }
+                #expect(again == 200)
+                for reader in readers { reader.client.wire.close() }
+            }
+        }
+    }
 }

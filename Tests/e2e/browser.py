@@ -269,6 +269,62 @@ def giving(owner):
     owner.calm("giving")
 
 
+def under_way(session="s1"):
+    """A stream of some ten seconds."""
+    caller = Caller(daemon.socket)
+    body = {"model": "long", "stream": True, "messages": [{"role": "user", "content": session}]}
+    caller.request("POST", "/v1/chat/completions", json.dumps(body).encode(),
+                   {**JSON, "User-Agent": "opencode/1", "x-session-id": session})
+    return caller
+
+
+def following(owner):
+    """What goes on appears by itself, and disturbs nobody who reads."""
+    page = owner.page
+    follows = page.get_by_text("Follows", exact=True)
+    owner.go(f"{UI}live")
+    expect(follows).to_be_visible()
+    expect(page.get_by_text("Nothing is under way")).to_be_visible()
+    first = under_way()
+    row = page.get_by_role("row").filter(has_text="opencode")
+    expect(row).to_contain_text("Streaming")
+    expect(page.locator("#open")).to_have_text("1 open")
+    check(True, "a stream appears by itself, also in the head")
+    out = row.locator("td").nth(6)
+    begun = out.inner_text()
+    link = row.get_by_role("link")
+    link.focus()
+    page.set_viewport_size({"width": 1280, "height": 200})
+    page.evaluate("scrollTo(0, 150)")
+    expect(out).not_to_have_text(begun)
+    tokens = [int(re.sub("\\D", "", text)) for text in (begun, out.inner_text())]
+    check(0 < tokens[0] < tokens[1], "its tokens rise", tokens)
+    check(link.evaluate("element => element === document.activeElement"), "what has the focus keeps it")
+    equal(page.evaluate("scrollY"), 150, "nothing is scrolled")
+    page.set_viewport_size(WIDE)
+    second = under_way("s2")
+    expect(row).to_have_count(2)
+    owner.inspect("under way")
+    first.close()
+    expect(row).to_have_count(1)
+    check("s2" in row.inner_text(), "a stream whose caller has left goes", row.inner_text())
+    second.close()
+    expect(page.get_by_text("Nothing is under way")).to_be_visible()
+    daemon.kill()
+    expect(page.get_by_text("Not connected")).to_be_visible()
+    daemon.start()
+    expect(follows).to_be_visible()
+    check(True, "after a crash it connects again")
+    daemon.stop()
+    expect(page.get_by_text("menshen has stopped")).to_be_visible()
+    owner.troubles = [text for text in owner.troubles if "ERR_" not in text and "503" not in text]
+    daemon.start()
+    page.get_by_role("link", name="Refresh").click()
+    expect(follows).to_be_visible()
+    check(True, "a menshen that has stopped is not started again but by hand")
+    owner.calm("following")
+
+
 FOCUS = """() => {
   const element = document.activeElement, style = getComputedStyle(element), box = element.getBoundingClientRect();
   return {name: element.getAttribute('name') ?? element.textContent.trim(), tag: element.tagName,
@@ -342,6 +398,12 @@ def others(chromium):
     plain.page.get_by_role("button", name="Show").click()
     expect(plain.page).to_have_url(re.compile("outcome=failed"))
     check(True, "without a script the form works as well")
+    guest.go(f"{UI}live")
+    expect(guest.page.get_by_text("Follows", exact=True)).to_be_visible()
+    plain.go(f"{UI}live")
+    plain.page.get_by_role("link", name="Refresh").click()
+    expect(plain.page.get_by_text("Nothing is under way")).to_be_visible()
+    equal(plain.page.get_by_text("Follows", exact=True).is_visible(), False, "what is under way follows by password too, and without a script by a link")
     for person in (guest, plain):
         person.calm("the door over TCP")
 
@@ -352,7 +414,7 @@ with sync_playwright() as driver:
     chromium = driver.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False)
     note(f"Chromium {chromium.version}")
     owner = enter(chromium)
-    for part in (lambda: pages(owner, answers), lambda: reading(owner), lambda: giving(owner), lambda: keyboard(owner), lambda: paper(owner),
+    for part in (lambda: pages(owner, answers), lambda: reading(owner), lambda: giving(owner), lambda: following(owner), lambda: keyboard(owner), lambda: paper(owner),
                  lambda: others(chromium)):
         part()
     chromium.close()

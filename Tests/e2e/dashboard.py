@@ -152,6 +152,49 @@ def tokens(session):
         check(form not in text and session.cookie.split("=")[1] not in text and KEY not in text, "no secret is told")
 
 
+class Changes:
+    """What a page is told that follows, of the daemon itself or through the session."""
+
+    def __init__(self, target, fields={}):
+        self.caller = Caller(target)
+        self.caller.request("GET", "/_menshen/ui/changes", headers=fields)
+        self.response = self.caller.getresponse()
+
+    def hears(self, *lines):
+        """Whether one of these lines comes; the end of the stream is an empty one."""
+        try:
+            while line := self.response.readline():
+                if line.strip() in lines:
+                    return True
+        except OSError:
+            pass
+        return b"" in lines
+
+    @property
+    def head(self):
+        return self.response.status, self.response.getheader("Content-Type")
+
+
+def follow(session):
+    """That something has changed, as it happens."""
+    door = ("127.0.0.1", session.port)
+    fields = {"Cookie": session.cookie, "Host": f"127.0.0.1:{session.port}"}
+    equal(session.ask("/_menshen/ui/live").status, 200, "there is a page of what is under way")
+    equal(Changes(door, {**fields, "Cookie": "menshen=1"}).response.status, 401, "without the cookie nobody follows it")
+    equal(Changes(("127.0.0.1", daemon.port)).response.status, 401, "nor over TCP without the password")
+    for name, each in (("in the session", Changes(door, fields)), ("on the Unix socket", Changes(daemon.socket)),
+                       ("by password", Changes(("127.0.0.1", daemon.port), {"Authorization": BASIC}))):
+        equal(each.head, (200, "text/event-stream"), f"{name} one follows")
+        equal(daemon.ask().status, 200, "a request is asked")
+        check(each.hears(b"event: changed"), "of which is told")
+        each.caller.close()
+    several = [Changes(door, fields) for _ in range(4)]
+    equal(Changes(door, fields).response.status, 503, "a session has four that follow")
+    several.pop().caller.close()
+    check(wait(lambda: Changes(door, fields).response.status == 200), "and another once one has left")
+    return several[0]
+
+
 def others(session):
     """Another user of the machine, with the link and the cookie."""
     if not IS_ROOT:
@@ -174,15 +217,19 @@ except OSError as error:
     equal(session.ask().status, 200, "the owner is not")
 
 
-def ends(session):
+def ends(session, followed):
     daemon.stop()
+    check(followed.hears(b"event: stopped"), "who follows is told that menshen stops")
     gone = session.ask()
     check(gone.status == 503 and b"menshen serve" in gone.body, "a daemon that is gone is told of with the fix", gone.body)
     stray = run("dashboard", *OPTIONS, cwd=home, env=daemon.env)
     check(stray.returncode == 69 and b"menshen serve" in stray.stderr and not stray.stdout, "and at the start too", stray)
     daemon.start()
     equal(session.ask().status, 200, "with the daemon the session goes on")
+    followed = Changes(("127.0.0.1", session.port), {"Cookie": session.cookie, "Host": f"127.0.0.1:{session.port}"})
+    equal(followed.response.status, 200, "who follows can follow again")
     equal(session.end(signal.SIGINT), 0, "Ctrl-C ends it")
+    check(followed.hears(b""), "and whatever follows in it")
     try:
         socket.create_connection(("127.0.0.1", session.port), 1).close()
         check(False, "nobody listens there then")
@@ -221,6 +268,7 @@ def door():
 session = link()
 tokens(session)
 others(session)
-ends(session)
+followed = follow(session)
+ends(session, followed)
 door()
 done()

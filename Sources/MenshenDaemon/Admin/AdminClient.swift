@@ -14,6 +14,8 @@ package enum AdminClient {
     package static var tokens: String { AdminPage.tokens.paths[0] }
     /// What goes on right now, and the limits that concern whoever asks.
     package static var live: String { AdminPage.live.paths[0] }
+    /// Events that tell of changes, as long as somebody hears them.
+    package static var changes: String { AdminPage.changes.paths[0] }
     package static var usage: String { AdminPage.usage.paths[0] }
 
     package struct Fault: Error, CustomStringConvertible {

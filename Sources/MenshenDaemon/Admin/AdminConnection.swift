@@ -28,35 +28,70 @@ package final class AdminConnection {
         try AdminClient.checked(send("GET", target, ["Accept: application/json"], keepsOpen: true)).body
     }
 
+    // MARK: Answers that come in pieces
+
+    /// The head of one, with what has come of it. Its end is the connection's.
+    package func begin(_ target: String, _ fields: [String]) throws -> AdminClient.Answer {
+        try write("GET", target, fields, [], isKept: false)
+        var bytes: [UInt8] = []
+        while bytes.count <= Self.limit {
+            let more = try read()
+            bytes += more
+            if let answer = AdminClient.Answer(bytes) { return answer }
+            if more.isEmpty { break }
+        }
+        return try whole(bytes)
+    }
+
+    /// The next piece; nil once it is over, or there is something to be read from `other`: it has left.
+    package func next(beside other: Int32) -> [UInt8]? {
+        let (own, others) = SocketIO.awaitInput(descriptor.raw, other)
+        guard own, !others, let bytes = try? read(), !bytes.isEmpty else { return nil }
+        return bytes
+    }
+
+    // MARK: Whole ones
+
     /// `keepsOpen`: the answer has a length, as all of menshen's own have. Otherwise it is HTTP/1.0, and its body ends with the
     /// connection.
     func send(
         _ method: String, _ target: String, _ fields: [String], body: [UInt8] = [], keepsOpen: Bool = false
     ) throws -> AdminClient.Answer {
         isOpen = false
-        let lines = ["\(method) \(target) HTTP/\(keepsOpen ? "1.1" : "1.0")", "Host: localhost"] + fields
+        try write(method, target, fields, body, isKept: keepsOpen)
+        var answer: [UInt8] = []
+        while answer.count <= Self.limit {
+            let more = try read()
+            if more.isEmpty { break }
+            answer += more
+            if keepsOpen, let got = AdminClient.Answer(answer), got.isWhole {
+                isOpen = got["connection"] != "close"
+                return got
+            }
+        }
+        return try whole(answer)
+    }
+
+    private func write(
+        _ method: String, _ target: String, _ fields: [String], _ body: [UInt8], isKept: Bool
+    ) throws {
+        let lines = ["\(method) \(target) HTTP/\(isKept ? "1.1" : "1.0")", "Host: localhost"] + fields
         let request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
         guard case .bytes(request.count) = request.withUnsafeBytes({ SocketIO.write(descriptor.raw, $0) }) else {
             throw AdminClient.Fault(
                 description: "menshen at \(path) closed the connection before it was asked.")
         }
-        var answer: [UInt8] = []
+    }
+
+    /// What has come; empty at the end.
+    private func read() throws -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while answer.count <= Self.limit {
-            switch buffer.withUnsafeMutableBytes({ SocketIO.read(descriptor.raw, into: $0) }) {
-            case .bytes(0): return try whole(answer)
-            case .bytes(let count):
-                answer += buffer[..<count]
-                if keepsOpen, let got = AdminClient.Answer(answer), got.isWhole {
-                    isOpen = got["connection"] != "close"
-                    return got
-                }
-            case .wouldBlock:
-                throw AdminClient.Fault(description: "menshen at \(path) did not answer within \(patience) s.")
-            case .failed(let code): throw SystemError("recv", code: code, subject: path)
-            }
+        switch buffer.withUnsafeMutableBytes({ SocketIO.read(descriptor.raw, into: $0) }) {
+        case .bytes(let count): return Array(buffer[..<count])
+        case .wouldBlock:
+            throw AdminClient.Fault(description: "menshen at \(path) did not answer within \(patience) s.")
+        case .failed(let code): throw SystemError("recv", code: code, subject: path)
         }
-        return try whole(answer)
     }
 
     private func whole(_ bytes: [UInt8]) throws -> AdminClient.Answer {

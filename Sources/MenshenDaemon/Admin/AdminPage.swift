@@ -47,6 +47,9 @@ struct AdminPage: Sendable, Equatable {
         self.actions = actions
     }
 
+    /// Programs ask for it again and again, or stay: who does nothing else does not keep menshen from stopping when idle.
+    var isForOnlookers: Bool { self == .live || self == .changes }
+
     static func == (one: AdminPage, other: AdminPage) -> Bool { one.paths == other.paths }
 
     /// For `Allow`. What answers GET answers HEAD.
@@ -68,6 +71,7 @@ extension AdminPage {
         guard target.providerName == nil else { return nil }
         if let page = all.first(where: { $0.paths.contains(target.path) }) { return page }
         if target.path.hasPrefix("\(prefix)/ui/assets/") { return assets }
+        if target.path == changes.paths[0] { return changes }
         if target.path.hasPrefix("\(prefix)/ui/") { return dashboard }
         return target.path.hasPrefix(prefix) ? unknown : nil
     }

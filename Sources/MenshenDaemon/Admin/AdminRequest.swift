@@ -24,6 +24,8 @@ protocol AdminCaller: AnyObject {
     func answer(page answer: LocalAnswer)
     /// Answers with the page of the dashboard that the target names.
     func showDashboard()
+    /// Answers with events, as long as the caller is there.
+    func followChanges()
     /// A parameter of the query.
     func query(_ name: String) -> String?
     /// Answers with what `render` makes of what came of an act, once every worker goes by it.

@@ -88,7 +88,7 @@ extension OpenRequest.State {
         case .relaying, .closing, .replaying:
             let isStream = exchange.upgrade != nil || exchange.intake.facts.isStream == true
             self = isStream ? .streaming : .answering
-        case .visiting, .ending, .over: return nil
+        case .visiting, .following, .ending, .over: return nil
         }
     }
 }

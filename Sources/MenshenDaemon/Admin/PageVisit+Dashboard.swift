@@ -13,6 +13,10 @@ extension AdminPage {
     static let dashboard = AdminPage(
         "/_menshen/ui", access: .owners, [Action(.get) { caller, _ in caller.showDashboard() }])
 
+    /// That there is something else to see, as it happens. Apart from `/_menshen/ui/live`, the page that tells what.
+    static let changes = AdminPage(
+        "/_menshen/ui/changes", access: .owners, [Action(.get) { caller, _ in caller.followChanges() }])
+
     /// Style sheet and script, which pages before signing in need too; the same for everybody.
     static let assets = AdminPage(
         "/_menshen/ui/assets/", access: .everybody,
@@ -41,13 +45,15 @@ extension LocalAnswer {
 extension PageVisit {
     func showDashboard() {
         let exchange = exchange
+        let listing = Dashboard.listsUnderWay(pagePath)
         // Tokens that can't be listed are told of among the faults.
         exchange.worker.listTokens(for: exchange) { [self] outcome in
             let tokens = (try? outcome.get().all) ?? []
-            exchange.worker.survey(recent: 0, for: exchange) { [self] _, survey in
+            exchange.worker.survey(recent: 0, listing: listing, for: exchange) { [self] _, survey in
                 if exchange.phase.isOver { return }
                 let status = exchange.worker.status(exchange.runtime, [], survey)
                 var live = LiveView(status, exchange.runtime.snapshot)
+                live.openCount = exchange.worker.context.metrics.openRequests
                 live.pots = Allowance.states(for: exchange).0
                 live.tokens = tokens
                 live.configuredTokens = configuredTokens
@@ -56,11 +62,30 @@ extension PageVisit {
         }
     }
 
+    /// Below the dashboard's own, decoded.
+    private var pagePath: [String] {
+        let path = exchange.resolved?.target.path ?? ""
+        return path.split(separator: "/").dropFirst(2).map { PercentEncoding.decode($0) }
+    }
+
+    func followChanges() {
+        let isHead = exchange.head.method == .head
+        if !isHead, ChangeStream.begin(exchange) { return }
+        let words = "\(ChangeStream.limit) pages of the dashboard follow what goes on already; close one of them."
+        answer(
+            page: LocalAnswer(
+                status: isHead ? 200 : 503,
+                fields: [
+                    ("Content-Type", isHead ? "text/event-stream" : "text/plain; charset=utf-8"),
+                    ("Cache-Control", "no-store"),
+                ], body: isHead ? [] : Array("\(words)\n".utf8)))
+    }
+
     private func draw(_ live: LiveView) {
         let exchange = exchange
         guard let target = exchange.resolved?.target else { return }
         let request = PageRequest(
-            path: target.path.split(separator: "/").dropFirst(2).map { PercentEncoding.decode($0) },
+            path: pagePath,
             // What has made the browser ask for the password is no parameter of the page.
             parameters: target.queryParameters.filter { $0.name != "signin" },
             now: Int64(Clock.wall() / 1_000_000),

@@ -71,15 +71,11 @@ struct AnswerWriter {
         begin(answer.status, now)
         ResponseHead.append(status: answer.status, to: &output)
         output += answer.fieldLines
-        if !answer.isStream {
+        if answer.isStream {
+            frameStream(&output)
+        } else {
             framing = .fixed(answer.body.count)
             ResponseHead.append(length: answer.body.count, to: &output)
-        } else if isHTTP11 {
-            framing = .chunked
-            output.append(ascii: "Transfer-Encoding: chunked\r\n")
-        } else {
-            framing = .untilClose
-            keepAlive = false
         }
         var date = HTTPDate()
         output += date.line(at: answer.storedAt / 1_000_000)
@@ -94,6 +90,25 @@ struct AnswerWriter {
         _ answer: LocalAnswer, _ additions: ResponseHead.Additions, date: [UInt8], at now: UInt64,
         to output: inout [UInt8]
     ) {
+        head(of: answer, date, at: now, to: &output)
+        if answer.status != 204 { ResponseHead.append(length: answer.body.count, to: &output) }
+        endHead(additions, to: &output)
+        if method == .head { return }
+        output += answer.body
+        bytesOut = Int64(answer.body.count)
+    }
+
+    /// One of menshen's own that comes in pieces.
+    mutating func begin(
+        _ answer: LocalAnswer, _ additions: ResponseHead.Additions, date: [UInt8], at now: UInt64,
+        to output: inout [UInt8]
+    ) {
+        head(of: answer, date, at: now, to: &output)
+        frameStream(&output)
+        endHead(additions, to: &output)
+    }
+
+    private mutating func head(of answer: LocalAnswer, _ date: [UInt8], at now: UInt64, to output: inout [UInt8]) {
         begin(answer.status, now)
         ResponseHead.append(status: answer.status, to: &output)
         for field in answer.fields {
@@ -103,11 +118,16 @@ struct AnswerWriter {
             output.append(ascii: "\r\n")
         }
         output += date
-        if answer.status != 204 { ResponseHead.append(length: answer.body.count, to: &output) }
-        endHead(additions, to: &output)
-        if method == .head { return }
-        output += answer.body
-        bytesOut = Int64(answer.body.count)
+    }
+
+    private mutating func frameStream(_ output: inout [UInt8]) {
+        if isHTTP11 {
+            framing = .chunked
+            output.append(ascii: "Transfer-Encoding: chunked\r\n")
+        } else {
+            framing = .untilClose
+            keepAlive = false
+        }
     }
 
     private func endHead(_ additions: ResponseHead.Additions, to output: inout [UInt8]) {

@@ -45,6 +45,7 @@ extension Exchange: TimerHandler {
         case .discarding: attempt?.discardedIsLate()
         case .judging: attempt?.release()
         case .closing: attempt?.closeIsLate()
+        case .following(let stream): stream.look()
         case .visiting, .recalling, .awaitingKey, .awaitingReceipt, .changing, .replaying, .ending, .over: break
         }
     }

@@ -84,7 +84,7 @@ final class Exchange {
     }
 
     private func visit(_ page: AdminPage) throws(Problem) {
-        if page == .live { worker.looksOn(connection, true) }
+        if page.isForOnlookers { worker.looksOn(connection, true) }
         let visit = try PageVisit(page, self)
         phase = .visiting(visit)
         try visit.begin()

@@ -12,6 +12,8 @@ extension Exchange {
         case reading
         /// A page of menshen's own reads a body, or waits for what it is made of.
         case visiting(PageVisit)
+        /// A browser is told of changes. The timer: look whether there are any.
+        case following(ChangeStream)
         /// The cache is asked, or another request brings the answer.
         case recalling
         /// What was spent before, which limits go by, is being read. The timer: look again.

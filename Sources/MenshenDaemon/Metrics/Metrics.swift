@@ -37,6 +37,9 @@ final class Metrics: Sendable {
         tallies.withLock { $0 }.reduce(into: RequestTally.Totals()) { $0.add($1.totals) }
     }
 
+    /// Under way.
+    var openRequests: Int { tallies.withLock { $0 }.reduce(0) { $0 + $1.openRequests } }
+
     /// Everything, as it is now. `context`: any worker's.
     func text(_ format: MetricText.Format, _ snapshot: Snapshot, _ context: WorkerContext) -> [UInt8] {
         var text = MetricText(format)

@@ -110,8 +110,10 @@ extension Connection {
         setTimer(min(end - worker.now, Self.lingerGap))
     }
 
-    /// Keep-alive ends for a connection that has waited for a request since `time` or longer.
+    /// Keep-alive ends for a connection that has waited for a request since `time` or longer; who only follows what goes on is
+    /// not waited for.
     func closeIfIdle(since time: UInt64) {
+        if case .following(let stream) = exchange?.phase { return stream.sayGoodbye() }
         if case .lingering(let end) = phase, worker.isDraining {
             phase = .lingering(until: min(end, worker.now + Self.drainLingerTime))
         }

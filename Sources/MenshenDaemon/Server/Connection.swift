@@ -229,7 +229,7 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
         let exchange = Exchange(self, head)
         self.exchange = exchange
         let worker = worker
-        if isOnlooker, exchange.resolved?.page != .live { worker.looksOn(self, false) }
+        if isOnlooker, exchange.resolved?.page?.isForOnlookers != true { worker.looksOn(self, false) }
         let decoder = try BodyDecoder(head.framing, limit: worker.settings.maxBodyBytes)
         let hasBody = !decoder.isDone
         if hasBody {

@@ -75,6 +75,7 @@ final class Roster: Sendable {
 final class Activity: Sendable {
     private let open = Atomic<Int>(0)
     private let lastClosed: Atomic<UInt64>
+    private let followers = Atomic<Int>(0)
 
     init(now: UInt64) { lastClosed = Atomic(now) }
 
@@ -87,6 +88,15 @@ final class Activity: Sendable {
 
     /// It is still open, and counts no more. It was never busy, so how long nobody is does not begin anew.
     func leftToLookOn() { open.subtract(1, ordering: .relaxed) }
+
+    /// False: so many are told of changes already.
+    func beginsToFollow(limit: Int) -> Bool {
+        if followers.add(1, ordering: .relaxed).newValue <= limit { return true }
+        endsFollowing()
+        return false
+    }
+
+    func endsFollowing() { followers.subtract(1, ordering: .relaxed) }
 
     var connections: Int { open.load(ordering: .relaxed) }
     /// Monotonic microseconds since which there is no connection; nil while there is one.

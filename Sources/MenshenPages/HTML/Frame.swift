@@ -20,9 +20,9 @@ struct Frame {
             <a class="brand" href="\(Address())">\(Self.sign)menshen</a>
             <nav class="pages" aria-label="Pages">
             \(places(page.place))</nav>
-            <p class="where">\(state)</p>
+            <p class="where">\(state(page.place))</p>
             </header></div>
-            <main id="main">
+            <main id="main"\(" data-changes=\"\(Address("changes"))\"", if: page.followsChanges)>
             \(faults)\(page.main)
             </main>
             <footer class="foot">
@@ -65,18 +65,18 @@ struct Frame {
         """
 
     private func places(_ current: Page.Place?) -> HTML {
-        Page.Place.allCases.filter { $0 != .system }.map { place in
+        Page.Place.allCases.filter { $0 != .system && $0 != .live }.map { place in
             "<a href=\"\(place.address)\"\(" aria-current=\"page\"", if: place == current)>\(place.title)</a>\n"
         }.joined()
     }
 
-    private var state: HTML {
+    private func state(_ current: Page.Place?) -> HTML {
         let isWell = live.faults.isEmpty
         let (word, mark) =
             live.isDraining ? ("Stopping", "warn") : isWell ? ("Serving", "ok") : ("Look here", "warn loud")
         return """
             <a href="\(Page.Place.system.address)"><span class="st \(mark)">\(word)</span></a>\
-            <a id="open" href="\(Address("log", parameters: [.init(name: "outcome", value: "open")]))">\(live.open.count) open</a>\
+            <a id="open" href="\(Page.Place.live.address)"\(" aria-current=\"page\"", if: current == .live)>\(live.openCount) open</a>\
             <span class="w3" id="clock">\(clock.second(clock.now * 1_000_000))</span>
             """
     }

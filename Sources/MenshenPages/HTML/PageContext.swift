@@ -41,10 +41,12 @@ struct Page {
     var place: Place?
     var main: HTML
     var tables: [DataTable] = []
+    /// It is asked for again whenever something happens, where there is a script.
+    var followsChanges = false
 
     /// Entries of the navigation.
     enum Place: String, CaseIterable {
-        case overview, usage, log, sessions, tokens, providers, system
+        case overview, usage, log, sessions, tokens, providers, live, system
 
         var title: String {
             switch self {
@@ -54,6 +56,7 @@ struct Page {
             case .sessions: "Sessions"
             case .tokens: "Budgets"
             case .providers: "Providers"
+            case .live: "Under way"
             case .system: "This menshen"
             }
         }

@@ -24,7 +24,7 @@ struct ProvidersPage {
                 \(parts.isEmpty ? none : parts.joined())</div>
 
                 """,
-            tables: [sums.data])
+            tables: [sums.data], followsChanges: true)
     }
 
     private func part(_ provider: LiveView.Provider, _ sums: ProviderSums, _ id: String) -> HTML {

@@ -60,7 +60,8 @@ struct RequestPage {
                 </div>
 
                 """,
-            tables: [LogTable(records: [record], clock: clock).data, attempts])
+            tables: [LogTable(records: [record], clock: clock).data, attempts],
+            followsChanges: record.answered.endState == "open")
     }
 
     private var time: HTML {

@@ -33,7 +33,7 @@ enum SystemPage {
                 "Since",
                 "\(clock.moment(live.startedAt)) <span class=\"muted\">\(Figures.wait(clock.now - live.startedAt))</span>"
             ),
-            ("Open", "\(Figures.counted(Int64(live.open.count), "request"))"), ("Host", HTML.name(live.host)),
+            ("Open", "\(Figures.counted(Int64(live.openCount), "request"))"), ("Host", HTML.name(live.host)),
         ])
     }
 
@@ -72,7 +72,7 @@ enum SystemPage {
                 [
                     .text(live.version), .text(live.host), .text(clock.stamp(live.startedAt * 1_000_000)),
                     .text(live.isDraining ? "stopping" : live.faults.isEmpty ? "serving" : "impaired"),
-                    .number(Int64(live.open.count)), .number(live.recordsWritten), .number(Int64(live.backlog)),
+                    .number(Int64(live.openCount)), .number(live.recordsWritten), .number(Int64(live.backlog)),
                     .text(live.faults.joined(separator: "\n")),
                 ]
             ])

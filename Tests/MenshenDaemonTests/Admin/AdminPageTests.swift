@@ -33,6 +33,7 @@ import Testing
         }
         func metrics(_ format: MetricText.Format) -> [UInt8] { [] }
         func showDashboard() {}
+        func followChanges() {}
         func answer(page answer: LocalAnswer) { answers.append(answer) }
         func query(_ name: String) -> String? { nil }
         func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) { acts.append(act) }

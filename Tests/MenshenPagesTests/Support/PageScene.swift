@@ -167,12 +167,23 @@ extension PageScene {
                 id: 1, name: name, created: now - 86_400, createdBy: name, revokedAt: nil, terms: terms, graceUntil: nil
             )
         ]
+        scene.live.openCount = 1
+        scene.live.underWay = [underWay(id, name)]
         scene.live.configuredTokens = [name]
         scene.live.faults = [name]
         scene.live.configuration = "listen = [\"\(name)\"]"
         scene.live.listeners = [name]
         scene.live.open = try RecordReports(scene.path).requests(LogQuery()).records
         return (scene, id)
+    }
+
+    /// A stream of five seconds.
+    static func underWay(_ id: RequestID, _ name: String) -> LiveView.UnderWay {
+        var request = LiveView.UnderWay(id: id, state: .streaming, age: 5_000_000)
+        (request.caller, request.client, request.session) = (name, name, name)
+        (request.model, request.provider, request.answering) = (name, name, 4_000_000)
+        (request.inputTokens, request.leastOutput, request.bytesOut) = (12, 90, 4096)
+        return request
     }
 
     /// All pages that there are.
@@ -186,7 +197,7 @@ extension PageScene {
             "/_menshen/ui/requests/\(id)", "/_menshen/ui/sessions", "/_menshen/ui/sessions/\(encoded)",
             "/_menshen/ui/tokens",
             "/_menshen/ui/tokens/\(encoded)",
-            "/_menshen/ui/providers", "/_menshen/ui/system",
+            "/_menshen/ui/providers", "/_menshen/ui/live", "/_menshen/ui/system",
         ]
     }
 }
