@@ -17,6 +17,7 @@ struct Door: Sendable {
         /// Its events, as they come.
         case changes
         case form(TokenPost)
+        case clearCache
     }
 
     /// Who opens what, for the page behind the link.
@@ -102,6 +103,7 @@ struct Door: Sendable {
         let fields = PercentEncoding.pairs(String(decoding: body, as: UTF8.self))
         guard let shown = fields.last(where: { $0.name == TokenForms.Field.form })?.value, formToken.isSame(as: shown)
         else { return .answer(Self.foreignPage) }
+        if Self.below(path) == CacheForm.path { return .clearCache }
         guard let post = TokenPost(Self.below(path) ?? [], fields) else { return .answer(Self.nothing) }
         return .form(post)
     }

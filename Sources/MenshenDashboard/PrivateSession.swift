@@ -95,6 +95,7 @@ package final class PrivateSession: Sendable {
             case .answer(let answer): page = answer
             case .page(let target): page = self.page(target)
             case .form(let post): page = perform(post)
+            case .clearCache: page = clearCache()
             case .changes: return follow(connection)
             }
             connection.finish(Self.bytes(page, isHead: head.method == .head))
@@ -202,6 +203,18 @@ package final class PrivateSession: Sendable {
         } catch let refusal as AdminClient.Refusal {
             return LonePages.notDone(
                 status: refusal.status, message: refusal.message, mend: post.mend, version: Version.text)
+        } catch {
+            return unanswered(error)
+        }
+    }
+
+    private func clearCache() -> PageAnswer {
+        do {
+            _ = try AdminClient.clearCache(socket: socket)
+            return .seeOther(CacheForm.place)
+        } catch let refusal as AdminClient.Refusal {
+            return LonePages.notDone(
+                status: refusal.status, message: refusal.message, mend: CacheForm.place, version: Version.text)
         } catch {
             return unanswered(error)
         }

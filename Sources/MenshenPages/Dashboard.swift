@@ -94,7 +94,7 @@ package enum Dashboard {
         let page =
             switch Route(request.path) {
             case .live: UnderWayPage.page(live, clock)
-            case .system: SystemPage.page(live, clock)
+            case .system: SystemPage.page(live, clock, formToken: request.formToken)
             default: ErrorPage.noRecords(fault.reason, fault.advice)
             }
         return format.answer(page, request, live)

@@ -88,7 +88,7 @@ enum Route: Equatable {
         case .editToken(let name): TokenForms.edit(context, name)
         case .providers: try ProvidersPage(context).page()
         case .live: UnderWayPage.page(context.live, context.clock)
-        case .system: SystemPage.page(context.live, context.clock)
+        case .system: SystemPage.page(context.live, context.clock, formToken: context.formToken)
         }
     }
 }

@@ -33,6 +33,7 @@ struct Menshen: ParsableCommand {
             ExportCommand.self,
             AuditCommand.self,
             KeyCommand.self,
+            CacheCommand.self,
             DashboardCommand.self,
             DemoCommand.self,
         ])

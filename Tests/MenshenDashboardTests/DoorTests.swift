@@ -51,6 +51,7 @@ import Testing
             case .page: 1
             case .form: 2
             case .changes: 3
+            case .clearCache: 4
             }
         }
 
@@ -198,5 +199,16 @@ import Testing
         #expect(try scene.status("HEAD", "/_menshen/ui/changes") == 1)
         #expect(try scene.status("GET", "/_menshen/ui/changes", host: "evil.example") == 421)
         #expect(try scene.status("GET", "/_menshen/live") == 404)
+    }
+
+    @Test func `the cache is cleared by a form of the session, and by no other`() throws {
+        var scene = Scene()
+        let page = "/_menshen/ui/system/clear-cache"
+        #expect(try scene.status("POST", page, body: "form=\(scene.door.formToken.text)") == 401)
+        try scene.open()
+        #expect(try scene.status("POST", page, body: "form=\(scene.door.formToken.text)") == 4)
+        #expect(try scene.status("POST", page, body: "form=x") == 403)
+        #expect(try scene.status("POST", page, ["Origin: http://evil.example"], body: "form=x") == 403)
+        #expect(try scene.status("GET", page) == 1)
     }
 }

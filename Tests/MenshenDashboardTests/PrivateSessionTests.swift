@@ -157,4 +157,31 @@ import Testing
             }
         }
     }
+
+    @Test func `the cache is cleared from its page, where there is one`() throws {
+        let setting = Stage.Setting.with { $0.tables = "[cache]\nenable = true\nmax_age = \"1h\"" }
+        for (setting, hasCache) in [(setting, true), (Stage.Setting(), false)] {
+            try Stage.run(setting) {
+                try $0.reply()
+            } _: { stage throws in
+                try serve(stage.daemon.socketPath) { session, ask in
+                    let cookie = try open(session, ask)
+                    let page = try ask("GET", "/_menshen/ui/system", cookie, nil).text
+                    #expect(page.contains("action=\"/_menshen/ui/system/clear-cache\"") == hasCache)
+                    let form = try #require(
+                        try ask("GET", "/_menshen/ui/new-token", cookie, nil).text.split(
+                            separator: "name=\"form\" value=\""
+                        ).last?.prefix { $0 != "\"" })
+                    let answer = try ask("POST", "/_menshen/ui/system/clear-cache", cookie, "form=\(form)")
+                    if hasCache {
+                        #expect((answer.status, answer["Location"]) == (303, "/_menshen/ui/system"))
+                    } else {
+                        #expect(answer.status == 409 && answer.text.contains("cache.enable"))
+                        #expect(answer.text.contains("href=\"/_menshen/ui/system\""))
+                    }
+                }
+                #expect(!(try stage.ask("GET", "/_menshen/ui/system").text.contains("clear-cache")))
+            }
+        }
+    }
 }

@@ -266,6 +266,12 @@ def giving(owner):
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("Revoked").first).to_be_visible()
     equal(daemon.ask(fields=fields, unix=False).status, 401, "a token that is revoked opens nothing")
+    owner.go(f"{UI}system")
+    answers = page.locator("dt", has_text="Answers").locator("xpath=following-sibling::dd[1]")
+    check(not answers.inner_text().startswith("0,"), "answers are stored", answers.inner_text())
+    page.get_by_role("button", name="Clear the cache").click()
+    expect(answers).to_have_text(re.compile("^0,"))
+    check(True, "and thrown away by a form")
     owner.calm("giving")
 
 

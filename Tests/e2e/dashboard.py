@@ -26,6 +26,9 @@ daemon = Daemon(home, f"""\
 user = "admin"
 password = "open sesame"
 token = "{TOKEN}"
+[cache]
+enable = true
+max_age = "1h"
 [[providers]]
 name = "openai"
 base_url = "{upstream.url}/v1"
@@ -152,6 +155,20 @@ def tokens(session):
         check(form not in text and session.cookie.split("=")[1] not in text and KEY not in text, "no secret is told")
 
 
+def cache(session):
+    form = session.form_token()
+    page = "/_menshen/ui/system/clear-cache"
+    equal([daemon.ask().fields["X-Cache"] for _ in range(2)], ["MISS", "HIT"], "an answer is stored")
+    equal(session.ask(page, {"form": "x" * 32}).status, 403, "no other form throws it away")
+    equal(daemon.ask().fields["X-Cache"], "HIT", "so that it is still there")
+    equal(session.ask(page, {"form": form}).status, 303, "the session's form does")
+    equal([daemon.ask().fields["X-Cache"] for _ in range(2)], ["MISS", "HIT"], "and it is asked for anew")
+    done = run("cache", "clear", "--socket", daemon.socket, cwd=home, env=daemon.env)
+    equal((done.returncode, done.stdout), (0, b"1 stored answer thrown away.\n"), "'menshen cache clear' does the same")
+    equal(daemon.ask().fields["X-Cache"], "MISS", "and it is gone")
+    equal(daemon.stderr().count("cache clear '"), 2, "each is recorded")
+
+
 class Changes:
     """What a page is told that follows, of the daemon itself or through the session."""
 
@@ -185,7 +202,7 @@ def follow(session):
     for name, each in (("in the session", Changes(door, fields)), ("on the Unix socket", Changes(daemon.socket)),
                        ("by password", Changes(("127.0.0.1", daemon.port), {"Authorization": BASIC}))):
         equal(each.head, (200, "text/event-stream"), f"{name} one follows")
-        equal(daemon.ask().status, 200, "a request is asked")
+        equal(daemon.ask(fields={**JSON, "Cache-Control": "no-cache"}).status, 200, "a request is asked")
         check(each.hears(b"event: changed"), "of which is told")
         each.caller.close()
     several = [Changes(door, fields) for _ in range(4)]
@@ -267,6 +284,7 @@ def door():
 
 session = link()
 tokens(session)
+cache(session)
 others(session)
 followed = follow(session)
 ends(session, followed)

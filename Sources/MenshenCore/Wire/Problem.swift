@@ -10,6 +10,8 @@ package struct Problem: Error, Sendable, Equatable {
         case unauthenticated
         /// Tokens that were given out can't be judged, or changed, at present.
         case tokensUnavailable = "tokens_unavailable"
+        /// Stored answers can't be thrown away at present.
+        case cacheUnavailable = "cache_unavailable"
         case forbiddenAdministration = "forbidden_administration"
         case forbiddenHost = "forbidden_host"
         case forbiddenOrigin = "forbidden_origin"

@@ -12,6 +12,8 @@ package enum AdminClient {
 
     /// Where tokens are given out and taken away.
     package static var tokens: String { AdminPage.tokens.paths[0] }
+    /// Where the stored answers are thrown away.
+    package static var cache: String { AdminPage.cache.paths[0] }
     /// What goes on right now, and the limits that concern whoever asks.
     package static var live: String { AdminPage.live.paths[0] }
     /// Events that tell of changes, as long as somebody hears them.
@@ -98,6 +100,16 @@ package enum AdminClient {
             throw Refusal(status: answer.status, message: sentence ?? String(decoding: answer.body, as: UTF8.self))
         }
         return answer
+    }
+
+    /// Throws all stored answers away; how many there were.
+    package static func clearCache(socket path: String) throws -> Int64 {
+        var body = AdminBody()
+        body.add("act", "clear")
+        let answer = try ask(socket: path, "POST", cache, as: "application/json", body: body.bytes)
+        var scanner = JSONScanner(JSONPaths(["cleared"]))
+        scanner.feed(answer.span)
+        return scanner.found.first?.count ?? 0
     }
 
     /// The texts at some paths of an answer; nil for one that is not there.

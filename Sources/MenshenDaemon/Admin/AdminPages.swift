@@ -6,7 +6,7 @@ internal import MenshenCore
 
 /// The table of menshen's own pages.
 extension AdminPage {
-    static let all = [home, health, status, metrics, usage, keyInfo, live, tokens, keys, dashboard]
+    static let all = [home, health, status, metrics, usage, keyInfo, live, tokens, keys, cache, dashboard]
 
     /// Leads to the dashboard, where somebody has to sign in; says nothing else.
     static let home = AdminPage(

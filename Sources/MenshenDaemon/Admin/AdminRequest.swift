@@ -32,6 +32,8 @@ protocol AdminCaller: AnyObject {
     func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) throws(Problem)
     /// … of all tokens that were ever given out.
     func withTokens(_ render: @escaping ([GivenToken]) throws(Problem) -> LocalAnswer)
+    /// Throws all stored answers away; answers with what `render` makes of how many there were, once that is recorded.
+    func clearCache(_ render: @escaping (Int) -> LocalAnswer) throws(Problem)
     /// Names of those in the configuration.
     var configuredTokens: [String] { get }
     var configuredProviders: [String] { get }

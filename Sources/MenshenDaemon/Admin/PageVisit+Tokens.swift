@@ -20,7 +20,7 @@ extension PageVisit {
         }
     }
 
-    private func administrator() throws(Problem) -> Administrator {
+    func administrator() throws(Problem) -> Administrator {
         let caller = exchange.access.principal.caller
         guard let uid = caller.uid else { throw .administeredElsewhere }
         return Administrator(uid: uid, pid: caller.pid)
@@ -42,7 +42,7 @@ extension PageVisit {
         }
     }
 
-    private func answer(
+    func answer(
         _ outcome: Result<TokenOutcome, Problem>, to exchange: Exchange,
         _ render: (TokenOutcome) throws(Problem) -> LocalAnswer
     ) {

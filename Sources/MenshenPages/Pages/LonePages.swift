@@ -76,7 +76,8 @@ package enum LonePages {
             """)
     }
 
-    /// The answer to a form that was refused: what is wrong, in menshen's words. `mend`: where the form is, as it was filled in.
+    /// The answer to a form that was refused: what is wrong, in menshen's words. `mend`: where the form is, as it was filled in;
+    /// nil: it was a token's, and can't be filled in again.
     package static func notDone(status: Int, message: String, mend: String?, version: String) -> PageAnswer {
         page(
             "Not done", version, status: status,

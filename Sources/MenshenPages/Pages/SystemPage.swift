@@ -5,7 +5,8 @@ internal import MenshenCore
 
 /// How this menshen is, and what it was told.
 enum SystemPage {
-    static func page(_ live: LiveView, _ clock: PageClock) -> Page {
+    /// `formToken`: of a session that may change something.
+    static func page(_ live: LiveView, _ clock: PageClock, formToken: String?) -> Page {
         Page(
             title: "This menshen", place: .system,
             main: """
@@ -16,7 +17,7 @@ enum SystemPage {
                 \(HTML.section("d", "Records", records(live)))</div>
                 <div class="grid">
                 \(HTML.section("c", "Configuration in force", note: "<code>\(live.configurationPath)</code>, secrets masked", kind: "block span2", "<div class=\"code\"><pre tabindex=\"0\">\(live.configuration)</pre></div>\n"))\
-                \(cache(live))</div>
+                \(cache(live, formToken))</div>
 
                 """,
             tables: [data(live, clock)])
@@ -45,7 +46,7 @@ enum SystemPage {
         ])
     }
 
-    private static func cache(_ live: LiveView) -> HTML {
+    private static func cache(_ live: LiveView, _ formToken: String?) -> HTML {
         guard let cache = live.cache else {
             return .section("k", "Own cache", "<p class=\"soft\">Off. <code>[cache]</code> turns it on.</p>\n")
         }
@@ -62,7 +63,7 @@ enum SystemPage {
                         : "\(Figures.share(cache.hits, of: asked)) <span class=\"muted\">\(Figures.count(cache.hits)) of \(Figures.count(asked)) since the start</span>"
                 ),
                 ("Evicted", "\(Figures.count(cache.evictions))"),
-            ]))
+            ]) + (formToken.map(CacheForm.html) ?? .nothing))
     }
 
     private static func data(_ live: LiveView, _ clock: PageClock) -> DataTable {

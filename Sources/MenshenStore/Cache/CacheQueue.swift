@@ -8,7 +8,7 @@ package enum CacheWork: Sendable {
     case lookup(CacheKey, now: UInt64, maxAge: UInt64, @Sendable (CacheLookup) -> Void)
     case store(CacheKey, CachedAnswer, maxAge: UInt64)
     case remove(CacheKey)
-    case clear
+    case clear(@Sendable (Result<Int, StoreFault>) -> Void)
 
     var bytes: Int { if case .store(_, let answer, _) = self { answer.body.count } else { 0 } }
 }

@@ -33,8 +33,8 @@ package final class CacheWorker {
     package func process(_ batch: [CacheWork]) {
         var start = 0
         while start < batch.count {
-            if case .clear = batch[start] {
-                clear()
+            if case .clear(let reply) = batch[start] {
+                reply(Result { () throws(StoreFault) in try clear() })
                 start += 1
                 continue
             }
@@ -159,13 +159,21 @@ package final class CacheWorker {
         statistics.bytes = keeper.database?.bytes ?? 0
     }
 
-    private func clear() {
+    /// How many answers there were.
+    private func clear() throws(StoreFault) -> Int {
         let now = settings.monotonic()
-        guard keeper.isUsable(now, for: self), let path = keeper.database?.path else { return }
+        guard keeper.isUsable(now, for: self), let (path, entries) = keeper.database.map({ ($0.path, $0.entries) })
+        else { throw unavailable }
         notes = UseNotes()
         keeper.letGo()
         CacheFile.delete(path)
         keeper.open(now, for: self)
+        if keeper.database == nil { throw unavailable }
+        return entries
+    }
+
+    private var unavailable: StoreFault {
+        keeper.fault ?? StoreFault(reason: "it is not in use", advice: "")
     }
 
     // MARK: Between batches

@@ -41,8 +41,9 @@ package final class ResponseCache: Sendable {
 
     package func remove(_ key: CacheKey) -> Bool { submit(.remove(key)) }
 
-    /// Deletes the database's files and makes new ones.
-    package func clear() -> Bool { submit(.clear) }
+    /// Deletes the database's files and makes new ones. `reply` is called once, on the cache's thread, with how many answers
+    /// there were. False when the queue is full or closed: then there is no reply.
+    package func clear(reply: @escaping @Sendable (Result<Int, StoreFault>) -> Void) -> Bool { submit(.clear(reply)) }
 
     private func submit(_ call: CacheWork) -> Bool { queue.submit { $0.add(call) } ?? false }
 

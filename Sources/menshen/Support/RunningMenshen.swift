@@ -11,7 +11,7 @@ struct RunningMenshen: ParsableArguments {
     @OptionGroup var configuration: ConfigurationOption
 
     /// Ends the command with the fault and what to do about it: exit code 1 for a refusal, 69 where nobody answers.
-    func ask(_ body: (_ socket: String) throws -> [UInt8]) throws -> [UInt8] {
+    func ask<Answer>(_ body: (_ socket: String) throws -> Answer) throws -> Answer {
         let path = try daemon.path()
         do {
             return try body(path)

@@ -34,6 +34,7 @@ import Testing
         func metrics(_ format: MetricText.Format) -> [UInt8] { [] }
         func showDashboard() {}
         func followChanges() {}
+        func clearCache(_ render: @escaping (Int) -> LocalAnswer) {}
         func answer(page answer: LocalAnswer) { answers.append(answer) }
         func query(_ name: String) -> String? { nil }
         func perform(_ act: TokenAct, _ render: @escaping (TokenOutcome) -> LocalAnswer) { acts.append(act) }
@@ -76,11 +77,13 @@ import Testing
         #expect(try page("/_menshen/keys") == .unknown && page("/_menshen") == .unknown)
         #expect(try page("/v1/models") == nil && page("/openai/_menshen/status") == nil)
         #expect(try page("/_menshen/ui/") == .dashboard && page("/_menshen/ui/assets/x.css") == .assets)
+        #expect(try page("/_menshen/ui/changes") == .changes && page("/_menshen/ui/live") == .dashboard)
         #expect(AdminPage.all.filter { $0.access == .everybody } == [.home, .health])
     }
 
-    @Test func `every page answers GET and HEAD alike, and says which methods it has`() throws {
-        for page in AdminPage.all + [Self.echo] {
+    @Test func `every page that answers GET answers HEAD alike, and says which methods it has`() throws {
+        #expect(AdminPage.cache.methods == "POST")
+        for page in AdminPage.all + [AdminPage.changes, Self.echo] where page != .cache {
             #expect(try page.action(for: .head).method == .get)
             #expect(page.methods.hasPrefix("GET, HEAD"))
         }

@@ -93,7 +93,9 @@ import Testing
         let cache = CacheUnderTest(path)
         cache.store(1, "one")
         #expect(cache.lookUp(1) == nil)
-        cache.worker.process([.clear])
+        let cleared = Box()
+        cache.worker.process([.clear { if case .failure(let fault) = $0 { cleared.set(fault.reason) } }])
+        #expect(cleared.texts.first??.contains("not a cache") == true)
         cache.clock.advance(seconds: 61)
         #expect(cache.lookUp(1) == nil)
         cache.worker.close()
@@ -162,7 +164,7 @@ import Testing
         let before = Box()
         let after = Box()
         cache.worker.process([
-            .lookup(cacheKey(1), now: cache.now, maxAge: hour) { before.set($0) }, .clear,
+            .lookup(cacheKey(1), now: cache.now, maxAge: hour) { before.set($0) }, .clear { _ in },
             .lookup(cacheKey(1), now: cache.now, maxAge: hour) { after.set($0) },
         ])
         #expect(before.texts == ["CANARY-1"] && after.texts == [nil])

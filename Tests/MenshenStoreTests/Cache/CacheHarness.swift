@@ -90,6 +90,8 @@ final class Box: Sendable {
     private let replies = Mutex<[String?]>([])
     var texts: [String?] { replies.withLock { $0 } }
 
+    func set(_ text: String?) { replies.withLock { $0.append(text) } }
+
     func set(_ lookup: CacheLookup) {
         replies.withLock { replies in
             switch lookup {

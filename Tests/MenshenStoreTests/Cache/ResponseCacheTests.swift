@@ -32,10 +32,11 @@ import Testing
         let cache = try cache()
         for number in 0..<50 { #expect(cache.store(cacheKey(number), cachedAnswer("\(number)"), maxAge: hour)) }
         #expect(lookUp(cache, 49) == ["49"] && lookUp(cache, 0) == ["0"] && lookUp(cache, 50) == [nil])
+        let cleared = Box()
         #expect(cache.remove(cacheKey(0)))
         #expect(lookUp(cache, 0) == [nil])
-        #expect(cache.clear())
-        #expect(lookUp(cache, 49) == [nil])
+        #expect(cache.clear { cleared.set((try? $0.get()).map { "\($0)" }) })
+        #expect(lookUp(cache, 49) == [nil] && cleared.texts == ["49"])
         cache.close()
         #expect(cache.statistics.hits == 2 && cache.statistics.misses == 3 && cache.statistics.entries == 0)
     }
@@ -45,7 +46,7 @@ import Testing
         for number in 0..<200 { #expect(cache.store(cacheKey(number), cachedAnswer("\(number)"), maxAge: hour)) }
         cache.close()
         cache.close()
-        #expect(!cache.store(cacheKey(1), cachedAnswer("1"), maxAge: hour) && !cache.clear())
+        #expect(!cache.store(cacheKey(1), cachedAnswer("1"), maxAge: hour) && !cache.clear { _ in })
         #expect(lookUp(cache, 1) == [])
         let again = try self.cache()
         #expect(lookUp(again, 199) == ["199"])
