@@ -234,7 +234,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
             rest.sent(count)
             if rest.isEmpty { self.rest = nil }
         case .wouldBlock: break
-        case .failed: isMute = true
+        case .ended: isMute = true
         }
         return self.rest == nil && !isMute
     }
