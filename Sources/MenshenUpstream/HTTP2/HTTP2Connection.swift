@@ -169,6 +169,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         if session.isOver { return violated(session) }
         // Nobody waits for those whose end cannot be written.
         if rest != nil, queue.isEmpty, session.isDeserted { return end() }
+        if session.isGoing { sendElsewhere() }
         pool.fill(self)
         guard session.count == 0, queue.isEmpty, idleSince == nil else { return }
         if session.isGoing { return end() }
@@ -190,17 +191,18 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
 
     private func send(_ session: Session, _ link: Link) {
         submit(session, link)
-        var isFirst = true
-        while true {
-            do { try session.drain(to: engine.outbox) } catch { return violated(session) }
-            if isFirst { checkSubmitted(session) }
-            isFirst = false
-            guard let bytes = engine.outbox.next else { break }
-            let isFull = bytes.count >= Session.outputLimit
-            write(bytes, link)
+        var isFull = false
+        repeat {
+            do { try session.drain(to: engine.outbox) } catch {
+                // A part of a request must not go out: all of it will, elsewhere.
+                engine.outbox.wipe()
+                return violated(session)
+            }
+            isFull = engine.outbox.count >= Session.outputLimit
+            if let bytes = engine.outbox.next { write(bytes, link) }
             engine.outbox.wipe()
-            if !isFull || isMute || rest != nil { break }
-        }
+        } while isFull && !isMute && rest == nil
+        checkSubmitted(session)
         link.want(rest == nil ? .readable : [.readable, .writable])
     }
 
@@ -290,13 +292,18 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         guard let session else { return }
         loss = failure
         hasReadNothing = link?.hasReadNothing(wasClosed: wasClosed) == true
-        let queued = queue
-        queue = []
         close()
         pool.remove(self)
         session.end()
-        for transfer in queued { pool.place(transfer, avoiding: self) }
+        sendElsewhere()
         settle()
+    }
+
+    /// Those that were not sent yet.
+    private func sendElsewhere() {
+        let queued = queue
+        queue = []
+        for transfer in queued { pool.place(transfer, avoiding: self) }
     }
 
     /// Ends it while it has no request.
