@@ -12,11 +12,12 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
 from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
 
 from harness import PATIENCE
 
 FRAME = 16384
-NO_ERROR, INTERNAL_ERROR = 0, 2
+NO_ERROR, INTERNAL_ERROR, REFUSED_STREAM = 0, 2, 7
 
 
 class Stream:
@@ -98,6 +99,9 @@ class Link(asyncio.Protocol):
     def __init__(self, server):
         self.server = server
         self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        if server.limit:
+            self.h2.local_settings = Settings(
+                client=False, initial_values={SettingCodes.MAX_CONCURRENT_STREAMS: server.limit})
         self.streams, self.writable = {}, asyncio.Event()
         self.writable.set()
         self.is_open = True
@@ -164,6 +168,11 @@ class Link(asyncio.Protocol):
         """An empty DATA frame with END_STREAM, whatever was promised."""
         self.transport.write(b"\0\0\0\0\1" + number.to_bytes(4, "big"))
 
+    def refuse_above(self, number):
+        """GOAWAY that leaves out the streams above that one; the others go on."""
+        frame = b"\0\0\x08\7\0\0\0\0\0" + number.to_bytes(4, "big") + NO_ERROR.to_bytes(4, "big")
+        self.server.loop.call_soon_threadsafe(self.transport.write, frame)
+
     def go_away(self):
         """GOAWAY that leaves no stream out, and the end of the connection."""
         def step():
@@ -179,7 +188,10 @@ class Link(asyncio.Protocol):
 
 
 class H2Upstream:
-    def __init__(self, certificate, key):
+    """`limit`: how many streams at once it allows on a connection."""
+
+    def __init__(self, certificate, key, limit=None):
+        self.limit = limit
         self.loop = asyncio.new_event_loop()
         # In the order of arrival; what the other side did against the protocol.
         self.links, self.streams, self.faults = [], [], []
