@@ -7,8 +7,14 @@ import resource
 import signal
 import subprocess
 
+from concurrent.futures import ThreadPoolExecutor
+
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
+from hpack.huffman import HuffmanEncoder
+
 from harness import *
 from harness import atexit
+from h2upstream import H2Upstream
 from upstream import Upstream
 
 OLD, NEW = "sk-old-4be1a9c07d", "sk-new-c3f29d6618"
@@ -30,10 +36,11 @@ def memory(pid, *texts):
             except OSError:
                 continue
             for text in texts:
-                at = data.find(text.encode())
+                sought = text if isinstance(text, bytes) else text.encode()
+                at = data.find(sought)
                 while at >= 0:
                     found[text].append((hex(start + at), rest[-1] if len(rest) > 3 else "", data[max(0, at - 40):at + 40]))
-                    at = data.find(text.encode(), at + 1)
+                    at = data.find(sought, at + 1)
     return found
 
 
@@ -76,6 +83,44 @@ def by_reload():
     wait(lambda: "reload" in daemon.stderr().lower() or "configuration" in daemon.stderr().lower())
     used(daemon, NEW)
     gone(daemon, "a reload")
+    equal(daemon.stop(), 0, "SIGTERM ends it with 0")
+
+
+def packed(key):
+    """How HTTP/2 spells the key's field on the wire: all but the last byte, which holds padding."""
+    return HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(f"Bearer {key}".encode())[:-1]
+
+
+def over_http2():
+    home = place()
+    certificate(home)
+    server = H2Upstream(f"{home}/cert.pem", f"{home}/key.pem")
+    path = write(f"{home}/key", OLD + "\n")
+    daemon = Daemon(home, f'[[providers]]\nbase_url = "https://localhost:{server.port}/v1"\nkind = "openai"\n'
+                          f'api_key_file = "{path}"\nca_file = "{home}/cert.pem"\n')
+
+    def ask(key, count=20):
+        for _ in range(count):
+            before = len(server.streams)
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(daemon.ask)
+                wait(lambda: len(server.streams) > before)
+                stream = server.streams[before]
+                stream.head(kind="application/json")
+                stream.send(b"{}")
+                stream.end()
+                equal_quietly(answer.result(PATIENCE).status, 200)
+            equal_quietly(stream.fields["authorization"], f"Bearer {key}")
+
+    ask(OLD)
+    check(len(server.links) == 1, "HTTP/2: one connection", len(server.links))
+    write(path, NEW + "\n")
+    ask(NEW)
+    found = memory(daemon.pid, OLD, NEW, packed(OLD), packed(NEW))
+    check(found[NEW], "HTTP/2: the new key is in memory")
+    check(not found[OLD], "HTTP/2: the old key is nowhere", found[OLD][:4])
+    check(not found[packed(OLD)] and not found[packed(NEW)], "nor is either as it was on the wire",
+          (found[packed(OLD)] + found[packed(NEW)])[:4])
     equal(daemon.stop(), 0, "SIGTERM ends it with 0")
 
 
@@ -135,6 +180,7 @@ def piped_core():
 if IS_ROOT:
     by_file()
     by_reload()
+    over_http2()
     piped_core()
 else:
     skipped("what is left of a key in memory", "needs root: menshen's memory is closed to its own user")
