@@ -8,7 +8,8 @@ internal import MenshenDashboard
 
 struct DashboardCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dashboard", abstract: "Open the dashboard in a browser of yours, with forms for tokens and the cache.",
+        commandName: "dashboard",
+        abstract: "Open the dashboard in a browser of yours, with forms for tokens and the cache.",
         discussion: """
             Prints a link that works once, for two minutes, and opens it if there is a display. The session is for that browser, \
             on this machine, and ends with this command: Ctrl-C, or the end of its terminal. It needs no password and no TCP \
