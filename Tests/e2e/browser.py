@@ -412,7 +412,8 @@ def others(chromium):
     plain.go(f"{UI}live")
     plain.page.get_by_role("link", name="Refresh").click()
     expect(plain.page.get_by_text("Nothing is under way")).to_be_visible()
-    equal(plain.page.get_by_text("Follows", exact=True).is_visible(), False, "what is under way follows by password too, and without a script by a link")
+    expect(plain.page.get_by_text("Follows", exact=True)).to_be_hidden()
+    check(True, "what is under way follows by password too, and without a script by a link")
     for person in (guest, plain):
         person.calm("the door over TCP")
 
