@@ -7,7 +7,8 @@ internal import CSSL
 /// can tell two connections to belong together. For one host, port and choice of authorities: libssl looks at no name when it
 /// resumes. Belongs to one thread.
 package final class Tickets {
-    private static let limit = 4
+    /// For a burst of new connections: each brings as many as it takes.
+    private static let limit = 64
     /// The newest last.
     private var sessions: [OpaquePointer] = []
 
