@@ -71,6 +71,11 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         }
     }
 
+    /// Why something could not be begun.
+    package init(of error: any Error) {
+        self = error as? UpstreamFailure ?? UpstreamFailure(.unavailable, "\(error)")
+    }
+
     /// A connection that was not made. `status`: a proxy's answer to CONNECT.
     init(_ error: CurlError, refusedBy status: Int?) {
         if let status, status >= 300 {

@@ -189,6 +189,35 @@ struct SecureLinkTests {
         #expect(hearer.isOver && hearer.failure == nil)
     }
 
+    @Test func `what came before a connection broke is told, with records still waiting to go out`() throws {
+        let body = [UInt8](repeating: 7, count: 3_000_000)
+        let hearer = try ask(.whole(body))
+        let provider = try SecureWire(scene, TLSPeer(identity))
+        _ = try provider.shake()
+        try provider.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall ")
+        hearer.takesBody = false
+        try provider.say("of ")
+        try provider.close(goodbye: false)
+        try scene.settle()
+        hearer.takesBody = true
+        hearer.transfer?.resume()
+        try scene.until("its end") { hearer.isOver ? true : nil }
+        #expect(hearer.failure?.reason == .truncated)
+    }
+
+    @Test func `authorities that cannot be read are told as TLS's fault, over HTTP 2 too`() throws {
+        for http2 in [false, true] {
+            let scene = try Scene(http2: http2) { settings in
+                settings.url = "https://provider"
+                settings.tls = TLSClient(file: "/nowhere/ca.pem")
+            }
+            let hearer = Hearer()
+            _ = try scene.ask(.post, "/", .whole([1]), hearer)
+            try scene.until("its end") { hearer.isOver ? true : nil }
+            #expect(hearer.failure?.reason == .tls && hearer.failure?.detail.contains("/nowhere/ca.pem") == true)
+        }
+    }
+
     @Test func `a handshake that does not end is a connection that was not made in time`() throws {
         let hearer = try ask()
         let provider = try scene.accept()

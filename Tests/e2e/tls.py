@@ -158,11 +158,12 @@ def certificates():
     threading.Thread(target=plain_http, args=(plain,), daemon=True).start()
     config += configured(home, "plain", "localhost", plain.getsockname()[1], ca, HTTP1)
     config += configured(home, "system", "localhost", servers[0][1].port, None, HTTP1)
-    config += configured(home, "nofile", "localhost", servers[0][1].port, f"{home}/none.pem", HTTP1)
+    for end, more in BOTH:
+        config += configured(home, "nofile" + end, "localhost", servers[0][1].port, f"{home}/none.pem", more)
     daemon = Daemon(home, config)
     tried = [(name + end, server, fault) for name, server, fault in servers for end, _ in BOTH]
     for name, server, fault in tried + [("plain", None, "does not speak TLS"), ("system", None, "ca_file"),
-                                        ("nofile", None, "none.pem")]:
+                                        ("nofile", None, "none.pem"), ("nofile-offered", None, "none.pem")]:
         before = len(server.requests) if server else 0
         answer = daemon.ask(f"/{name}/v1/chat/completions")
         if fault is None:

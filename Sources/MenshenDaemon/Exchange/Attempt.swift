@@ -81,7 +81,7 @@ final class Attempt {
             throw problem
         } catch {
             cut()
-            exchange.attemptFailed(UpstreamFailure(.unavailable, "\(error)"))
+            exchange.attemptFailed(UpstreamFailure(of: error))
         }
     }
 

@@ -69,11 +69,10 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     func connect(for user: any LinkUser) throws {
         self.user = user
         if let client = endpoint.settings.tls {
-            let security = try Security(client, endpoint, offersHTTP2: offersHTTP2, engine)
-            security.limit(of: self, in: UInt64(endpoint.settings.connectTimeoutMilliseconds) * 1000)
-            self.security = security
+            security = try Security(client, endpoint, offersHTTP2: offersHTTP2, engine)
         }
         handle = try engine.connect(self, to: endpoint)
+        security?.limit(of: self, in: UInt64(endpoint.settings.connectTimeoutMilliseconds) * 1000)
     }
 
     func use(for user: any LinkUser) {
@@ -139,14 +138,11 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
             }
         }
         guard sendRecords() else { return .wouldBlock }
-        guard let count = security.channel.write(bytes) else {
-            return .ended(Ending(detail: "TLS is broken", wasClosed: false, isWhole: false))
-        }
+        // After a failure nothing waits, and nothing goes.
+        let count = security.failure == nil ? security.channel.write(bytes) : nil
         _ = sendRecords()
-        if let failure = security.failure {
-            return .ended(Ending(detail: failure, wasClosed: false, isWhole: false))
-        }
-        return .bytes(count)
+        if let count, security.failure == nil { return .bytes(count) }
+        return .ended(Ending(detail: security.failure ?? "TLS is broken", wasClosed: false, isWhole: false))
     }
 
     /// Sends what TLS has made. False: some of it waits until the socket takes more.
@@ -236,7 +232,7 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
             guard let connected = handle.socket else { throw UpstreamFailure(.connect, "the connection is gone") }
             try take(connected, of: handle)
         } catch {
-            return user.linkFailed(self, (error as? UpstreamFailure) ?? UpstreamFailure(.unavailable, "\(error)"))
+            return user.linkFailed(self, UpstreamFailure(of: error))
         }
         if security == nil { user.linkIsUp(self) } else { shake(hasRecords: false) }
     }

@@ -16,8 +16,8 @@ final class Security {
     private let engine: TransferEngine
     private(set) var isShaking = true
     private let deadline = Timer()
-    /// Records that wait; made when there are some.
-    private var backlog: SendBuffer?
+    /// Records that wait. Each piece stays where it is: libcurl's TLS wants what it did not take again from the same place.
+    private var backlog: [SendBuffer] = []
     /// Why nothing can be sent any more.
     private(set) var failure: String?
 
@@ -43,26 +43,34 @@ final class Security {
 
     /// Records that libssl has made since the last call of `send`.
     var hasToSend: Bool { !engine.pipe.outgoing.isEmpty }
-    var isSent: Bool { backlog?.isEmpty ?? true }
+    /// Nothing waits for the socket; after a failure nothing does.
+    var isSent: Bool { backlog.isEmpty }
 
     /// Sends what was left over, and behind it what has been made. Returns how many bytes went.
     func send(to socket: LinkSocket) -> Int {
         let made = engine.pipe.outgoing
         defer { engine.pipe.wasTaken() }
         var count = 0
-        if isSent {
+        if backlog.isEmpty, !socket.isLent {
             count = send(made, to: socket)
             if count < made.count { keep(UnsafeRawBufferPointer(rebasing: made[count...])) }
             return count
         }
         if !made.isEmpty { keep(made) }
-        while let backlog, let bytes = backlog.next {
-            let sent = send(bytes, to: socket)
-            backlog.sent(sent)
-            count += sent
-            if sent < bytes.count { return count }
+        while let first = backlog.first {
+            if let bytes = first.next {
+                let sent = send(bytes, to: socket)
+                first.sent(sent)
+                count += sent
+                if sent < bytes.count {
+                    first.wouldBlock()
+                    break
+                }
+            } else {
+                backlog.removeFirst()
+            }
         }
-        backlog = nil
+        if failure != nil { backlog = [] }
         return count
     }
 
@@ -81,9 +89,9 @@ final class Security {
     private func keep(_ records: UnsafeRawBufferPointer) {
         // Nobody will take them.
         if failure != nil { return }
-        let backlog = backlog ?? SendBuffer(capacity: records.count)
-        backlog.append(records)
-        self.backlog = backlog
+        let kept = SendBuffer(capacity: records.count)
+        kept.append(records)
+        backlog.append(kept)
     }
 
     /// Says goodbye, where the other side can hear it.
@@ -119,19 +127,24 @@ final class Security {
 
     func read(_ socket: LinkSocket, into buffer: UnsafeMutableRawBufferPointer) -> Link.Moved {
         if channel.hasMore, let moved = moved(channel.read(Self.nothing, into: buffer)) { return moved }
-        let space = engine.pipe.input.prefix(TLSChannel.intake(for: buffer))
-        switch socket.read(into: UnsafeMutableRawBufferPointer(rebasing: space)) {
-        case .wouldBlock: return .wouldBlock
-        case .failed(let detail): return .ended(Link.Ending(detail: detail, wasClosed: false, isWhole: false))
-        case .bytes(0) where channel.isClosed: return .ended(Self.closed)
-        case .bytes(0):
-            return .ended(
-                Link.Ending(
-                    detail: "the provider closed the connection without TLS's close_notify", wasClosed: true,
-                    isWhole: false))
-        case .bytes(let count):
-            return moved(channel.read(UnsafeRawBufferPointer(rebasing: space.prefix(count)), into: buffer))
-                ?? .wouldBlock
+        let space = UnsafeMutableRawBufferPointer(
+            rebasing: engine.pipe.input.prefix(TLSChannel.intake(for: buffer)))
+        while true {
+            switch socket.read(into: space) {
+            case .wouldBlock: return .wouldBlock
+            case .failed(let detail): return .ended(Link.Ending(detail: detail, wasClosed: false, isWhole: false))
+            case .bytes(0) where channel.isClosed: return .ended(Self.closed)
+            case .bytes(0):
+                return .ended(
+                    Link.Ending(
+                        detail: "the provider closed the connection without TLS's close_notify", wasClosed: true,
+                        isWhole: false))
+            case .bytes(let count):
+                let records = UnsafeRawBufferPointer(rebasing: space[..<count])
+                if let moved = moved(channel.read(records, into: buffer)) { return moved }
+                // What libcurl holds of a record, epoll does not show.
+                if !socket.isLent { return .wouldBlock }
+            }
         }
     }
 

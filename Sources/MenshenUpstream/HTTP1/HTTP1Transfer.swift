@@ -90,7 +90,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
         let link = Link(engine, to: endpoint)
         self.link = link
         do { try link.connect(for: self) } catch {
-            end((error as? UpstreamFailure) ?? UpstreamFailure(.unavailable, "\(error)"))
+            end(UpstreamFailure(of: error))
         }
     }
 

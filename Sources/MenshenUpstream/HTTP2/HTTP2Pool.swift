@@ -66,7 +66,9 @@ final class HTTP2Pool {
             let connection = HTTP2Connection(engine, self)
             connections.append(connection)
             do { try connection.connect() } catch {
-                return failed(connection, UpstreamFailure(.unavailable, "\(error)"))
+                // First those that wait, or the end of this one would have another made.
+                failed(connection, UpstreamFailure(of: error))
+                return connection.end()
             }
         }
     }

@@ -146,10 +146,13 @@ struct HTTP2Request {
         offered = 0
     }
 
-    /// Moves it, as far as it has come, to a transfer of another protocol. The lines are not prepared yet.
+    /// Moves it, as far as it has come, to a transfer of another protocol, which says by itself what was prepared for this one.
     func move(to other: any Transfer, receiver: any TransferReceiver) throws {
         let text = UnsafeRawBufferPointer(lines.rest)
-        HTTP2Fields.forEachLine(text) { other.headers.addHeader(line: UnsafeRawBufferPointer(rebasing: text[$0])) }
+        var fields: [Range<Int>] = []
+        HTTP2Fields.forEachLine(text) { if text[$0].first != UInt8(ascii: ":") { fields.append($0) } }
+        if isPrepared, length != nil { fields.removeLast() }
+        for field in fields { other.headers.addHeader(line: UnsafeRawBufferPointer(rebasing: text[field])) }
         let body: TransferBody = isStreamed ? .streamed(length: length) : length == nil ? .none : .whole(whole)
         try other.start(method: method, target: target, body: body, receiver: receiver)
         if let queue {

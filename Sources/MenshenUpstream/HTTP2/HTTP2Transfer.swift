@@ -121,6 +121,8 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
 
     /// False: it was not sent, nor will be.
     func isUnderWay(_ session: Session) -> Bool {
+        // It has ended meanwhile, which `settle` acts upon.
+        guard case .asking = state else { return true }
         if let stream, session.wasSent(stream) {
             uploadMoved()
             return true

@@ -293,6 +293,38 @@ struct HTTP2PoolTests {
 
     private static let whole = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell"
 
+    @Test func `a head that nghttp2 does not send fails, and goes round in no circle`() throws {
+        let scene = try Scene(http2: true)
+        let hearer = Hearer()
+        let transfer = try scene.engine.transfer(to: scene.endpoint)
+        let large = [UInt8](repeating: 97, count: 70_000)
+        large.withUnsafeBytes { transfer.headers.addHeader(name: "x-large", $0) }
+        try transfer.start(method: .get, target: Array("/".utf8) + [0], body: .none, receiver: hearer)
+        hearer.transfer = transfer
+        _ = try HTTP2Provider(scene)
+        _ = try HTTP2Provider(scene)
+        try scene.untilOver(hearer)
+        #expect(hearer.events.count { $0 == "repeats" } == 1 && hearer.failure != nil)
+    }
+
+    @Test func `a refused request goes out again over HTTP 1 as that has it`() throws {
+        let scene = try Scene(http2: true)
+        let hearer = try scene.ask()
+        let provider = try HTTP2Provider(scene)
+        let stream = try #require(try provider.streams().first)
+        scene.endpoint.http2?.isAgreed = { _ in false }
+        provider.peer.reset(stream, 7)
+        try provider.push()
+        let wire = try scene.accept()
+        try scene.settle()
+        let head = try wire.request()
+        #expect(head.hasPrefix("POST /v1/chat HTTP/1.1\r\nHost: provider\r\n"), "\(head)")
+        #expect(!head.contains("\n:") && head.lowercased().split(separator: "content-length:").count == 2, "\(head)")
+        try wire.write(Self.whole)
+        try scene.untilOver(hearer)
+        #expect(hearer.failure == nil && hearer.text == "well")
+    }
+
     @Test func `where the provider speaks HTTP 1 alone, all that wait go on with that`() throws {
         let scene = try Scene(http2: true)
         scene.endpoint.http2?.isAgreed = { _ in false }
