@@ -12,6 +12,8 @@ final class Trust: @unchecked Sendable {
     private init() throws(TLSFault) {
         guard let store = X509_STORE_new() else { throw TLSFault("no memory for authorities") }
         self.store = store
+        // A certificate that is trusted need not be a root, as libcurl has it, too.
+        X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
     }
 
     deinit { X509_STORE_free(store) }

@@ -157,6 +157,9 @@ def certificates():
     plain = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=plain_http, args=(plain,), daemon=True).start()
     config += configured(home, "plain", "localhost", plain.getsockname()[1], ca, HTTP1)
+    # An authority that is trusted need not be a root.
+    partial = write(f"{home}/middle.pem", pem(middle.certificate))
+    config += configured(home, "partial", "localhost", servers[[name for name, *_ in servers].index("gap")][1].port, partial, HTTP1)
     config += configured(home, "system", "localhost", servers[0][1].port, None, HTTP1)
     for end, more in BOTH:
         config += configured(home, "nofile" + end, "localhost", servers[0][1].port, f"{home}/none.pem", more)
@@ -173,6 +176,7 @@ def certificates():
         check(fault in answer.body.decode(), f"{name}: and it says why: {fault}", answer.body)
         check(server is None or server.requests == [], f"{name}: no request was seen, nor the key")
         equal(daemon.row(answer.id)["problem"], "upstream_unreachable", f"{name}: and the row says so")
+    equal(daemon.ask("/partial/v1/chat/completions").status, 200, "partial: an authority between is one, if it is named")
     write(f"{home}/none.pem", pem(root.certificate))
     equal(daemon.ask("/nofile/v1/chat/completions").status, 200, "a ca_file that comes later is read later")
     log = daemon.stderr()
