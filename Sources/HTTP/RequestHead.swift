@@ -19,6 +19,9 @@ package struct RequestHead: Sendable {
         case delete = "DELETE"
         case options = "OPTIONS"
 
+        /// It changes nothing, however often it is read.
+        package var isSafe: Bool { self == .get || self == .head }
+
         private static let names = allCases.map { (method: $0, bytes: Array($0.rawValue.utf8)) }
 
         /// Case counts in methods.

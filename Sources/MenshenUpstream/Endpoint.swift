@@ -8,8 +8,12 @@ package import TLS
 package final class Endpoint {
     package struct Settings: Sendable {
         package var url: String
+        /// The same host and port without TLS.
+        package var plainURL: String
         /// As it goes into Host.
         package var host: String
+        /// Whom a certificate must be for.
+        package var hostName: String
         /// nil: not secured.
         package var tls: TLSClient?
         var isTLS: Bool { tls != nil }
@@ -34,13 +38,16 @@ package final class Endpoint {
         }
 
         package init(
-            url: String, host: String, tls: TLSClient?, socketPath: String?, proxy: String, caFile: String?,
+            url: String, plainURL: String, host: String, hostName: String, tls: TLSClient?, socketPath: String?,
+            proxy: String, caFile: String?,
             http2: Bool,
             connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?,
             maxIdleConnections: Int, usesLibcurl: Bool
         ) {
             self.url = url
+            self.plainURL = plainURL
             self.host = host
+            self.hostName = hostName
             self.tls = tls
             self.socketPath = socketPath
             self.proxy = proxy
@@ -83,7 +90,7 @@ package final class Endpoint {
         self.settings = settings
         authority = Array(settings.host.utf8)
         origin = try Origin(settings.url + "/")
-        connection = try Origin(Self.plain(settings))
+        connection = try Origin(settings.plainURL + "/")
         if isOurs, http2 { self.http2 = HTTP2Pool(self) }
     }
 
@@ -91,26 +98,6 @@ package final class Endpoint {
 
     /// Requests are written and answers read here. A proxy for plain HTTP wants whole URLs, as libcurl writes them.
     private var isOurs: Bool { !settings.usesLibcurl && !isPlainProxy }
-
-    private static func plain(_ settings: Settings) -> String {
-        guard settings.isTLS else { return settings.url + "/" }
-        let authority = settings.url.dropFirst("https://".count)
-        let (_, port) = split(authority)
-        return "http://\(authority)\(port == nil ? ":443" : "")/"
-    }
-
-    /// Host and port of an authority; the colons of an address in brackets are its own.
-    private static func split(_ authority: Substring) -> (host: Substring, port: Substring?) {
-        guard let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") else {
-            return (authority, nil)
-        }
-        return (authority[..<colon], authority[authority.index(after: colon)...])
-    }
-
-    /// Without port and brackets: whom a certificate must be for.
-    var hostName: String {
-        String(Self.split(settings.url.dropFirst("https://".count)).host.drop { $0 == "[" }.prefix { $0 != "]" })
-    }
 
     /// Several of libcurl's transfers may use one connection.
     var isShared: Bool { settings.isTLS && settings.http2 }

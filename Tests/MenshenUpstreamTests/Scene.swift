@@ -29,7 +29,8 @@ final class Scene {
         reactor = try Reactor { [clock] in clock.now }
         engine = try TransferEngine(on: reactor, maxIdleConnections: 4)
         var settings = Endpoint.Settings(
-            url: "http://provider", host: "provider", tls: nil, socketPath: path, proxy: "", caFile: nil,
+            url: "http://provider", plainURL: "http://provider", host: "provider", hostName: "provider", tls: nil,
+            socketPath: path, proxy: "", caFile: nil,
             http2: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000, gapTimeout: 300_000_000,
             totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
         change(&settings)

@@ -48,6 +48,12 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
         return authority[..<(colon ?? authority.endIndex)]
     }
 
+    /// As it is given; nil: the scheme's own.
+    package var port: Substring? { authority.utf8.count > host.utf8.count ? authority.dropFirst(host.count + 1) : nil }
+
+    /// Whom a certificate must be for: an address of IPv6 without its brackets.
+    package var hostName: String { String(host.drop { $0 == "[" }.prefix { $0 != "]" }) }
+
     /// The Host field as it goes out: without the scheme's own port and an address's zone.
     package var hostField: String {
         var field = authority == "\(host):\(isTLS ? 443 : 80)" ? String(host) : authority
@@ -59,6 +65,9 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
 
     /// What libcurl connects to.
     package var origin: String { (isTLS ? "https://" : "http://") + authority }
+
+    /// The same host and port without TLS.
+    package var plainOrigin: String { "http://" + authority + (isTLS && port == nil ? ":443" : "") }
 
     package var description: String {
         socketPath.map { "unix://\($0)" + (path.isEmpty ? "" : ":\(path)") } ?? origin + path

@@ -29,9 +29,8 @@ package struct ProviderPlace: Sendable, Equatable {
     package init(_ provider: Provider) {
         let url = provider.baseURL
         name = GenAINames.provider(prices: provider.prices, kind: provider.kind)
-        let port = url.authority.dropFirst(url.host.count + 1)
         address = url.socketPath ?? String(url.host)
-        self.port = Int64(port) ?? (url.isTLS ? 443 : 80)
+        port = url.port.flatMap { Int64($0) } ?? (url.isTLS ? 443 : 80)
         isSocket = url.socketPath != nil
     }
 

@@ -99,8 +99,8 @@ final class Runtime {
         var proxy: [UInt8] = []
         provider.proxy?.append(to: &proxy)
         return Endpoint.Settings(
-            url: provider.baseURL.origin, host: provider.baseURL.hostField, tls: tls,
-            socketPath: provider.baseURL.socketPath,
+            url: provider.baseURL.origin, plainURL: provider.baseURL.plainOrigin, host: provider.baseURL.hostField,
+            hostName: provider.baseURL.hostName, tls: tls, socketPath: provider.baseURL.socketPath,
             proxy: String(decoding: proxy, as: UTF8.self), caFile: provider.caFile, http2: provider.http2,
             connectTimeoutMilliseconds: Int(upstream.connectTimeout.microseconds / 1000),
             firstByteTimeout: upstream.firstByteTimeout.microseconds, gapTimeout: upstream.gapTimeout.microseconds,

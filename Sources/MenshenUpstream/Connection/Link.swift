@@ -32,6 +32,14 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         let isWhole: Bool
         /// Before an answer has begun.
         var reason = UpstreamFailure.Reason.reset
+
+        static var closed: Ending {
+            Ending(detail: "the provider closed the connection", wasClosed: true, isWhole: true)
+        }
+
+        static func broken(_ detail: String, _ reason: UpstreamFailure.Reason = .reset) -> Ending {
+            Ending(detail: detail, wasClosed: false, isWhole: false, reason: reason)
+        }
     }
 
     /// Idle ones older than this are likely to be closed by the provider just as they are used. Microseconds.
@@ -129,20 +137,16 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
 
     func write(_ bytes: UnsafeRawBufferPointer) -> Moved {
         guard let security else {
-            switch socket.write(bytes) {
-            case .bytes(let count):
-                written += Int64(count)
-                return .bytes(count)
-            case .wouldBlock: return .wouldBlock
-            case .failed(let detail): return .ended(Ending(detail: detail, wasClosed: false, isWhole: false))
-            }
+            let moved = socket.write(bytes)
+            if case .bytes(let count) = moved { written += Int64(count) }
+            return moved
         }
         guard sendRecords() else { return .wouldBlock }
         // After a failure nothing waits, and nothing goes.
         let count = security.failure == nil ? security.channel.write(bytes) : nil
         _ = sendRecords()
         if let count, security.failure == nil { return .bytes(count) }
-        return .ended(Ending(detail: security.failure ?? "TLS is broken", wasClosed: false, isWhole: false))
+        return .ended(security.failure ?? .broken("TLS is broken"))
     }
 
     /// Sends what TLS has made. False: some of it waits until the socket takes more.
@@ -155,23 +159,10 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Moved {
-        guard let security else { return readPlain(into: buffer) }
-        let moved = security.read(socket, into: buffer)
-        if security.hasToSend { _ = sendRecords() }
+        let moved = security?.read(socket, into: buffer) ?? socket.read(into: buffer)
+        if security?.hasToSend == true { _ = sendRecords() }
         if case .bytes = moved { startIfMore() }
         return moved
-    }
-
-    private func readPlain(into buffer: UnsafeMutableRawBufferPointer) -> Moved {
-        switch socket.read(into: buffer) {
-        case .bytes(0):
-            return .ended(Ending(detail: "the provider closed the connection", wasClosed: true, isWhole: true))
-        case .bytes(let count):
-            startIfMore()
-            return .bytes(count)
-        case .wouldBlock: return .wouldBlock
-        case .failed(let detail): return .ended(Ending(detail: detail, wasClosed: false, isWhole: false))
-        }
     }
 
     // MARK: Readiness

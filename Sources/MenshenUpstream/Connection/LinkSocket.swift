@@ -13,13 +13,6 @@ enum LinkSocket {
     /// libcurl keeps it, because it speaks TLS to a proxy on the way.
     case lent(Int32, EasyHandle)
 
-    enum Moved {
-        /// 0 from a read is the end.
-        case bytes(Int)
-        case wouldBlock
-        case failed(String)
-    }
-
     var descriptor: Int32? {
         switch self {
         case .none: nil
@@ -30,15 +23,18 @@ enum LinkSocket {
     /// More may wait than the descriptor shows.
     var isLent: Bool { if case .lent = self { true } else { false } }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> Moved {
-        switch self {
-        case .none: .wouldBlock
-        case .own(let descriptor): moved("read", SocketIO.read(descriptor, into: buffer))
-        case .lent(_, let handle): moved(handle.receive(into: buffer))
-        }
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Link.Moved {
+        let moved =
+            switch self {
+            case .none: Link.Moved.wouldBlock
+            case .own(let descriptor): moved("read", SocketIO.read(descriptor, into: buffer))
+            case .lent(_, let handle): moved(handle.receive(into: buffer))
+            }
+        if case .bytes(0) = moved { return .ended(.closed) }
+        return moved
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) -> Moved {
+    func write(_ bytes: UnsafeRawBufferPointer) -> Link.Moved {
         switch self {
         case .none: .wouldBlock
         case .own(let descriptor): moved("write", SocketIO.write(descriptor, bytes))
@@ -46,19 +42,20 @@ enum LinkSocket {
         }
     }
 
-    private func moved(_ call: String, _ outcome: SocketIO.Outcome) -> Moved {
+    private func moved(_ call: String, _ outcome: SocketIO.Outcome) -> Link.Moved {
         switch outcome {
         case .bytes(let count): .bytes(count)
         case .wouldBlock: .wouldBlock
-        case .failed(let code): .failed(String(describing: SystemError(call, code: code, subject: "the connection")))
+        case .failed(let code):
+            .ended(.broken(String(describing: SystemError(call, code: code, subject: "the connection"))))
         }
     }
 
-    private func moved(_ outcome: EasyHandle.Moved) -> Moved {
+    private func moved(_ outcome: EasyHandle.Moved) -> Link.Moved {
         switch outcome {
         case .bytes(let count): .bytes(count)
         case .wouldBlock: .wouldBlock
-        case .failed(let error): .failed(error.description)
+        case .failed(let error): .ended(.broken(error.description))
         }
     }
 }

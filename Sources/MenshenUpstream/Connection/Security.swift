@@ -19,14 +19,15 @@ final class Security {
     /// Records that wait. Each piece stays where it is: libcurl's TLS wants what it did not take again from the same place.
     private var backlog: [SendBuffer] = []
     /// Why nothing can be sent any more.
-    private(set) var failure: String?
+    private(set) var failure: Link.Ending?
 
     private static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
     init(_ client: TLSClient, _ endpoint: Endpoint, offersHTTP2: Bool, _ engine: TransferEngine) throws {
         do {
             channel = try TLSChannel(
-                client, host: endpoint.hostName, offersHTTP2: offersHTTP2, through: engine.pipe, endpoint.tickets)
+                client, host: endpoint.settings.hostName, offersHTTP2: offersHTTP2, through: engine.pipe,
+                endpoint.tickets)
         } catch { throw UpstreamFailure(.tls, error.description) }
         self.engine = engine
     }
@@ -80,7 +81,7 @@ final class Security {
             switch socket.write(UnsafeRawBufferPointer(rebasing: bytes[count...])) {
             case .bytes(let more): count += more
             case .wouldBlock: return count
-            case .failed(let detail): failure = detail
+            case .ended(let ending): failure = ending
             }
         }
         return count
@@ -109,9 +110,10 @@ final class Security {
         if hasRecords {
             switch socket.read(into: engine.pipe.input) {
             case .wouldBlock: return .needsMore
-            case .bytes(0):
+            case .ended(let ending) where ending.isWhole:
                 return .failed(UpstreamFailure(.tls, "the other end closed the connection during TLS's handshake"))
-            case .failed(let detail): return .failed(UpstreamFailure(.tls, "during TLS's handshake: \(detail)"))
+            case .ended(let ending):
+                return .failed(UpstreamFailure(.tls, "during TLS's handshake: \(ending.detail)"))
             case .bytes(let count): records = UnsafeRawBufferPointer(rebasing: engine.pipe.input[..<count])
             }
         }
@@ -132,13 +134,12 @@ final class Security {
         while true {
             switch socket.read(into: space) {
             case .wouldBlock: return .wouldBlock
-            case .failed(let detail): return .ended(Link.Ending(detail: detail, wasClosed: false, isWhole: false))
-            case .bytes(0) where channel.isClosed: return .ended(Self.closed)
-            case .bytes(0):
+            case .ended(let ending) where ending.isWhole && !channel.isClosed:
                 return .ended(
                     Link.Ending(
                         detail: "the provider closed the connection without TLS's close_notify", wasClosed: true,
                         isWhole: false))
+            case .ended(let ending): return .ended(ending)
             case .bytes(let count):
                 let records = UnsafeRawBufferPointer(rebasing: space[..<count])
                 if let moved = moved(channel.read(records, into: buffer)) { return moved }
@@ -148,20 +149,13 @@ final class Security {
         }
     }
 
-    private static let closed = Link.Ending(
-        detail: "the provider closed the connection", wasClosed: true, isWhole: true)
-
     /// nil: more records are needed.
     private func moved(_ read: TLSChannel.Read) -> Link.Moved? {
         switch read {
         case .bytes(let count): .bytes(count)
         case .nothing: nil
-        case .closed: .ended(Self.closed)
-        case .failed(let fault):
-            .ended(
-                Link.Ending(
-                    detail: fault.description, wasClosed: false, isWhole: false,
-                    reason: fault.isRefusal ? .tls : .reset))
+        case .closed: .ended(.closed)
+        case .failed(let fault): .ended(.broken(fault.description, fault.isRefusal ? .tls : .reset))
         }
     }
 }

@@ -68,7 +68,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     ) throws {
         self.receiver = receiver
         reader = ResponseReader(isHead: method == .head)
-        isSafe = method == .get || method == .head
+        isSafe = method.isSafe
         request.begin(method, target, authority: endpoint.authority, body)
         patience.begin()
         state = .connecting

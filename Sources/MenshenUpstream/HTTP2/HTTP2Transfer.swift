@@ -279,7 +279,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
     /// once: it may have cost something (decision 0016).
     private var mayRepeatUnread: Bool {
         guard isKept, !request.isStreamed else { return false }
-        return request.method == .get || request.method == .head || connection?.hasReadNothing == true
+        return request.method.isSafe || connection?.hasReadNothing == true
     }
 
     private func over(_ failure: UpstreamFailure?) {
