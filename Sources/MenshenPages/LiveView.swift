@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 package import MenshenCore
-package import MenshenStore
 
 /// What a running menshen knows beside its records, at one moment: for the dashboard. Holds no key, and
 /// no token. Times are in seconds since 1970 unless said otherwise.
@@ -63,12 +62,8 @@ package struct LiveView: Sendable {
 
     /// A request under way.
     package struct UnderWay: Sendable {
-        package enum State: String, Sendable, CaseIterable {
-            case reading, waiting, queued, asked, answering, streaming
-        }
-
         package var id: RequestID
-        package var state: State
+        package var state: OpenState
         /// Microseconds.
         package var age: Int64
         /// Token, or "uid:" and a number.
@@ -84,7 +79,7 @@ package struct LiveView: Sendable {
         package var leastOutput: Int64?
         package var bytesOut: Int64 = 0
 
-        package init(id: RequestID, state: State, age: Int64) {
+        package init(id: RequestID, state: OpenState, age: Int64) {
             self.id = id
             self.state = state
             self.age = age
@@ -103,9 +98,7 @@ package struct LiveView: Sendable {
     package var recordsWritten: Int64
     /// Waiting for the database.
     package var backlog: Int
-    /// Requests under way, as far as they are recorded.
-    package var open: [RequestRecord]
-    /// All of them.
+    /// Requests under way.
     package var openCount: Int
     /// The oldest of them, with what has come; empty unless the page is about them.
     package var underWay: [UnderWay]
@@ -129,7 +122,6 @@ package struct LiveView: Sendable {
         listeners = []
         recordsWritten = 0
         backlog = 0
-        open = []
         openCount = 0
         underWay = []
         providers = []

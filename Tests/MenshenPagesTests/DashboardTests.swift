@@ -222,6 +222,20 @@ import Testing
         #expect(answers.map(\.status) == [200, 410, 401, 429, 503, 200, 409])
     }
 
+    @Test func `a session is active while a request of it is under way, and for a day at most`() throws {
+        let scene = try PageScene()
+        for (seconds, session, state) in [(10, "going", "open"), (9, "gone", "complete"), (90_000, "stale", "open")] {
+            try scene.add(
+                secondsAgo: Int64(seconds), ["session": session, "end_state": state, "status": nil as Int?])
+        }
+        for (session, isActive) in [("going", true), ("gone", false), ("stale", false)] {
+            let text = try scene.text("/_menshen/ui/sessions/\(session)")
+            #expect(text.contains(">Active<") == isActive && text.contains(">Over<") != isActive, "\(session)")
+        }
+        let list = try scene.text("/_menshen/ui/sessions?period=7d")
+        #expect(list.split(separator: ">Active<").count == 2 && list.split(separator: ">Over<").count == 3)
+    }
+
     @Test func `a comparison is left out where records do not go back`() throws {
         let scene = try PageScene()
         try scene.add(secondsAgo: 10)

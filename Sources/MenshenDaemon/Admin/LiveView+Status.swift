@@ -29,7 +29,7 @@ extension LiveView.UnderWay {
     fileprivate init(_ request: OpenRequest, now: UInt64) {
         func since(_ time: UInt64) -> Int64 { now > time ? Int64(now - time) : 0 }
         let caller = request.intent.caller
-        self.init(id: request.intent.id, state: State(request.state), age: since(request.startedAt))
+        self.init(id: request.intent.id, state: request.state, age: since(request.startedAt))
         self.caller = request.intent.tokenName ?? caller.uid.map { "uid:\($0)" }
         client = request.intent.client.client
         session = request.intent.client.session
@@ -39,19 +39,6 @@ extension LiveView.UnderWay {
         inputTokens = request.inputTokens
         leastOutput = request.leastOutput
         bytesOut = request.bytesOut
-    }
-}
-
-extension LiveView.UnderWay.State {
-    fileprivate init(_ state: OpenRequest.State) {
-        switch state {
-        case .reading: self = .reading
-        case .waiting: self = .waiting
-        case .queued: self = .queued
-        case .asked: self = .asked
-        case .answering: self = .answering
-        case .streaming: self = .streaming
-        }
     }
 }
 

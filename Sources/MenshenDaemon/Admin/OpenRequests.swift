@@ -6,21 +6,8 @@ internal import MenshenCore
 /// A request under way, as its worker sees it at one moment. Holds no key, and no token. Nothing is counted for it: all of this
 /// is known for other reasons.
 struct OpenRequest: Sendable {
-    enum State: String, Sendable {
-        /// It still comes in.
-        case reading
-        /// For the cache, a key, what was spent before, or the record's receipt.
-        case waiting
-        /// For a place at its provider.
-        case queued
-        /// The provider has it, or gets it; nothing of the answer goes down yet.
-        case asked
-        /// The answer goes down: whole, or as a stream, of which a WebSocket is one.
-        case answering, streaming
-    }
-
     let intent: AuditIntent
-    let state: State
+    let state: OpenState
     let model: String?
     let provider: String?
     /// Monotonic microseconds.
@@ -39,7 +26,7 @@ struct OpenRequest: Sendable {
 
     /// nil: nothing of it is under way, or it is for a page of menshen's own.
     init?(_ exchange: Exchange) {
-        guard let state = State(exchange) else { return nil }
+        guard let state = OpenState(exchange) else { return nil }
         self.state = state
         intent = exchange.ledger.intent ?? AuditIntent(of: exchange, provider: nil)
         model = exchange.intake.facts.model.map { AuditText.name(exchange.masked($0)) }
@@ -77,7 +64,7 @@ struct OpenRequest: Sendable {
     }
 }
 
-extension OpenRequest.State {
+extension OpenState {
     fileprivate init?(_ exchange: Exchange) {
         if exchange.resolved?.page != nil { return nil }
         switch exchange.phase {
@@ -107,7 +94,7 @@ struct OpenRequests: Sendable {
     /// On the worker's thread.
     init(at worker: Worker, limit: Int = Self.limit) {
         var exchanges = worker.connections.values.compactMap(\.exchange)
-        exchanges.removeAll { OpenRequest.State($0) == nil }
+        exchanges.removeAll { OpenState($0) == nil }
         count = exchanges.count
         exchanges.sort { $0.startedAt < $1.startedAt }
         oldest = exchanges.prefix(limit).compactMap { OpenRequest($0) }

@@ -126,22 +126,10 @@ extension Dashboard {
     /// Opens the records for one page: the file may be another one by the next.
     fileprivate static func make(_ request: PageRequest, _ live: LiveView, _ path: String) -> PageAnswer {
         do throws(StoreFault) {
-            let reports = try RecordReports(path)
-            var live = live
-            live.open = try open(reports, request.now)
-            return try answer(request, PageSources(reports: reports, live: live))
+            return try answer(request, PageSources(reports: try RecordReports(path), live: live))
         } catch {
             return answer(request, live, fault: error)
         }
-    }
-
-    /// What is under way, as far as it is recorded: of the last day, a hundred at most.
-    private static func open(_ reports: RecordReports, _ now: Int64) throws(StoreFault) -> [RequestRecord] {
-        var query = LogQuery()
-        query.filters = [ReportFilter(.outcome, ["open"])]
-        query.after = RequestID(microseconds: (now - 86_400) * 1_000_000)
-        query.limit = 100
-        return try reports.requests(query).records
     }
 }
 

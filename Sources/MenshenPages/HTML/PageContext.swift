@@ -29,6 +29,15 @@ struct PageContext {
         return first <= period.before[0] + (period.lastEnd - period.since) / 50
     }
 
+    /// Sessions of what is under way, as far as it is recorded: of the last day, a hundred requests at most.
+    func openSessions() throws(StoreFault) -> Set<String> {
+        var query = LogQuery()
+        query.filters = [ReportFilter(.outcome, ["open"])]
+        query.after = RequestID(microseconds: (now - 86_400) * 1_000_000)
+        query.limit = 100
+        return Set(try reports.requests(query).records.compactMap(\.caller.session))
+    }
+
     func query(_ edges: [Int64], by groups: [Dimension] = [], latency: Bool = false) -> ReportQuery {
         ReportQuery(edges: edges, by: groups, where: parameters.filtersOfSums, latency: latency)
     }

@@ -33,7 +33,7 @@ struct SessionPage {
         let sums = try agents(
             since: isWhole ? oldest.id.microseconds / 1_000_000 : nil, until: newest.id.microseconds / 1_000_000)
         let all = sums.values.reduce(into: ReportSums()) { $0.add($1) }
-        let isOpen = context.live.open.contains { $0.caller.session == name }
+        let isOpen = try context.openSessions().contains(name)
         let table = LogTable(records: Array(records.prefix(Self.listed)), clock: context.clock)
         let log = Address(
             "log", parameters: [.init(name: "session", value: name), .init(name: "period", value: "90d")])

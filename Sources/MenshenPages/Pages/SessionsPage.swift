@@ -41,7 +41,7 @@ struct SessionsPage {
     func page() throws(StoreFault) -> Page {
         let lines = try sorted()
         let shown = Array(lines.prefix(Self.most))
-        let open = Set(context.live.open.compactMap(\.caller.session))
+        let open = try context.openSessions()
         let data = DataTable(
             "sessions",
             ["session", "caller", "client", "model", "first_seen", "last_seen", "is_open"] + ReportSums.columns,

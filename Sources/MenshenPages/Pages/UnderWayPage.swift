@@ -72,7 +72,7 @@ enum UnderWayPage {
             """
     }
 
-    private static func state(_ state: LiveView.UnderWay.State) -> HTML {
+    private static func state(_ state: OpenState) -> HTML {
         switch state {
         case .reading: .mark(.off, "Reading")
         case .waiting: .mark(.off, "Waiting")

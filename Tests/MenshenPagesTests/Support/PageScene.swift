@@ -173,7 +173,6 @@ extension PageScene {
         scene.live.faults = [name]
         scene.live.configuration = "listen = [\"\(name)\"]"
         scene.live.listeners = [name]
-        scene.live.open = try RecordReports(scene.path).requests(LogQuery()).records
         return (scene, id)
     }
 
