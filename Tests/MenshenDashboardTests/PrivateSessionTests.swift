@@ -100,7 +100,7 @@ import Testing
     @Test func `over TCP the password only looks`() throws {
         let setting = Stage.Setting.with {
             $0.hasTCP = true
-            $0.authentication = "token = \"\(Stage.token)\"\nuser = \"admin\"\npassword = \"open sesame\""
+            $0.authentication = Stage.password
         }
         try Stage.run(setting) {
             try $0.reply()

@@ -44,6 +44,8 @@ package final class Stage {
     package static var hasLibcurl: Bool { getenv("MENSHEN_HTTP").map { String(cString: $0) } == "libcurl" }
     package static let key = "sk-real-4f1c9a7e"
     package static let token = "menshen-token-1"
+    /// Under `[auth]`: the token, and a password to sign in by.
+    package static let password = "token = \"\(token)\"\nuser = \"admin\"\npassword = \"open sesame\""
 
     package let upstream: FakeUpstream
     package let daemon: DaemonUnderTest

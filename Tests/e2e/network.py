@@ -133,16 +133,6 @@ def tunnel_all(server, port, saw):
             threading.Thread(target=pump, args=(source, sink, saw), daemon=True).start()
 
 
-def pump(source, sink, saw):
-    try:
-        while data := source.recv(65536):
-            saw += data
-            sink.sendall(data)
-    except OSError:
-        pass
-    sink.close()
-
-
 def reachable(port):
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()

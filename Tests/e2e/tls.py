@@ -118,11 +118,6 @@ def ok(end, body, more=b""):
     end.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n" % (more, len(body)) + body)
 
 
-def configured(home, name, host, port, ca=None, more=""):
-    ca = f'ca_file = "{ca}"\n' if ca else ""
-    return f'[[providers]]\nname = "{name}"\nbase_url = "https://{host}:{port}/v1"\napi_key = "{KEY}"\n{ca}{more}\n'
-
-
 def certificates():
     """Who is believed, and what is said of those who are not."""
     home = place()
@@ -152,17 +147,17 @@ def certificates():
     ]
     servers = [(name, Server(path, change=change), fault) for name, _, path, change, fault in cases]
     hosts = {name: host for name, host, *_ in cases}
-    config = "".join(configured(home, name + end, hosts[name], server.port, ca, more)
+    config = "".join(provider(name + end, server.port, ca, host=hosts[name], more=more)
                      for name, server, _ in servers for end, more in BOTH)
     plain = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=plain_http, args=(plain,), daemon=True).start()
-    config += configured(home, "plain", "localhost", plain.getsockname()[1], ca, HTTP1)
+    config += provider("plain", plain.getsockname()[1], ca, more=HTTP1)
     # An authority that is trusted need not be a root.
     partial = write(f"{home}/middle.pem", pem(middle.certificate))
-    config += configured(home, "partial", "localhost", servers[[name for name, *_ in servers].index("gap")][1].port, partial, HTTP1)
-    config += configured(home, "system", "localhost", servers[0][1].port, None, HTTP1)
+    config += provider("partial", servers[[name for name, *_ in servers].index("gap")][1].port, partial, HTTP1)
+    config += provider("system", servers[0][1].port, None, more=HTTP1)
     for end, more in BOTH:
-        config += configured(home, "nofile" + end, "localhost", servers[0][1].port, f"{home}/none.pem", more)
+        config += provider("nofile" + end, servers[0][1].port, f"{home}/none.pem", more=more)
     daemon = Daemon(home, config)
     tried = [(name + end, server, fault) for name, server, fault in servers for end, _ in BOTH]
     for name, server, fault in tried + [("plain", None, "does not speak TLS"), ("system", None, "ca_file"),
@@ -226,8 +221,8 @@ def ends(more):
 
     server = Server(path, serve)
     silent = socket.create_server(("127.0.0.1", 0), backlog=8)
-    daemon = Daemon(home, configured(home, "one", "localhost", server.port, ca, more)
-                    + configured(home, "silent", "localhost", silent.getsockname()[1], ca, more)
+    daemon = Daemon(home, provider("one", server.port, ca, more=more)
+                    + provider("silent", silent.getsockname()[1], ca, more=more)
                     + "[upstream]\nconnect_timeout = \"1s\"\n")
     answer = daemon.ask("/one/v1/until/goodbye", None, {}, method="GET")
     equal((answer.status, answer.body), (200, b"all of it"), "an answer until the goodbye is whole")
@@ -273,7 +268,7 @@ def dying(more, count=300):
             return False
 
     server = Server(path, serve)
-    daemon = Daemon(home, configured(home, "one", "localhost", server.port, ca, more))
+    daemon = Daemon(home, provider("one", server.port, ca, more=more))
     for size in (20, 300_000):
         server.requests.clear()
         body = b'{"model":"m","messages":[],"pad":"' + b"x" * size + b'"}'
@@ -318,7 +313,7 @@ def proxies():
 
     plain, strict = listen(tunnel), listen(refuse)
     daemon = Daemon(home, "".join(
-        configured(home, name, "localhost", server.port, ca, f'proxy = "{proxy}"\n' + HTTP1)
+        provider(name, server.port, ca, more=f'proxy = "{proxy}"\n' + HTTP1)
         for name, proxy in (("through", f"http://127.0.0.1:{plain}"), ("strict", f"http://127.0.0.1:{strict}"),
                             ("nobody", f"http://127.0.0.1:{free_port()}"))))
     for _ in range(3):
@@ -341,17 +336,6 @@ def listen(serve):
             threading.Thread(target=lambda: serve(end, end.recv(4096)), daemon=True).start()
     threading.Thread(target=run, daemon=True).start()
     return server.getsockname()[1]
-
-
-def pump(source, sink, saw=None):
-    try:
-        while data := source.recv(65536):
-            if saw is not None:
-                saw.extend(data)
-            sink.sendall(data)
-    except OSError:
-        pass
-    sink.close()
 
 
 certificates()

@@ -112,8 +112,20 @@ def certificate(home):
         own(f"{home}/{name}")
 
 
-def provider(name, port, ca_file=None, more=""):
-    return (f'[[providers]]\nname = "{name}"\nbase_url = "https://localhost:{port}/v1"\napi_key = "{KEY}"\n'
+def pump(source, sink, saw=None):
+    """Passes on what comes until either end leaves; `saw` gets it, too."""
+    try:
+        while data := source.recv(65536):
+            if saw is not None:
+                saw.extend(data)
+            sink.sendall(data)
+    except OSError:
+        pass
+    sink.close()
+
+
+def provider(name, port, ca_file=None, more="", host="localhost"):
+    return (f'[[providers]]\nname = "{name}"\nbase_url = "https://{host}:{port}/v1"\napi_key = "{KEY}"\n'
             + (f'ca_file = "{ca_file}"\n' if ca_file else "") + more + "\n")
 
 

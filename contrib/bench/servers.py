@@ -70,6 +70,15 @@ class Process:
             tail = pathlib.Path(self.log).read_text(errors="replace")[-600:]
             raise Broken(f"process ended with {self.child.returncode}: {tail.strip()}")
 
+    def wait(self, name, is_ready):
+        limit = time.monotonic() + 10
+        while not is_ready():
+            self.check()
+            if time.monotonic() > limit:
+                self.stop()
+                raise Broken(f"{name} does not listen after 10 s")
+            time.sleep(0.01)
+
     def stop(self):
         if self.child.poll() is None:
             self.child.terminate()
@@ -117,12 +126,7 @@ class Provider:
             "backlog 4096\n default_backend b\nbackend b\n http-reuse always\n "
             f"server s 127.0.0.1:{upstream.port} pool-max-conn 2048\n")
         self.front = Process([shutil.which("haproxy"), "-f", str(configuration)], directory / "front.log")
-        limit = time.monotonic() + 10
-        while not self.listens():
-            self.front.check()
-            if time.monotonic() > limit:
-                raise Broken("haproxy does not listen after 10 s")
-            time.sleep(0.01)
+        self.front.wait("haproxy", self.listens)
 
     def listens(self):
         with socket.socket() as probe:
@@ -158,13 +162,7 @@ class Proxy(Process):
         listeners = [f"127.0.0.1:{self.port}", f"unix:{self.socket}"]
         command, environment = kind.command(self.directory, provider, listeners)
         super().__init__(command, self.directory / "output.log", environment)
-        limit = time.monotonic() + 10
-        while not self.answers():
-            self.check()
-            if time.monotonic() > limit:
-                self.stop()
-                raise Broken(f"{kind.name} does not listen after 10 s")
-            time.sleep(0.01)
+        self.wait(kind.name, self.answers)
 
     def answers(self):
         for family, address in ((socket.AF_INET, ("127.0.0.1", self.port)), (socket.AF_UNIX, str(self.socket))):

@@ -7,7 +7,7 @@ import Testing
 struct StatusPageTests {
     private static let withPassword = Stage.Setting.with {
         $0.hasTCP = true
-        $0.authentication = "token = \"\(Stage.token)\"\nuser = \"admin\"\npassword = \"open sesame\""
+        $0.authentication = Stage.password
     }
     /// admin:open sesame
     private static let credentials = "Authorization: Basic YWRtaW46b3BlbiBzZXNhbWU="

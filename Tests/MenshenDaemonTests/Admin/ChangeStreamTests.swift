@@ -89,7 +89,7 @@ struct ChangeStreamTests {
     @Test func `it is for those who see all, and ends with the configuration that let them in`() throws {
         let setting = Stage.Setting.with {
             $0.hasTCP = true
-            $0.authentication = "token = \"\(Stage.token)\"\nuser = \"admin\"\npassword = \"open sesame\""
+            $0.authentication = Stage.password
         }
         try Stage.run(setting) {
             try $0.reply()

@@ -9,7 +9,7 @@ import Testing
 @Suite struct DashboardTests {
     private static let setting = Stage.Setting.with {
         $0.hasTCP = true
-        $0.authentication = "token = \"\(Stage.token)\"\nuser = \"admin\"\npassword = \"open sesame\""
+        $0.authentication = Stage.password
     }
     /// admin:open sesame
     private static let signedIn = ["Authorization: Basic YWRtaW46b3BlbiBzZXNhbWU="]

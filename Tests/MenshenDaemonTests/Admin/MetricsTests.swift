@@ -10,7 +10,7 @@ import Testing
 struct MetricsTests {
     private static let withPassword = Stage.Setting.with {
         $0.hasTCP = true
-        $0.authentication = "token = \"\(Stage.token)\"\nuser = \"admin\"\npassword = \"open sesame\""
+        $0.authentication = Stage.password
     }
 
     @Test func `the page counts a request that has ended, and not itself`() throws {
