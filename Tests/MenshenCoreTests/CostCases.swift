@@ -328,9 +328,15 @@ private func largest(_ input: (Int) -> [UInt8]) -> Int {
     return size
 }
 
+/// A few keys, and many of which each ends like the text.
+private let searched = [
+    SecretSet(["sk-proj-4f1c9a7e", "sk-ant-api03-x1y2z3", "AIzaSyA-0123456789"].map { Secret($0) }),
+    SecretSet((10..<60).map { Secret("sk-\($0)-ant-api03-") } + [Secret("333333333333"), Secret("aaaaaaaaaaab")]),
+]
+
 /// The keys that a stored answer is looked through for.
 private func searchKeys(_ body: [UInt8]) {
-    for key in ["sk-proj-4f1c9a7e", "sk-ant-api03-x1y2z3", "AIzaSyA-0123456789"] { _ = Secret(key).occurs(in: body) }
+    for secrets in searched { _ = secrets.occurs(in: body.span) }
 }
 
 private let secretCosts = ["sk-ant-api03-", "3", "a", "a sentence of an answer, "].map {

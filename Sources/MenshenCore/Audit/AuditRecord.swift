@@ -192,28 +192,21 @@ package final class AnswerRecord: Sendable {
     package init(
         usage: consuming Usage?, model: consuming String?, finishReason: consuming String?,
         serviceTier: consuming String?, askedTier: String? = nil, speed: String? = nil, endUser: String?,
-        masking keys: [Secret]
+        masking keys: SecretSet
     ) {
-        var (mode, geo) = (usage?.speed, usage?.inferenceGeo)
-        for key in keys {
-            if var raw = usage?.raw {
-                key.mask(in: &raw)
-                usage?.raw = raw
-            }
-            mode = key.masked(mode)
-            geo = key.masked(geo)
-            model = key.masked(model)
-            finishReason = key.masked(finishReason)
-            serviceTier = key.masked(serviceTier)
+        if var raw = usage?.raw, keys.occurs(in: raw.span) {
+            keys.mask(in: &raw)
+            usage?.raw = raw
         }
+        let (mode, geo) = (usage?.speed, usage?.inferenceGeo)
         if mode != nil || geo != nil {
-            usage?.speed = mode.map(AuditText.name)
-            usage?.inferenceGeo = geo.map(AuditText.name)
+            usage?.speed = keys.masked(mode).map(AuditText.name)
+            usage?.inferenceGeo = keys.masked(geo).map(AuditText.name)
         }
         self.usage = usage
-        self.model = model.map(AuditText.name)
-        self.finishReason = finishReason.map(AuditText.name)
-        self.serviceTier = serviceTier.map(AuditText.name)
+        self.model = keys.masked(model).map(AuditText.name)
+        self.finishReason = keys.masked(finishReason).map(AuditText.name)
+        self.serviceTier = keys.masked(serviceTier).map(AuditText.name)
         self.askedTier = askedTier.map(AuditText.name)
         self.speed = usage?.speed ?? speed.map(AuditText.name)
         self.endUser = endUser.map(AuditText.name)

@@ -34,9 +34,7 @@ package struct CachedAnswer: Sendable, Equatable {
     package func age(now: UInt64) -> Int64 { now > storedAt ? Int64(clamping: (now - storedAt) / 1_000_000) : 0 }
 
     /// A key of ours stands in it, as in the error of a provider that repeats what it was sent: not to be stored.
-    package func holds(_ keys: [Secret]) -> Bool {
-        keys.contains { $0.occurs(in: body) || $0.occurs(in: fieldLines) }
-    }
+    package func holds(_ keys: SecretSet) -> Bool { keys.occurs(in: body.span) || keys.occurs(in: fieldLines.span) }
 
     /// What describes the body, and the API's version. Everything else belongs to the exchange of then: request ids,
     /// rate limits, times, cookies, the organisation that paid, and what proxies on the way added.

@@ -50,12 +50,10 @@ package struct ClientFacts: Sendable, Equatable {
     }
 
     /// No secret stays in what is recorded.
-    package mutating func mask(_ keys: [Secret]) {
-        for key in keys {
-            client = key.masked(client)
-            session = key.masked(session)
-            agent = key.masked(agent)
-        }
+    package mutating func mask(_ keys: SecretSet) {
+        client = keys.masked(client)
+        session = keys.masked(session)
+        agent = keys.masked(agent)
     }
 
     private static let limit = 128

@@ -78,8 +78,8 @@ package struct PastSpending: Sendable {
     package private(set) var pots: [PotKey: Pot]
     /// For pots in use, which change meanwhile; nil where they are replaced.
     private(set) var charges: [Charge]?
-    package private(set) var usualOutput: [String: Int64] = [:]
-    private var largest: [String: Largest] = [:]
+    package private(set) var usualOutput: [ProvidersModel: Int64] = [:]
+    private var largest: [ProvidersModel: Largest] = [:]
     private var lost: [PastRequest] = []
     private var byHolder: [Holder: [PotKey]] = [:]
     private let patterns: [(pattern: ModelPattern, keys: [PotKey])]
@@ -106,25 +106,25 @@ package struct PastSpending: Sendable {
         func price(_ input: Int64, _ output: Int64) -> Money? {
             self.price(request.provider ?? "", request.answerModel ?? request.askedModel, input, output)
         }
-        let name = PotTable.name(request.provider ?? "", request.model ?? "")
+        let model = ProvidersModel(provider: request.provider ?? "", model: request.model ?? "")
         switch request.usage {
         case .lost: lost.append(request)
         case .none: count(request, Amounts(requests: 1))
         case .unknown:
-            let output = usualOutput[name] ?? SpendingEstimate.unknownOutput
+            let output = usualOutput[model] ?? SpendingEstimate.unknownOutput
             estimate(request, SpendingEstimate.tokens(ofBytes: request.bytesIn), output)
         case .partial:
             let known = SpendingEstimate.partialOutput(
-                request.output, bytesOut: request.bytesOut, most: usualOutput[name] ?? SpendingEstimate.unknownOutput)
+                request.output, bytesOut: request.bytesOut, most: usualOutput[model] ?? SpendingEstimate.unknownOutput)
             let money =
                 request.cost.map { $0 + (price(0, known - request.output) ?? .zero) } ?? price(request.input, known)
             count(
                 request,
                 Amounts(requests: 1, inputTokens: request.input, outputTokens: known, money: money ?? .zero))
         case .reported:
-            PotTable.learn(&usualOutput[name], request.output)
-            let before = largest[name]
-            largest[name] = Largest(
+            PotTable.learn(&usualOutput[model], request.output)
+            let before = largest[model]
+            largest[model] = Largest(
                 input: max(before?.input ?? 0, request.input), output: max(before?.output ?? 0, request.output),
                 cost: [before?.cost, request.cost].compactMap { $0 }.max())
             count(
@@ -138,7 +138,7 @@ package struct PastSpending: Sendable {
     /// All records were read.
     package mutating func finish() {
         for request in lost {
-            let known = largest[PotTable.name(request.provider ?? "", request.model ?? "")]
+            let known = largest[ProvidersModel(provider: request.provider ?? "", model: request.model ?? "")]
             let unknown = SpendingEstimate.unknownOutput
             estimate(request, known?.input ?? unknown, known?.output ?? unknown, known?.cost)
         }

@@ -9,6 +9,9 @@ package struct Pot: Sendable {
         /// Counts the pot's windows; of a rolling one, the piece of time.
         fileprivate let window: Int64
         let amount: Int64
+
+        /// Nothing is reserved yet.
+        static let none = Self(window: 0, amount: 0)
     }
 
     /// A clock that steps back by less than this steps back no window.

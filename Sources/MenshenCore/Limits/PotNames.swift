@@ -18,11 +18,19 @@ package struct Holder: Sendable, Hashable, CustomStringConvertible {
 
     package let kind: Kind
     package let name: String
+    /// Holders are made of the configuration and looked up by each request.
+    private let hash: Int
 
     package init(_ kind: Kind, _ name: String) {
         self.kind = kind
         self.name = name
+        var hasher = Hasher()
+        hasher.combine(kind)
+        hasher.combine(name)
+        hash = hasher.finalize()
     }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 
     /// In a sentence.
     package var description: String {
@@ -47,6 +55,12 @@ package struct PotKey: Sendable, Hashable {
         measure = limit.measure
         window = limit.window
     }
+}
+
+/// A model as one provider has it.
+package struct ProvidersModel: Sendable, Hashable {
+    let provider: String
+    let model: String
 }
 
 /// What a holder's limits are, as a request asks for them.
@@ -125,6 +139,8 @@ package struct Amounts: Sendable, Equatable {
 package struct Hold: Sendable {
     struct Entry {
         let key: PotKey
+        /// Where it was when the request was admitted.
+        let place: Int
         let limit: Limit
         var slip: Pot.Slip
     }

@@ -25,10 +25,15 @@ package struct PotTable: Sendable {
     private static let most = 4096
     private static let mostModels = 1024
 
-    private var pots: [PotKey: Pot] = [:]
+    /// By place, so that a pot is found once for each request and changed where it stands.
+    private var pots: [Pot] = []
+    /// nil: nobody has the place.
+    private var keys: [PotKey?] = []
+    private var places: [PotKey: Int] = [:]
+    private var freePlaces: [Int] = []
     private var conducts: [Holder: Conduct] = [:]
     /// Output tokens that answers of a provider's model have, by both names.
-    private var usualOutput: [String: Int64] = [:]
+    private var usualOutput: [ProvidersModel: Int64] = [:]
 
     package init() {}
 
@@ -38,48 +43,80 @@ package struct PotTable: Sendable {
     package mutating func reserve(
         _ demands: [Demand], _ wanted: Amounts, notify: [Int], at now: Int64, _ zone: ZoneRules
     ) -> Outcome {
-        guard areKnown(demands, now, zone) else { return .unknown }
+        var entries: [Hold.Entry] = []
+        guard find(&entries, of: demands, now, zone) else { return .unknown }
+        var next = 0
         for demand in demands {
-            if let refusal = refusal(demand, wanted, now) {
+            let end = next + demand.limits.count
+            if let refusal = refusal(demand, entries[next..<end], wanted, now) {
                 return .refused(refusal, notice(of: refusal, notify, now))
             }
+            next = end
         }
-        var entries: [Hold.Entry] = []
+        for index in entries.indices {
+            entries[index].slip = pots[entries[index].place].reserve(wanted[entries[index].limit.measure])
+        }
         var holders: [Holder] = []
-        for demand in demands {
-            for limit in demand.limits {
-                let key = PotKey(demand.holder, limit)
-                guard let slip = pots[key]?.reserve(wanted[limit.measure]) else { continue }
-                entries.append(Hold.Entry(key: key, limit: limit, slip: slip))
-            }
-            if demand.concurrency != nil || demand.maxErrors != nil {
-                conducts[demand.holder, default: Conduct()].underWay += 1
-                holders.append(demand.holder)
-            }
+        for demand in demands where demand.concurrency != nil || demand.maxErrors != nil {
+            conducts[demand.holder, default: Conduct()].underWay += 1
+            holders.append(demand.holder)
         }
         return .admitted(Hold(entries: entries, holders: holders))
     }
 
-    /// Brings the pots to the present, and makes those that are missing.
-    private mutating func areKnown(_ demands: [Demand], _ now: Int64, _ zone: ZoneRules) -> Bool {
+    /// Brings the pots of all limits to the present, in their order, and makes those that are missing. False: what was spent
+    /// before is not known of all of them.
+    private mutating func find(
+        _ entries: inout [Hold.Entry], of demands: [Demand], _ now: Int64, _ zone: ZoneRules
+    ) -> Bool {
+        entries.reserveCapacity(demands.reduce(0) { $0 + $1.limits.count })
         var areKnown = true
         for demand in demands {
             for limit in demand.limits {
                 let key = PotKey(demand.holder, limit)
-                if pots[key] == nil, pots.count >= Self.most { dropUnused(now) }
-                pots[key, default: Pot(limit.window, at: now, zone)].advance(to: now, zone)
-                if pots[key]?.isKnown == false { areKnown = false }
+                let place = places[key] ?? make(key, beside: entries, now, zone)
+                pots[place].advance(to: now, zone)
+                if !pots[place].isKnown { areKnown = false }
+                entries.append(Hold.Entry(key: key, place: place, limit: limit, slip: .none))
             }
         }
         return areKnown
     }
 
-    private mutating func dropUnused(_ now: Int64) {
-        pots = pots.filter { $0.value.reserved > 0 || !$0.value.isKnown }
+    private mutating func make(_ key: PotKey, beside others: [Hold.Entry], _ now: Int64, _ zone: ZoneRules) -> Int {
+        if places.count >= Self.most { dropUnused(but: others) }
+        let pot = Pot(key.window, at: now, zone)
+        let place = freePlaces.popLast() ?? pots.count
+        if place == pots.count {
+            pots.append(pot)
+            keys.append(key)
+        } else {
+            pots[place] = pot
+            keys[place] = key
+        }
+        places[key] = place
+        return place
+    }
+
+    private mutating func dropUnused(but others: [Hold.Entry]) {
+        for (key, place) in places
+        where pots[place].reserved == 0 && pots[place].isKnown && !others.contains(where: { $0.place == place }) {
+            places[key] = nil
+            keys[place] = nil
+            freePlaces.append(place)
+        }
         conducts = conducts.filter { !$0.value.isIdle }
     }
 
-    private mutating func refusal(_ demand: Demand, _ wanted: Amounts, _ now: Int64) -> LimitRefusal? {
+    /// The pot of an entry of a request under way. It may have been dropped meanwhile, if the request has reserved nothing in
+    /// it, and be another's or made anew.
+    private func place(_ entry: Hold.Entry) -> Int? {
+        keys[entry.place] == entry.key ? entry.place : places[entry.key]
+    }
+
+    private func refusal(
+        _ demand: Demand, _ entries: ArraySlice<Hold.Entry>, _ wanted: Amounts, _ now: Int64
+    ) -> LimitRefusal? {
         let holder = demand.holder
         if demand.maxErrors != nil || demand.concurrency != nil, let conduct = conducts[holder] {
             if let most = demand.maxErrors, conduct.errors >= most, now < conduct.pausedUntil {
@@ -90,9 +127,11 @@ package struct PotTable: Sendable {
                 return LimitRefusal(holder: holder, reason: .concurrency(most), resetsAt: nil, wait: 1)
             }
         }
-        for limit in demand.limits {
+        for entry in entries {
+            let limit = entry.limit
             let amount = wanted[limit.measure]
-            guard let pot = pots[PotKey(holder, limit)], !pot.hasRoom(for: amount, of: limit.amount) else { continue }
+            if pots[entry.place].hasRoom(for: amount, of: limit.amount) { continue }
+            let pot = pots[entry.place]
             let opens = pot.opens(for: amount, of: limit.amount, at: now)
             return LimitRefusal(
                 holder: holder,
@@ -108,8 +147,8 @@ package struct PotTable: Sendable {
             wanted <= limit.amount
         else { return nil }
         let key = PotKey(refusal.holder, limit)
-        guard pots[key].map({ $0.told < 100 }) == true else { return nil }
-        pots[key]?.tell(100, at: now)
+        guard let place = places[key], pots[place].told < 100 else { return nil }
+        pots[place].tell(100, at: now)
         return LimitNotice(key: key, limit: limit, percent: 100, spent: spent, resetsAt: refusal.resetsAt)
     }
 
@@ -120,17 +159,20 @@ package struct PotTable: Sendable {
     ) -> LimitRefusal? {
         for entry in hold.entries where cutsAll || entry.limit.cuts {
             let amount = more[entry.key.measure]
-            pots[entry.key]?.advance(to: now, zone)
-            guard amount > 0, let pot = pots[entry.key], pot.counts(entry.slip),
-                !pot.hasRoom(for: amount, of: entry.limit.amount)
-            else { continue }
+            guard let place = place(entry) else { continue }
+            pots[place].advance(to: now, zone)
+            let pot = pots[place]
+            guard amount > 0, pot.counts(entry.slip), !pot.hasRoom(for: amount, of: entry.limit.amount) else {
+                continue
+            }
             return LimitRefusal(
                 holder: entry.key.holder, reason: .passed(entry.limit),
                 resetsAt: pot.opens(for: amount, of: entry.limit.amount, at: now), wait: nil)
         }
         for index in hold.entries.indices {
             let entry = hold.entries[index]
-            if let slip = pots[entry.key]?.extend(entry.slip, by: more[entry.key.measure]) {
+            guard let place = place(entry) else { continue }
+            if let slip = pots[place].extend(entry.slip, by: more[entry.key.measure]) {
                 hold.entries[index].slip = slip
             }
         }
@@ -143,34 +185,20 @@ package struct PotTable: Sendable {
     ) -> [LimitNotice] {
         var notices: [LimitNotice] = []
         for entry in hold.entries {
-            guard var pot = pots[entry.key] else { continue }
-            pot.advance(to: now, zone)
-            pot.settle(entry.slip, spent[entry.key.measure])
-            if let percent = Self.passed(pot.spent, of: entry.limit.amount, notify), percent > pot.told {
-                pot.tell(percent, at: now)
-                notices.append(
-                    LimitNotice(
-                        key: entry.key, limit: entry.limit, percent: percent, spent: pot.spent,
-                        resetsAt: pot.opens(for: 0, of: 0, at: now)))
+            guard let place = place(entry) else { continue }
+            if let notice = pots[place].settle(entry, spent[entry.key.measure], notify, at: now, zone) {
+                notices.append(notice)
             }
-            pots[entry.key] = pot
         }
         leave(hold)
         return notices
     }
 
-    /// The highest of `notify` that is reached.
-    private static func passed(_ spent: Int64, of limit: Int64, _ notify: [Int]) -> Int? {
-        notify.filter { percent in
-            let (high, low) = spent.multipliedFullWidth(by: 100)
-            let (otherHigh, otherLow) = limit.multipliedFullWidth(by: Int64(percent))
-            return (high, low) >= (otherHigh, otherLow)
-        }.max()
-    }
-
     /// The request has ended without anything being asked.
     package mutating func release(_ hold: Hold) {
-        for entry in hold.entries { pots[entry.key]?.settle(entry.slip, 0) }
+        for entry in hold.entries {
+            if let place = place(entry) { pots[place].settle(entry.slip, 0) }
+        }
         leave(hold)
     }
 
@@ -200,56 +228,86 @@ package struct PotTable: Sendable {
     /// smaller one: an estimate that is too low lets too much through.
     package mutating func learn(_ provider: String, _ model: String, output: Int64) {
         if usualOutput.count >= Self.mostModels { usualOutput.removeAll() }
-        Self.learn(&usualOutput[Self.name(provider, model)], output)
+        Self.learn(&usualOutput[ProvidersModel(provider: provider, model: model)], output)
     }
 
     static func learn(_ usual: inout Int64?, _ output: Int64) {
         usual = usual.map { max(output, $0 - ($0 - output) / 8) } ?? output
     }
 
-    package func usualOutput(_ provider: String, _ model: String) -> Int64? { usualOutput[Self.name(provider, model)] }
-
-    static func name(_ provider: String, _ model: String) -> String { "\(provider)\u{0}\(model)" }
+    package func usualOutput(_ provider: String, _ model: String) -> Int64? {
+        usualOutput[ProvidersModel(provider: provider, model: model)]
+    }
 
     // MARK: The past
 
     /// Pots whose past is not known, as they are now.
-    package var unknown: [PotKey: Pot] { pots.filter { !$0.value.isKnown } }
+    package var unknown: [PotKey: Pot] { all.filter { !$0.value.isKnown } }
 
     /// The past of pots that were `unknown` before. One that is known by now, because its window ended meanwhile, stays as it
     /// is; the others have no reservation.
     package mutating func fill(_ past: PastSpending) {
-        for (key, pot) in past.pots where pots[key]?.isKnown == false {
-            pots[key] = pot
-            pots[key]?.becomeKnown()
+        for (key, pot) in past.pots {
+            guard let place = places[key], !pots[place].isKnown else { continue }
+            pots[place] = pot
+            pots[place].becomeKnown()
         }
-        for (name, usual) in past.usualOutput where usualOutput[name] == nil && usualOutput.count < Self.mostModels {
-            usualOutput[name] = usual
+        for (model, usual) in past.usualOutput where usualOutput[model] == nil && usualOutput.count < Self.mostModels {
+            usualOutput[model] = usual
         }
     }
 
     /// Pots whose past is known, to find out what else belongs to it.
-    package var known: [PotKey: Pot] { pots.filter { $0.value.isKnown } }
+    package var known: [PotKey: Pot] { all.filter { $0.value.isKnown } }
+
+    private var all: [PotKey: Pot] { places.mapValues { pots[$0] } }
 
     /// Records of before have turned up that nobody had when the past was read.
     package mutating func charge(_ past: PastSpending) {
-        for charge in past.charges ?? [] { pots[charge.key]?.addPast(charge.amount, at: charge.time) }
+        for charge in past.charges ?? [] {
+            if let place = places[charge.key] { pots[place].addPast(charge.amount, at: charge.time) }
+        }
     }
 
     // MARK: Looking
 
-    var count: Int { pots.count }
+    var count: Int { places.count }
 
     /// The state of a holder's pots.
     package mutating func state(_ demand: Demand, at now: Int64, _ zone: ZoneRules) -> [PotState] {
-        _ = areKnown([demand], now, zone)
-        return demand.limits.compactMap { limit in
-            let key = PotKey(demand.holder, limit)
-            guard let pot = pots[key] else { return nil }
+        var entries: [Hold.Entry] = []
+        _ = find(&entries, of: [demand], now, zone)
+        return entries.map { entry in
+            let pot = pots[entry.place]
             return PotState(
-                holder: demand.holder, limit: limit, spent: pot.spent, reserved: pot.reserved, isKnown: pot.isKnown,
-                resetsAt: pot.span.upperBound == .max ? nil : pot.span.upperBound)
+                holder: demand.holder, limit: entry.limit, spent: pot.spent, reserved: pot.reserved,
+                isKnown: pot.isKnown, resetsAt: pot.span.upperBound == .max ? nil : pot.span.upperBound)
         }
+    }
+}
+
+extension Pot {
+    /// Returns what somebody is to be told.
+    fileprivate mutating func settle(
+        _ entry: Hold.Entry, _ amount: Int64, _ notify: [Int], at now: Int64, _ zone: ZoneRules
+    ) -> LimitNotice? {
+        advance(to: now, zone)
+        settle(entry.slip, amount)
+        guard let percent = passed(of: entry.limit.amount, notify), percent > told else { return nil }
+        tell(percent, at: now)
+        return LimitNotice(
+            key: entry.key, limit: entry.limit, percent: percent, spent: spent,
+            resetsAt: opens(for: 0, of: 0, at: now))
+    }
+
+    /// The highest of `notify` that is reached.
+    private func passed(of limit: Int64, _ notify: [Int]) -> Int? {
+        var highest: Int?
+        let (high, low) = spent.multipliedFullWidth(by: 100)
+        for percent in notify where percent > highest ?? .min {
+            if (high, low) >= limit.multipliedFullWidth(by: Int64(percent)) { highest = percent }
+        }
+        return highest
     }
 }
 

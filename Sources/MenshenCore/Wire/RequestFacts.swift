@@ -40,13 +40,11 @@ package struct RequestFacts: Sendable, Equatable {
     }
 
     /// A caller that got hold of a key shall not bring it into the records.
-    package mutating func mask(_ keys: [Secret]) {
-        for key in keys {
-            model = key.masked(model)
-            endUser = key.masked(endUser)
-            serviceTier = key.masked(serviceTier)
-            speed = key.masked(speed)
-        }
+    package mutating func mask(_ keys: SecretSet) {
+        model = keys.masked(model)
+        endUser = keys.masked(endUser)
+        serviceTier = keys.masked(serviceTier)
+        speed = keys.masked(speed)
     }
 }
 

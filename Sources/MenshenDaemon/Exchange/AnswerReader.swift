@@ -165,7 +165,7 @@ struct AnswerReader {
     }
 
     /// The answer as it is stored; nil unless it is whole and holds none of `keys`.
-    mutating func storedAnswer(_ id: RequestID, at wall: UInt64, masking keys: [Secret]) -> CachedAnswer? {
+    mutating func storedAnswer(_ id: RequestID, at wall: UInt64, masking keys: SecretSet) -> CachedAnswer? {
         guard let storing, observer?.ending == .complete, hasWholeCoding else { return nil }
         var answer = CachedAnswer(
             status: 200, fieldLines: storing.fieldLines, body: storing.body, isStream: observer?.isStream == true,

@@ -181,5 +181,5 @@ struct AnswerWriter {
     }
 
     /// The body that was kept, with each of `keys` masked.
-    func captured(_ keys: [Secret]) -> [UInt8]? { capture?.masked(keys) }
+    func captured(_ keys: SecretSet) -> [UInt8]? { capture?.masked(keys) }
 }

@@ -16,12 +16,10 @@ struct BodyCapture {
     }
 
     /// The bytes, with each known key overwritten by asterisks, and what the limit left of one at the end.
-    func masked(_ keys: [Secret]) -> [UInt8] {
+    func masked(_ keys: SecretSet) -> [UInt8] {
         var copy = bytes
-        for key in keys {
-            key.mask(in: &copy)
-            if copy.count == limit { key.maskBeginning(atEndOf: &copy) }
-        }
+        keys.mask(in: &copy)
+        if copy.count == limit { keys.maskBeginning(atEndOf: &copy) }
         return copy
     }
 }

@@ -16,9 +16,9 @@ extension Exchange {
     // MARK: Records
 
     /// What is masked in whatever is kept of this request.
-    var secrets: [Secret] { runtime.secrets(and: attempt?.maskedKey) }
+    var secrets: SecretSet { runtime.secrets(and: attempt?.maskedKey) }
 
-    func masked(_ text: String) -> String { secrets.reduce(text) { $1.masked($0) } }
+    func masked(_ text: String) -> String { secrets.masked(text) }
 
     /// Has the intent recorded. Where that is not done at once, the answer waits for the store's receipt.
     func recordIntent(_ provider: String?) {

@@ -144,7 +144,7 @@ struct Intake {
         charged = 0
     }
 
-    func captured(_ keys: [Secret]) -> [UInt8]? { capture?.masked(keys) }
+    func captured(_ keys: SecretSet) -> [UInt8]? { capture?.masked(keys) }
 
     // MARK: Understand
 
@@ -272,10 +272,10 @@ struct Intake {
     }
 
     /// No secret stays in what is recorded.
-    mutating func mask(_ keys: [Secret]) { facts.mask(keys) }
+    mutating func mask(_ keys: SecretSet) { facts.mask(keys) }
 
     /// What a streamed body said while it passed.
-    mutating func takeStreamed(masking keys: [Secret]) {
+    mutating func takeStreamed(masking keys: SecretSet) {
         guard let streamed = scan?.facts ?? form?.facts else { return }
         facts.add(streamed)
         facts.mask(keys)

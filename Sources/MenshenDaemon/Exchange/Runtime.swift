@@ -85,10 +85,9 @@ final class Runtime {
     }
 
     /// What is masked in whatever is kept of a request. `used`: the key that it went with, which may be an earlier one by now.
-    func secrets(and used: Secret?) -> [Secret] {
+    func secrets(and used: Secret?) -> SecretSet {
         let known = keys.known(snapshot.configuration.secrets)
-        guard let used, !known.contains(where: { $0 === used }) else { return known }
-        return known + [used]
+        return used.map(known.adding) ?? known
     }
 
     func endpoint(_ index: Int) -> Endpoint { endpoints[index] }

@@ -16,7 +16,7 @@ extension AuditIntent {
             client = ClientFacts(exchange.head)
             client.mask(keys)
         }
-        let path = keys.reduce(exchange.resolved?.target.path ?? "-") { $1.masked($0) }
+        let path = keys.masked(exchange.resolved?.target.path ?? "-")
         self.init(
             id: exchange.id, caller: principal.caller, tokenName: principal.tokenName ?? exchange.access.formerToken,
             method: exchange.head.method.rawValue, path: path, dialect: exchange.dialect,
@@ -79,7 +79,7 @@ extension AuditSettlement {
     }
 
     /// What the answer says of itself and of its cost.
-    private mutating func describeAnswer(_ exchange: Exchange, _ facts: RequestFacts, _ keys: [Secret]) {
+    private mutating func describeAnswer(_ exchange: Exchange, _ facts: RequestFacts, _ keys: SecretSet) {
         let attempt = exchange.attempt
         let messages = attempt?.webSocket?.observer
         var usage = messages?.usage ?? attempt?.reader.usage

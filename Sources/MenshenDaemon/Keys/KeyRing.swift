@@ -28,7 +28,7 @@ final class KeyRing {
     static let grace: UInt64 = 60_000_000
     private var files: [String: FileKey] = [:] { didSet { all = nil } }
     private let commands: KeyCommands
-    private var all: [Secret]?
+    private var all: SecretSet?
     /// Of the commands' keys that are in `all`.
     private var version = 0
     /// Why a file that never gave a key does not.
@@ -119,11 +119,11 @@ final class KeyRing {
 
     /// Every secret in memory; what is recorded is searched for them. An earlier key is with the requests that it went with,
     /// and nowhere else.
-    func known(_ configured: @autoclosure () -> [Secret]) -> [Secret] {
+    func known(_ configured: @autoclosure () -> [Secret]) -> SecretSet {
         let current = commands.version
         if let all, version == current { return all }
         version = current
-        let secrets = files.values.map(\.secret) + commands.secrets + configured()
+        let secrets = SecretSet(files.values.map(\.secret) + commands.secrets + configured())
         all = secrets
         return secrets
     }

@@ -194,9 +194,8 @@ final class TelemetrySender {
     /// What a receiver says, as one line without a secret.
     private static func plain(_ text: String, _ lane: TelemetryPlan.Lane) -> String {
         let printable = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
-        var line = String(String.UnicodeScalarView(printable))
-        for header in lane.headers { line = header.value.masked(line) }
-        return AuditText.name(line)
+        return AuditText.name(
+            SecretSet(lane.headers.map(\.value)).masked(String(String.UnicodeScalarView(printable))))
     }
 
     private func write(_ lane: TelemetryPlan.Lane, isCompressed: Bool) {

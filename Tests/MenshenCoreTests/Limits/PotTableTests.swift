@@ -181,6 +181,31 @@ struct PotTableTests {
         #expect(table.count <= 4200)
     }
 
+    @Test mutating func `pots that are dropped to make room take nothing of others along`() throws {
+        let all = Demand(.instance, [try Limit.read("100000 requests/day")])
+        let paying = try Self.demand("10 requests/day")
+        open([all, paying])
+        let first = try #require(reserve([all, paying]).hold)
+        // It reserves nothing in its pot, which goes meanwhile.
+        let free = Demand(Holder(.token, "free"), [try Limit.read("1000 tokens/day")])
+        open([free])
+        let idle = try #require(reserve([free]).hold)
+        for number in 0..<5000 {
+            let limits = [try Limit.read("5 requests/day"), try Limit.read("7 requests/hour")]
+            let demand = Demand(Holder(.token, "t\(number)"), limits)
+            open([demand])
+            table.spend(try #require(reserve([all, demand]).hold), Amounts(requests: 1))
+            let states = table.state(demand, at: Self.noon, .utc)
+            if states.map(\.spent) != [1, 1] || states.map(\.reserved) != [0, 0] { throw Other() }
+        }
+        #expect(table.count <= 4200)
+        table.spend(first, Amounts(requests: 1))
+        table.spend(idle, Amounts(requests: 1, inputTokens: 30))
+        #expect(table.state(all, at: Self.noon, .utc).map(\.spent) == [5001])
+        #expect(table.state(paying, at: Self.noon, .utc).map(\.spent) == [1])
+        #expect(table.state(paying, at: Self.noon, .utc).map(\.reserved) == [0])
+    }
+
     private struct Other: Error {}
 }
 

@@ -71,7 +71,7 @@ struct KeyRingTests {
         #expect(key(90) == "pending", "it is asked again")
         end(.success(Secret("next")), 91)
         #expect(key(92) == "ready next")
-        let known = ring.known([]).map(\.digest)
+        let known = ring.known([]).members.map(\.digest)
         #expect(known == [Secret("next").digest], "nothing keeps the earlier one")
     }
 }
