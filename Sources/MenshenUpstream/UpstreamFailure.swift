@@ -18,6 +18,8 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         case reset
         case firstByteTimeout = "first_byte_timeout"
         case gapTimeout = "gap_timeout"
+        /// A stream has not come to an event with content.
+        case firstEventTimeout = "first_event_timeout"
         case totalTimeout = "total_timeout"
         /// The answer's head cannot be relayed safely.
         case malformed
@@ -30,7 +32,8 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         package var isBeforeRequest: Bool {
             switch self {
             case .resolve, .connect, .connectTimeout, .tls, .proxy, .staleConnection, .unavailable: true
-            case .reset, .firstByteTimeout, .gapTimeout, .totalTimeout, .malformed, .truncated: false
+            case .reset, .firstByteTimeout, .firstEventTimeout, .gapTimeout, .totalTimeout, .malformed, .truncated:
+                false
             }
         }
     }
@@ -46,7 +49,7 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
 
     package var isTimeout: Bool {
         switch reason {
-        case .connectTimeout, .firstByteTimeout, .gapTimeout, .totalTimeout: true
+        case .connectTimeout, .firstByteTimeout, .firstEventTimeout, .gapTimeout, .totalTimeout: true
         default: false
         }
     }

@@ -11,6 +11,10 @@ extension Configuration {
         /// How long the head of a stream is held while it may still turn out to be an error. Responses and Messages
         /// begin with events that promise nothing; longer than this, a caller would miss them.
         package var hold: Duration = .seconds(3)
+        /// From the start of an attempt to a stream's first event with content; nil: only bytes count, by `[upstream]`.
+        package var firstEventTimeout: Duration?
+        /// A provider that says at once that something went wrong there is asked once more before a worse one is.
+        package var quickRetry = true
         /// Larger request bodies are not kept for a second try. An agent's context has 400 KB.
         package var maxBodyBytes = 2 << 20
         /// A provider that says how long to wait (429, 5xx with Retry-After) gets no requests for so long.
@@ -38,6 +42,12 @@ extension Configuration.Failover: ConfigurationRoot {
         } shown: {
             TOMLText.duration($0.hold > .zero ? $0.hold : nil)
         },
+        .durationOrOff(
+            "failover.first_event_timeout", \.firstEventTimeout,
+            "Time within which a stream has to come to its first event with content; until then its beginning is held."),
+        .boolean(
+            "failover.quick_retry", \.quickRetry,
+            "Ask a provider that answers 500 or 502 within a second once more before those of a larger `priority`."),
         .size(
             "failover.max_body_bytes", 0...1 << 30, \.maxBodyBytes,
             "Largest request body that is kept for a second try."),

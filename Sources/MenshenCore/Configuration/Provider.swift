@@ -52,6 +52,16 @@ package struct Provider: Sendable {
         package var priority = 0
         /// Share of requests among those of one priority; 0 takes the provider out.
         package var weight = 1
+        /// Tokens of input and output that its models take; nil if that is not said.
+        package var contextWindow: Int?
+
+        package init(contextWindow: Int? = nil) { self.contextWindow = contextWindow }
+
+        /// It may take a request that was too long for `other`.
+        package func takesMore(than other: Turn) -> Bool {
+            guard let contextWindow else { return false }
+            return contextWindow > other.contextWindow ?? 0
+        }
     }
 
     package struct AddedUsage: Sendable {

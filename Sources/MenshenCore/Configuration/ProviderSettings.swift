@@ -81,6 +81,10 @@ extension Provider: ConfigurationRoot {
             "Share of the requests among the providers that fit and have the same priority; 0 takes the provider out."
         ).shown(after: "queue_timeout"),
         .integer(
+            "providers[].context_window", 1...1_000_000_000, \.turn.contextWindow, sample: "200000",
+            "Tokens that its models take; a request too long for one provider goes to one that takes more."
+        ).shown(after: "weight"),
+        .integer(
             "providers[].max_concurrent", 1...65_536, \.maxConcurrent, sample: "4",
             "Requests it gets at a time; without it any number."),
         .integer(

@@ -12,6 +12,8 @@ package enum AttemptOutcome: Sendable, Equatable {
     case noKey
     /// A limit does not allow it to be asked.
     case limited
+    /// The request is too long for the provider's model.
+    case tooLong
 
     /// Who might do better.
     package enum Remedy: Sendable, Equatable {
@@ -30,7 +32,18 @@ package enum AttemptOutcome: Sendable, Equatable {
         case .answered(status: 429): .otherKeyOrProvider
         case .answered(let status): Self.isServerFault(status) ? .otherProvider : .none
         case .errorEvent(let code): Self.remedy(ofEvent: code)
-        case .failed, .noKey, .limited: .otherProvider
+        case .failed, .noKey, .limited, .tooLong: .otherProvider
+        }
+    }
+
+    /// Something went wrong at the provider that may go well a moment later. One that is overloaded (503, 529) is not among
+    /// them, nor what may have been worked on.
+    package var isPassing: Bool {
+        switch self {
+        case .answered(status: 500), .answered(status: 502): true
+        case .errorEvent(let code):
+            ["api_error", "server_error", "internal_server_error", "INTERNAL", "internalServerException"].contains(code)
+        default: false
         }
     }
 
@@ -39,7 +52,12 @@ package enum AttemptOutcome: Sendable, Equatable {
         switch remedy {
         case .none: true
         case .otherKey: nil
-        case .otherKeyOrProvider, .otherProvider: self == .noKey || self == .limited ? nil : false
+        case .otherKeyOrProvider, .otherProvider:
+            switch self {
+            case .noKey, .limited: nil
+            case .tooLong: true
+            default: false
+            }
         }
     }
 
@@ -83,6 +101,7 @@ extension AttemptOutcome {
         case .failed: "failed"
         case .noKey: "key_unavailable"
         case .limited: "limit_reached"
+        case .tooLong: ContextLength.code
         }
     }
 }

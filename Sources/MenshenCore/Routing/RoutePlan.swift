@@ -31,6 +31,7 @@ package struct RoutePlan: Sendable {
     /// Keys of the current provider.
     private var tried: [Int] = []
     private var hasReread = false
+    private var hasRetried = false
 
     /// `order`: providers as they are to be tried.
     package init(order: [Int], rereadable: Set<Int>, deadline: UInt64) {
@@ -73,6 +74,22 @@ package struct RoutePlan: Sendable {
         order = order[..<position] + rest.filter { !isFull($0) } + rest.filter(isFull)
     }
 
+    /// Those that are still to be asked and are unfit are not.
+    package mutating func drop(where isUnfit: (Int) -> Bool) {
+        order = order[..<position] + order[position...].filter { !isUnfit($0) }
+    }
+
+    /// The provider that would be asked next.
+    package func upcoming(_ find: KeyFinder) -> Int? { order[position...].first { find($0, []) != nil } }
+
+    /// The same provider once more, if it may be asked now.
+    package mutating func again(now: UInt64, _ find: KeyFinder) -> Try? {
+        guard !hasRetried, now < deadline, let last = current, let key = find(last.provider, tried) else { return nil }
+        hasRetried = true
+        current = Try(provider: last.provider, key: key)
+        return current
+    }
+
     /// Whether `next` would find anything.
     package func hasNext(after outcome: AttemptOutcome, now: UInt64, _ find: KeyFinder) -> Bool {
         var copy = self
@@ -94,6 +111,7 @@ package struct RoutePlan: Sendable {
             guard let key = find(provider, []) else { continue }
             tried = []
             hasReread = false
+            hasRetried = false
             current = Try(provider: provider, key: key)
             return current
         }

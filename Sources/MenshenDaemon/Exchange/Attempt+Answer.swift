@@ -36,8 +36,9 @@ extension Attempt: TransferReceiver {
         begin(head, asked: startedAt)
         if let before, reader.mayBeStream {
             held = HeldAnswer(outputMark: mark, writer: before)
+            expectContent()
             let hold = runtime.snapshot.configuration.failover.hold.microseconds
-            exchange.enter(.judging, until: exchange.worker.now + hold)
+            exchange.enter(.judging, until: contentLimit.end ?? exchange.worker.now + hold)
         } else {
             accept(head)
         }
@@ -51,6 +52,8 @@ extension Attempt: TransferReceiver {
         guard
             isRefusalOfAddedUsage(head.status)
                 || outcome.remedy != .none && exchange.walk.hasNext(after: outcome, now: exchange.worker.now)
+                || ContextLength.mayBeSaid(by: head.status)
+                    && exchange.walk.hasNext(after: .tooLong, now: exchange.worker.now)
         else { return false }
         discarded = KeptAnswer(head: head, provider: provider)
         exchange.enter(.discarding, until: exchange.worker.now + KeptAnswer.patience)
@@ -59,14 +62,14 @@ extension Attempt: TransferReceiver {
 
     /// The field that menshen has added may be the cause.
     private func isRefusalOfAddedUsage(_ status: Int) -> Bool {
-        addedUsage == .added && (status == 400 || status == 422) && exchange.intake.isComplete
-            && !exchange.intake.body.isEmpty
+        addedUsage.mayCause(status) && exchange.intake.isComplete && !exchange.intake.body.isEmpty
     }
 
-    /// Whether the answer's beginning is held back until it shows itself: if there is anybody else to ask.
+    /// Whether the answer's beginning is held back until it shows itself: there is somebody else to ask, or a limit for that.
     private func mayHold(_ head: ResponseHead) -> Bool {
-        head.status == 200 && runtime.snapshot.configuration.failover.hold > .zero
-            && exchange.walk.hasNext(after: .failed, now: exchange.worker.now)
+        let failover = runtime.snapshot.configuration.failover
+        guard head.status == 200, failover.firstEventTimeout == nil else { return head.status == 200 }
+        return failover.hold > .zero && exchange.walk.hasNext(after: .failed, now: exchange.worker.now)
     }
 
     /// The head that the caller gets.
@@ -291,9 +294,11 @@ extension Attempt: TransferReceiver {
         let exchange = exchange
         guard let answer = discarded else { return }
         discarded = nil
-        let outcome = AttemptOutcome.answered(status: answer.head.status)
+        let outcome =
+            answer.saysTooLong && exchange.walk.hasNext(after: .tooLong, now: exchange.worker.now)
+            ? .tooLong : AttemptOutcome.answered(status: answer.head.status)
         ended(outcome, nil, status: answer.head.status, head: answer.head)
-        if isRefusalOfAddedUsage(answer.head.status) {
+        if outcome != .tooLong, isRefusalOfAddedUsage(answer.head.status) {
             // It speaks of a field that the caller did not send.
             withdrawUsage()
             return exchange.orGiveUp { () throws(Problem) in try exchange.ask() }
@@ -331,7 +336,7 @@ extension Attempt: TransferReceiver {
             if exchange.connection.pendingOutput >= exchange.connection.highWater { release() }
             return
         }
-        let outcome = AttemptOutcome.errorEvent(code)
+        let outcome = code == ContextLength.code ? .tooLong : AttemptOutcome.errorEvent(code)
         guard outcome.remedy != .none, exchange.walk.hasNext(after: outcome, now: exchange.worker.now) else {
             report(outcome)
             return release()
@@ -350,6 +355,13 @@ extension Attempt: TransferReceiver {
         exchange.enter(.relaying)
         accept(nil)
         exchange.connection.mark()
+    }
+
+    /// The stream has not come to any content in time.
+    func contentIsLate() {
+        withdraw()
+        cut()
+        exchange.attemptFailed(UpstreamFailure(.firstEventTimeout))
     }
 
     /// Takes a held answer back as if it had never come.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Compression
 internal import HTTP
 internal import Linux
 internal import MenshenCore
@@ -26,6 +27,7 @@ final class Attempt {
     private(set) var secret: Secret?
     /// Monotonic microseconds.
     private(set) var startedAt: UInt64
+    private(set) var contentLimit = ContentLimit()
     private(set) var addedUsage: AddedUsage
     private(set) var transfer: (any Transfer)?
     /// In place of a transfer, for a request that asks for a WebSocket.
@@ -35,14 +37,6 @@ final class Attempt {
     @Boxed var discarded: KeptAnswer?
     /// Set while the answer's beginning is held back.
     @Boxed var held: HeldAnswer?
-
-    /// Whether `stream_options` was put into the body.
-    enum AddedUsage {
-        case notAdded
-        case added
-        /// The provider has refused a request that had it, and is asked without.
-        case withdrawn
-    }
 
     init(_ exchange: Exchange, _ tried: RoutePlan.Try, after previous: Attempt?) {
         self.exchange = exchange
@@ -63,6 +57,12 @@ final class Attempt {
     var maskedKey: Secret? { secret ?? refused }
 
     func use(_ secret: Secret?) { self.secret = secret }
+
+    func expectContent() {
+        contentLimit.begin(runtime.snapshot.configuration.failover.firstEventTimeout, now: exchange.worker.now)
+    }
+    var isLate: Bool { contentLimit.isOver(exchange.worker.now) }
+    private var askedModel: String? { model ?? exchange.intake.facts.model }
     func withdrawUsage() { addedUsage = .withdrawn }
 
     /// Gives up what is under way. A WebSocket's counts stay.
@@ -141,7 +141,7 @@ final class Attempt {
         }
         exchange.walk.close()
         // There is one attempt, and no deadline of several.
-        exchange.enter(.asking)
+        exchange.enter(.asking, until: contentLimit.end)
         return exchange.intake.takeBody(isKept: false)
     }
 
@@ -152,12 +152,8 @@ final class Attempt {
         let exchange = exchange
         let changesModel =
             model != nil && !isInTarget && resolved.operation != .models && !exchange.intake.body.isEmpty
-        let addsUsage = addsUsage(provider)
-        if addsUsage {
-            addedUsage = .added
-        } else if addedUsage == .added {
-            addedUsage = .notAdded
-        }
+        let addsUsage = addedUsage.decide(
+            provider, runtime.states[self.provider], askedModel, hasPlace: exchange.intake.usageSplice != nil)
         guard changesModel || addsUsage else { return [] }
         if addsUsage, provider.addedUsage.isTakenOut { reader.expectAddedUsage() }
         return try UpstreamRequest.splices(
@@ -165,21 +161,8 @@ final class Attempt {
             addsUsage: addsUsage)
     }
 
-    /// Whether it asks a chat stream for its usage, which the caller has not asked for and must not notice. A provider that
-    /// may still refuse the field gets the body a second time, without it.
-    private func addsUsage(_ provider: Provider) -> Bool {
-        let exchange = exchange
-        guard provider.addedUsage.isAsked, addedUsage != .withdrawn, exchange.intake.usageSplice != nil else {
-            return false
-        }
-        return !runtime.states[self.provider].refusesUsage(of: model ?? exchange.intake.facts.model)
-    }
-
-    /// The provider took the request without the field.
     func rememberRefusedUsage(_ status: Int) {
-        // Another refusal, 429 or 500, says nothing of the field.
-        guard addedUsage == .withdrawn, 200..<300 ~= status else { return }
-        runtime.states[provider].refuseUsage(of: model ?? exchange.intake.facts.model)
+        if addedUsage.wasRefused(status) { runtime.states[provider].refuseUsage(of: askedModel) }
     }
 
     /// What an answer says of the limits of the key that it was asked with.
@@ -264,6 +247,16 @@ struct KeptAnswer {
     let head: ResponseHead
     let provider: Int
     var body: [UInt8] = []
+
+    /// The request is too long for the provider's model.
+    var saysTooLong: Bool {
+        guard ContextLength.mayBeSaid(by: head.status) else { return false }
+        let coding = head.first(.contentEncoding).map { ContentCoding(fieldValue: $0.utf8) } ?? .identity
+        guard let coding, let decoder = Decoder(coding, limit: Self.limit) else { return false }
+        var text: [UInt8] = []
+        _ = body.withUnsafeBytes { decoder.decode($0) { text.append(contentsOf: $0) } }
+        return ContextLength.isExceeded(text)
+    }
 }
 
 /// An answer whose bytes are in the connection's output and may still be taken out of it.

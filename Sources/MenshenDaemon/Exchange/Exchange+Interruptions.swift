@@ -37,6 +37,7 @@ extension Exchange: TimerHandler {
             leavePlace()
             goOn(after: .noKey, .queueTimeout(providerName))
         case .awaitingSpending: orGiveUp { () throws(Problem) in try walk.provider == nil ? plan() : ask() }
+        case .asking where attempt?.isLate == true, .judging where attempt?.isLate == true: attempt?.contentIsLate()
         case .asking where walk.deadline != nil:
             attempt?.deadlinePassed()
             goOn(after: .failed, .deadlinePassed)

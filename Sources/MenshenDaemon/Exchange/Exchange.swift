@@ -260,7 +260,8 @@ final class Exchange {
         }
         walk.enter(now: worker.now)
         // Before dialling: a refusal, or an answer over a connection that is there, may come before `start` returns.
-        if let deadline = walk.deadline { enter(.asking, until: deadline) }
+        if intake.isComplete, intake.facts.isStream == true, upgrade == nil { attempt.expectContent() }
+        if let deadline = attempt.contentLimit.before(walk.deadline) { enter(.asking, until: deadline) }
         try attempt.begin(provider, resolved)
     }
 

@@ -24,11 +24,12 @@ extension Exchange {
         case awaitingKey
         /// Nothing goes out before the store has said that it has the intent.
         case awaitingReceipt
-        /// The provider has the request, or gets it. The timer: the deadline of all attempts, or a look at a slow upload.
+        /// The provider has the request, or gets it. The timer: the deadline of all attempts or of a stream's beginning, or a
+        /// look at a slow upload.
         case asking
         /// The rest of an answer is read that is not passed on. The timer: it takes too long.
         case discarding
-        /// The answer's beginning is held back: it may be an error. The timer: it was held for long enough.
+        /// The answer's beginning is held back: it may be an error. The timer: it was held for long enough, or too long.
         case judging
         /// The attempt has failed; the next begins at the end of the turn. The problem is the caller's if there is none.
         indirect case changing(AttemptOutcome, Problem)

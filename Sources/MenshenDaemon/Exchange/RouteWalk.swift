@@ -94,7 +94,33 @@ struct RouteWalk {
     }
 
     mutating func hasNext(after outcome: AttemptOutcome, now: UInt64) -> Bool {
-        plan?.hasNext(after: outcome, now: now) { key($0, now, tried: $1) } ?? false
+        if outcome == .tooLong { return mayTakeMore(now: now) }
+        return plan?.hasNext(after: outcome, now: now) { key($0, now, tried: $1) } ?? false
+    }
+
+    /// Whether a provider is still to be asked that takes longer requests than the present one.
+    private mutating func mayTakeMore(now: UInt64) -> Bool {
+        guard let tried, var plan else { return false }
+        let providers = runtime.snapshot.routes.providers
+        guard providers.contains(where: { $0.turn.contextWindow != nil }) else { return false }
+        plan.drop { !providers[$0].turn.takesMore(than: providers[tried.provider].turn) }
+        return plan.hasNext(after: .tooLong, now: now) { key($0, now, tried: $1) }
+    }
+
+    /// Microseconds within which an answer says that nothing was worked on for long.
+    private static let quick: Int64 = 1_000_000
+
+    /// The same provider once more, where all others that could be asked are worse by what the configuration says.
+    private mutating func again(after outcome: AttemptOutcome, now: UInt64) -> RoutePlan.Try? {
+        guard outcome.isPassing, var plan, let tried, runtime.snapshot.configuration.failover.quickRetry,
+            let last = attempts.last, last.endedMicroseconds - last.startedMicroseconds < Self.quick
+        else { return nil }
+        let providers = runtime.snapshot.routes.providers
+        guard let next = plan.upcoming({ key($0, now, tried: $1) }),
+            providers[next].turn.priority > providers[tried.provider].turn.priority
+        else { return nil }
+        defer { self.plan = plan }
+        return plan.again(now: now) { key($0, now, tried: $1) }
     }
 
     mutating func next(after outcome: AttemptOutcome, now: UInt64) -> RoutePlan.Try? {
@@ -105,7 +131,12 @@ struct RouteWalk {
 
     /// The same, after a failure: providers that are full come last.
     mutating func nextWithRoom(after outcome: AttemptOutcome, now: UInt64) -> RoutePlan.Try? {
+        if let again = again(after: outcome, now: now) { return again }
         let states = runtime.states
+        if outcome == .tooLong, let tried {
+            let providers = runtime.snapshot.routes.providers
+            plan?.drop { !providers[$0].turn.takesMore(than: providers[tried.provider].turn) }
+        }
         plan?.postpone { states[$0].places.isFull }
         return next(after: outcome, now: now)
     }

@@ -46,6 +46,10 @@ extension Problem {
             self.init(
                 .upstreamTimeout, status: 504, "\(who) did not begin to answer within upstream.first_byte_timeout.",
                 isRetryable: true)
+        case .firstEventTimeout:
+            self.init(
+                .upstreamTimeout, status: 504,
+                "\(who) sent no event with content within failover.first_event_timeout.", isRetryable: true)
         case .gapTimeout:
             self.init(
                 .upstreamTimeout, status: 504, "\(who) fell silent for upstream.gap_timeout.", isRetryable: true)

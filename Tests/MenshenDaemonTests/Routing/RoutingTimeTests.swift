@@ -100,6 +100,93 @@ struct RoutingTimeTests {
         #expect(attempts == [["a 500 server_error", "b - first_byte_timeout"]])
     }
 
+    // MARK: A stream's first event with content
+
+    private static let stream = #"{"model":"m","stream":true}"#
+
+    private static func limited(_ providers: [String]) throws -> WorkerScene {
+        try WorkerScene(providers: providers) { $0.failover.firstEventTimeout = .seconds(20) }
+    }
+
+    /// `beginning`: 0: nothing comes, 1: a head, 2: comments behind it.
+    @Test(arguments: [0, 1, 2])
+    func `a stream without content in time is another provider's to answer`(_ beginning: Int) throws {
+        let scene = try Self.limited(["a", "b"])
+        let caller = try scene.ask(body: Self.stream)
+        let first = try scene.accept(0)
+        defer { first.wire.close() }
+        try scene.hear(first, until: "\r\n\r\n")
+        try scene.pass(10)
+        if beginning > 0 { try first.beginStream() }
+        for _ in 0..<9 {
+            if beginning > 1 { try first.chunk(": PROCESSING\n\n") }
+            try scene.pass(1)
+        }
+        #expect(caller.hearsNothing)
+        #expect(try scene.isUnasked(1))
+        try scene.pass(1.1)
+        let second = try scene.accept(1)
+        try scene.hear(second, until: "\r\n\r\n")
+        try second.beginStream()
+        try scene.pass(19)
+        try second.chunk("data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n")
+        let heard = try scene.hear(caller, until: "hello")
+        #expect(heard.hasPrefix("HTTP/1.1 200 ") && !heard.contains("PROCESSING"))
+        // It has begun, and takes its time from here on.
+        try scene.pass(100)
+        try second.chunk("data: [DONE]\n\n")
+        try second.endStream()
+        try scene.hear(caller, until: "[DONE]")
+        let attempts = try scene.records().map(\.attempts)
+        #expect(attempts == [["a - first_event_timeout", "b 200 ok"]])
+    }
+
+    @Test func `of a provider that is alone it is a 504, whatever pings came`() throws {
+        let scene = try Self.limited(["a"])
+        let caller = try scene.ask(body: Self.stream)
+        let provider = try scene.accept(0)
+        defer { provider.wire.close() }
+        try scene.hear(provider, until: "\r\n\r\n")
+        try provider.beginStream()
+        for _ in 0..<19 {
+            try provider.chunk(": ping\n\n")
+            try scene.pass(1)
+        }
+        #expect(caller.hearsNothing)
+        try scene.pass(1.1)
+        let answer = try scene.hear(caller, until: "failover.first_event_timeout")
+        #expect(answer.hasPrefix("HTTP/1.1 504 ") && answer.contains("upstream_timeout"))
+        let row = try #require(try scene.records().first)
+        #expect(row.attempts == ["a - first_event_timeout"] && row.endState == "timeout")
+    }
+
+    @Test func `an answer that is no stream has its time`() throws {
+        let scene = try Self.limited(["a", "b"])
+        let caller = try scene.ask(body: #"{"model":"m"}"#)
+        let provider = try scene.accept(0)
+        try scene.hear(provider, until: "\r\n\r\n")
+        try scene.pass(60)
+        try provider.reply(200, "well")
+        try scene.hear(caller, until: "well")
+    }
+
+    @Test func `the deadline of all attempts still holds`() throws {
+        let scene = try WorkerScene(providers: ["a", "b"]) {
+            $0.failover.firstEventTimeout = .seconds(20)
+            $0.failover.deadline = .seconds(30)
+        }
+        let caller = try scene.ask(body: Self.stream)
+        let first = try scene.accept(0)
+        defer { first.wire.close() }
+        try scene.pass(20.1)
+        let second = try scene.accept(1)
+        defer { second.wire.close() }
+        try scene.pass(10)
+        #expect(try scene.hear(caller, until: "}").hasPrefix("HTTP/1.1 504 "))
+        let attempts = try scene.records().map(\.attempts)
+        #expect(attempts == [["a - first_event_timeout", "b - first_byte_timeout"]])
+    }
+
     @Test(arguments: [3 << 20, 2000])
     func `a body above the limit is sent once, and the deadline of several attempts is not for it`(size: Int) throws {
         let scene = try WorkerScene(providers: ["a", "b"]) {
