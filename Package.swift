@@ -61,7 +61,7 @@ let package = Package(
         // Swift owners of those libraries.
         module("Linux", ["CLinux"]),
         module("Crypto", ["CCrypto"]),
-        module("TLS", ["CSSL"]),
+        module("TLS", ["CSSL", "Linux"]),
         module("Compression", ["CZlib", "CBrotli", "CZstd"]),
         module("TOML", ["CTOML"]),
         module("Curl", ["CCurl"]),

@@ -19,6 +19,10 @@ typedef struct cssl_pipe {
     /* The certificate that a handshake was refused for, owned, with OpenSSL's X509_V_ERR_... */
     X509 *refused;
     int error;
+    /* The list of revoked certificates that is not in its time, owned. */
+    X509_CRL *refused_list;
+    /* The other side has asked for a certificate of ours. */
+    int asks;
 } cssl_pipe;
 
 static inline cssl_pipe *cssl_pipe_of(const SSL *ssl) { return BIO_get_data(SSL_get_rbio(ssl)); }
@@ -81,7 +85,34 @@ static inline int cssl_verified(int is_good, X509_STORE_CTX *chain) {
         X509_free(pipe->refused);
         pipe->refused = current;
     }
+    X509_CRL *list = X509_STORE_CTX_get0_current_crl(chain);
+    if (list && X509_CRL_up_ref(list)) {
+        X509_CRL_free(pipe->refused_list);
+        pipe->refused_list = list;
+    }
     return 0;
+}
+
+/* Called when the other side asks for a certificate of ours. */
+static inline int cssl_asked(SSL *ssl, void *nothing) {
+    (void)nothing;
+    cssl_pipe_of(ssl)->asks = 1;
+    return 1;
+}
+
+/* Nobody is there to ask for a passphrase; libcrypto would ask the terminal. */
+static inline int cssl_no_passphrase(char *to, int room, int writes, void *was_asked) {
+    (void)to, (void)room, (void)writes;
+    if (was_asked) *(int *)was_asked = 1;
+    return -1;
+}
+/* The private key in a PEM text, owned by the caller; NULL without one that can be read. */
+static inline EVP_PKEY *cssl_read_key(const void *text, int count, int *is_encrypted) {
+    BIO *bio = BIO_new_mem_buf(text, count);
+    if (!bio) return NULL;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, cssl_no_passphrase, is_encrypted);
+    BIO_free(bio);
+    return key;
 }
 
 /* Macros that Swift does not see. */
@@ -153,13 +184,18 @@ static inline cssl_text cssl_issuer(X509 *certificate) {
     return text;
 }
 /* "2026-11-28 14:00 UTC". */
-static inline cssl_text cssl_time(X509 *certificate, int is_end) {
+static inline cssl_text cssl_time_text(const ASN1_TIME *time) {
     cssl_text text = {{0}, 0};
     struct tm at;
-    const ASN1_TIME *time = is_end ? X509_get0_notAfter(certificate) : X509_get0_notBefore(certificate);
     char line[64];
-    if (ASN1_TIME_to_tm(time, &at) && strftime(line, sizeof line, "%Y-%m-%d %H:%M UTC", &at))
+    if (time && ASN1_TIME_to_tm(time, &at) && strftime(line, sizeof line, "%Y-%m-%d %H:%M UTC", &at))
         cssl_add(&text, line, strlen(line));
     return text;
+}
+static inline cssl_text cssl_time(X509 *certificate, int is_end) {
+    return cssl_time_text(is_end ? X509_get0_notAfter(certificate) : X509_get0_notBefore(certificate));
+}
+static inline cssl_text cssl_list_time(X509_CRL *list, int is_end) {
+    return cssl_time_text(is_end ? X509_CRL_get0_nextUpdate(list) : X509_CRL_get0_lastUpdate(list));
 }
 #endif

@@ -8,14 +8,17 @@ package struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
     package let code: UInt32
     /// What is wrong with the other side's certificate, if that is known.
     package let certificate: CertificateFault?
+    /// If it is TLS that has failed, it is the proxy's.
+    private let isProxys: Bool
 
-    package init(code: UInt32, certificate: CertificateFault? = nil) {
+    package init(code: UInt32, certificate: CertificateFault? = nil, isProxys: Bool = false) {
         self.code = code
         self.certificate = certificate
+        self.isProxys = isProxys
     }
 
     package var description: String {
-        if let certificate { return certificate.rawValue }
+        if let certificate { return certificate.words(isProxys: isProxys) }
         return String(cString: curl_easy_strerror(CURLcode(rawValue: code))) + " (\(code))"
     }
 
@@ -23,13 +26,24 @@ package struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
         if code != CURLE_OK { throw CurlError(code: code.rawValue) }
     }
 
-    /// In words, with what would help.
-    package enum CertificateFault: String, Sendable {
-        case otherName = "its certificate is for another host name; check base_url"
-        case expired =
-            "its certificate has expired or is not valid yet; check this machine's clock, else its owner must renew it"
-        case unknownAuthority =
-            "no authority that this machine trusts has signed its certificate; set ca_file if it uses a private one"
+    package enum CertificateFault: Sendable {
+        case otherName, expired, unknownAuthority, revoked, noList
+
+        /// With what would help.
+        func words(isProxys: Bool) -> String {
+            let whose = isProxys ? "the proxy's" : "its"
+            return switch self {
+            case .otherName:
+                "\(whose) certificate is for another host name; check \(isProxys ? "proxy" : "base_url")"
+            case .expired:
+                "\(whose) certificate has expired or is not valid yet; check this machine's clock, else its owner must renew it"
+            case .unknownAuthority:
+                "no authority that this machine trusts has signed \(whose) certificate; set ca_file if it uses a private one"
+            case .revoked: "\(whose) certificate is revoked, as crl_file says; its owner needs a new one"
+            case .noList:
+                "crl_file holds no CRL in its time of each authority over \(whose) certificate; fetch them anew"
+            }
+        }
     }
 
     /// What went wrong, as far as anybody acts upon it.
@@ -43,8 +57,8 @@ package struct CurlError: Error, Sendable, Equatable, CustomStringConvertible {
         case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY: .proxy
         case CURLE_COULDNT_CONNECT: .connect
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
-            CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
-            .tls
+            CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CRL_BADFILE:
+            isProxys ? .proxy : .tls
         case CURLE_OPERATION_TIMEDOUT: .timeout
         case CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE: .receive
         case CURLE_SEND_ERROR: .send

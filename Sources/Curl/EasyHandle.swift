@@ -127,9 +127,9 @@ package final class EasyHandle {
         }
     }
 
-    /// Where connections go and what secures them. An empty proxy keeps the environment's proxy variables out, and the
+    /// Where connections go. An empty proxy keeps the environment's proxy variables out, and the
     /// empty list of exceptions its no_proxy.
-    package func route(proxy: String, socketPath: String?, caFile: String?, version: HTTPVersion) throws(CurlError) {
+    package func route(proxy: String, socketPath: String?, version: HTTPVersion) throws(CurlError) {
         try set(string: CURLOPT_PROXY, proxy)
         try set(string: CURLOPT_NOPROXY, "")
         if let socketPath {
@@ -137,7 +137,6 @@ package final class EasyHandle {
         } else {
             try set(string: CURLOPT_UNIX_SOCKET_PATH, nil)
         }
-        if let caFile { try set(string: CURLOPT_CAINFO, caFile) }
         switch version {
         case .http1:
             try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -229,22 +228,6 @@ package final class EasyHandle {
 
     func finished(_ result: CurlError?) { delegate.finished(result) }
 
-    /// Why the certificate was refused, after a transfer that ended with `code`.
-    func certificateFault(_ code: CURLcode) -> CurlError.CertificateFault? {
-        var result = 0
-        guard code == CURLE_PEER_FAILED_VERIFICATION,
-            ccurl_get_long(handle, CURLINFO_SSL_VERIFYRESULT, &result) == CURLE_OK
-        else { return nil }
-        switch result {
-        // libcurl compares the name itself, before it asks OpenSSL for its verdict.
-        case 0, 1: return .otherName
-        // X509_V_ERR_… of openssl/x509_vfy.h: not yet valid, expired; issuer not found, self-signed, no chain.
-        case 9, 10: return .expired
-        case 2, 18, 19, 20, 21, 27: return .unknownAuthority
-        default: return nil
-        }
-    }
-
     static func from(_ context: UnsafeMutableRawPointer?) -> EasyHandle? {
         context.map { Unmanaged<EasyHandle>.fromOpaque($0).takeUnretainedValue() }
     }
@@ -257,7 +240,7 @@ package final class EasyHandle {
         try CurlError.check(ccurl_set_pointer(handle, option, value))
     }
 
-    private func set(string option: CURLoption, _ value: UnsafePointer<CChar>?) throws(CurlError) {
+    func set(string option: CURLoption, _ value: UnsafePointer<CChar>?) throws(CurlError) {
         try CurlError.check(ccurl_set_string(handle, option, value))
     }
 }

@@ -90,8 +90,7 @@ package final class MultiHandle {
                 let easy = EasyHandle.from(context)
             else { continue }
             if code != CURLE_OK || !easy.keepsConnection { curl_multi_remove_handle(handle, easy.handle) }
-            easy.finished(
-                code == CURLE_OK ? nil : CurlError(code: code.rawValue, certificate: easy.certificateFault(code)))
+            easy.finished(code == CURLE_OK ? nil : easy.error(code))
         }
     }
 

@@ -20,7 +20,8 @@ package final class Endpoint {
         package var socketPath: String?
         /// Empty: none, and the environment's proxy variables do not apply either.
         package var proxy: String
-        package var caFile: String?
+        /// Those of `tls`; a proxy is verified with the same authorities.
+        package var files: TLSFiles
         package var http2: Bool
         package var connectTimeoutMilliseconds: Int
         /// Microseconds.
@@ -39,8 +40,7 @@ package final class Endpoint {
 
         package init(
             url: String, plainURL: String, host: String, hostName: String, tls: TLSClient?, socketPath: String?,
-            proxy: String, caFile: String?,
-            http2: Bool,
+            proxy: String, files: TLSFiles, http2: Bool,
             connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?,
             maxIdleConnections: Int, usesLibcurl: Bool
         ) {
@@ -51,7 +51,7 @@ package final class Endpoint {
             self.tls = tls
             self.socketPath = socketPath
             self.proxy = proxy
-            self.caFile = caFile
+            self.files = files
             self.http2 = http2
             self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
             self.firstByteTimeout = firstByteTimeout

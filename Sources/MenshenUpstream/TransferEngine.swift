@@ -69,10 +69,18 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         guard let multi else { throw CurlError(code: 2) }
         let easy = try EasyHandle(delegate, on: multi)
         let settings = endpoint.settings
-        try easy.route(
-            proxy: settings.proxy, socketPath: settings.socketPath, caFile: settings.caFile, version: version)
+        try easy.route(proxy: settings.proxy, socketPath: settings.socketPath, version: version)
+        if settings.proxy.hasPrefix("https://") || settings.usesLibcurl { try secure(easy, settings.files) }
         try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
         return easy
+    }
+
+    /// For TLS that libcurl speaks.
+    private func secure(_ easy: EasyHandle, _ files: TLSFiles) throws(CurlError) {
+        let system = files.authorities == nil ? SystemAuthorities.find() : nil
+        try easy.trust(file: files.authorities ?? system?.file, directory: system?.directory)
+        if let list = files.revocations { try easy.refuse(revokedBy: list) }
+        if let own = files.identity { try easy.identify(certificate: own.certificate, key: own.key) }
     }
 
     /// Has libcurl make a connection and no more, with the next `startWaiting`.

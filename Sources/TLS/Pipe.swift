@@ -24,7 +24,7 @@ package final class Pipe {
     }
 
     deinit {
-        X509_free(shared.pointee.refused)
+        forgetRefusal()
         shared.deallocate()
         output.deallocate()
         input.deallocate()
@@ -56,6 +56,14 @@ package final class Pipe {
         shared.pointee.error = 0
         X509_free(shared.pointee.refused)
         shared.pointee.refused = nil
+        X509_CRL_free(shared.pointee.refused_list)
+        shared.pointee.refused_list = nil
+    }
+
+    /// Whether the connection that was called last has been asked for a certificate of ours.
+    func takeAsked() -> Bool {
+        defer { shared.pointee.asks = 0 }
+        return shared.pointee.asks != 0
     }
 }
 

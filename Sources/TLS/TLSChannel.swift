@@ -25,9 +25,14 @@ package final class TLSChannel {
     private let pipe: Pipe
     private let tickets: Tickets
     private let host: String
+    /// Of ours; nil: there is none.
+    private let certificate: String?
+    private var request = CertificateRequest.none
     /// Records that came before their time: behind the end of a handshake, or behind what there was room for.
     private var unread: [UInt8] = []
     private var isUp = false
+    /// Something has been said behind the handshake.
+    private var isHeard = false
     private var fault: TLSFault?
 
     /// `host`: a name or an address, as in a URL without brackets. With `offersHTTP2` the other side may choose it.
@@ -42,6 +47,7 @@ package final class TLSChannel {
         self.ssl = ssl
         self.pipe = pipe
         self.tickets = tickets
+        certificate = client.files.identity?.certificate
         self.host = host.hasSuffix(".") ? String(host.dropLast()) : host
         BIO_set_data(bio, pipe.shared)
         SSL_set_bio(ssl, bio, bio)
@@ -79,6 +85,7 @@ package final class TLSChannel {
         ERR_clear_error()
         pipe.forgetRefusal()
         let (result, left) = pipe.lend(records) { SSL_do_handshake(ssl) }
+        if pipe.takeAsked() { request = certificate.map { .answered(file: $0) } ?? .unanswered }
         if result == 1 {
             isUp = true
             keepResumed()
@@ -90,8 +97,9 @@ package final class TLSChannel {
         case SSL_ERROR_SSL where pipe.shared.pointee.error != 0:
             let refused = pipe.shared.pointee
             defer { pipe.forgetRefusal() }
-            return .failed(TLSFault(certificate: refused.refused, error: refused.error, host: host))
-        case let error: return .failed(TLSFault(ssl, error: error))
+            return .failed(
+                TLSFault(certificate: refused.refused, list: refused.refused_list, error: refused.error, host: host))
+        case let error: return .failed(TLSFault(ssl, error: error, request))
         }
     }
 
@@ -100,6 +108,13 @@ package final class TLSChannel {
         if cssl_is_tls12(ssl) == 1, SSL_session_reused(ssl) == 1, let session = SSL_get1_session(ssl) {
             tickets.add(session)
         }
+    }
+
+    /// What it means that the connection ends now without a word: some servers close it, with no alert, on a client whose
+    /// certificate they do not like. Those that like it send tickets at once. nil: nothing in particular.
+    package var silentRefusal: TLSFault? {
+        if isHeard || SSL_SESSION_is_resumable(SSL_get_session(ssl)) == 1 { return nil }
+        return TLSFault(silentRefusal: request)
     }
 
     package var wasResumed: Bool { SSL_session_reused(ssl) == 1 }
@@ -141,6 +156,7 @@ package final class TLSChannel {
             var more = 0
             let result = SSL_read_ex(ssl, base + count, buffer.count - count, &more)
             if result == 1 {
+                isHeard = true
                 count += more
                 continue
             }
@@ -149,7 +165,7 @@ package final class TLSChannel {
             case SSL_ERROR_ZERO_RETURN where count == 0: return .closed
             case SSL_ERROR_ZERO_RETURN: break
             case let error:
-                let fault = TLSFault(ssl, error: error)
+                let fault = TLSFault(ssl, error: error, request)
                 self.fault = fault
                 if count == 0 { return .failed(fault) }
             }
@@ -168,7 +184,7 @@ package final class TLSChannel {
         while count < bytes.count, pipe.hasRoom, let base = bytes.baseAddress {
             var more = 0
             guard SSL_write_ex(ssl, base + count, bytes.count - count, &more) == 1 else {
-                if fault == nil { fault = TLSFault(ssl, error: SSL_get_error(ssl, 0)) }
+                if fault == nil { fault = TLSFault(ssl, error: SSL_get_error(ssl, 0), request) }
                 return nil
             }
             count += more

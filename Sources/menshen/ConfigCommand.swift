@@ -26,7 +26,9 @@ struct ConfigCheck: ParsableCommand {
         let path = try configuration.path(or: file)
         var used: [String] = []
         let loaded = try configuration.load(path) { if !used.contains($0) { used.append($0) } }
-        for warning in KeySourceCheck.warnings(loaded) { Terminal.error("\(path): warning: \(warning)") }
+        for warning in KeySourceCheck.warnings(loaded) + TLSFilesCheck.warnings(loaded) {
+            Terminal.error("\(path): warning: \(warning)")
+        }
         for name in UserManager.unseen(used.filter { $0 != "HOME" }) {
             Terminal.error(
                 """

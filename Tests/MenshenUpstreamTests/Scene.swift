@@ -5,6 +5,7 @@ import Curl
 import HTTP
 import Linux
 import Reactor
+import TLS
 import TestSupport
 import Testing
 
@@ -30,7 +31,7 @@ final class Scene {
         engine = try TransferEngine(on: reactor, maxIdleConnections: 4)
         var settings = Endpoint.Settings(
             url: "http://provider", plainURL: "http://provider", host: "provider", hostName: "provider", tls: nil,
-            socketPath: path, proxy: "", caFile: nil,
+            socketPath: path, proxy: "", files: TLSFiles(),
             http2: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000, gapTimeout: 300_000_000,
             totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
         change(&settings)

@@ -83,7 +83,7 @@ struct SecureLinkTests {
         self.authority = authority
         scene = try Scene { settings in
             settings.url = "https://provider"
-            settings.tls = TLSClient(file: directory.path("ca.pem"))
+            settings.tls = TLSClient(TLSFiles(authorities: directory.path("ca.pem")))
         }
     }
 
@@ -209,7 +209,7 @@ struct SecureLinkTests {
         for http2 in [false, true] {
             let scene = try Scene(http2: http2) { settings in
                 settings.url = "https://provider"
-                settings.tls = TLSClient(file: "/nowhere/ca.pem")
+                settings.tls = TLSClient(TLSFiles(authorities: "/nowhere/ca.pem"))
             }
             let hearer = Hearer()
             _ = try scene.ask(.post, "/", .whole([1]), hearer)

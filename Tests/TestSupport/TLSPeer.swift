@@ -10,13 +10,17 @@ package final class TLSPeer {
     private let input: OpaquePointer
     private let output: OpaquePointer
 
-    /// `protocol`: what it chooses of what is offered.
-    package init(_ identity: TestAuthority.Identity, protocol name: String? = nil, isTLS12: Bool = false) throws {
+    /// `protocol`: what it chooses of what is offered. `wanting`: whose certificates the client must have one of.
+    package init(
+        _ identity: TestAuthority.Identity, protocol name: String? = nil, isTLS12: Bool = false,
+        wanting authority: TestAuthority? = nil
+    ) throws {
         guard let context = SSL_CTX_new(TLS_server_method()), let input = BIO_new(BIO_s_mem()),
             let output = BIO_new(BIO_s_mem())
         else { throw TestFailure("no memory for TLS") }
         SSL_CTX_use_certificate(context, identity.certificate)
         SSL_CTX_use_PrivateKey(context, identity.key)
+        authority?.isWanted(by: context)
         // SSL_OP_NO_TLSv1_3, a macro with a cast.
         if isTLS12 { SSL_CTX_set_options(context, 1 << 29) }
         if name == "h2" {
@@ -80,6 +84,13 @@ package final class TLSPeer {
     package var wasResumed: Bool { SSL_session_reused(ssl) == 1 }
     /// The other side has said its goodbye.
     package var heardGoodbye: Bool { SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
+    /// Whose certificate the other side has shown.
+    package var shownName: String? {
+        guard let certificate = SSL_get1_peer_certificate(ssl) else { return nil }
+        defer { X509_free(certificate) }
+        var line = [CChar](repeating: 0, count: 256)
+        return X509_NAME_oneline(X509_get_subject_name(certificate), &line, 256).map { String(cString: $0) }
+    }
     /// Whom the other side has asked for.
     package var askedName: String? {
         SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import CSSL
+internal import Glibc
 
 /// An authority that signs certificates for servers of tests.
 // SAFETY: keys and certificates are not changed once they are made.
@@ -20,6 +21,20 @@ package final class TestAuthority: @unchecked Sendable {
         deinit {
             X509_free(certificate)
             EVP_PKEY_free(key)
+        }
+
+        /// As PEM; the key encrypted with a passphrase if there is one.
+        package func write(certificate path: String? = nil, key keyPath: String? = nil, passphrase: String? = nil)
+            throws
+        {
+            if let path { try TestAuthority.write(path) { PEM_write_bio_X509($0, certificate) } }
+            guard let keyPath else { return }
+            try TestAuthority.write(keyPath) { file in
+                guard let passphrase else { return PEM_write_bio_PrivateKey(file, key, nil, nil, 0, nil, nil) }
+                var bytes = Array(passphrase.utf8)
+                return PEM_write_bio_PrivateKey(file, key, EVP_aes_128_cbc(), &bytes, Int32(bytes.count), nil, nil)
+            }
+            guard chmod(keyPath, 0o600) == 0 else { throw TestFailure("no mode of \(keyPath)") }
         }
     }
 
@@ -47,10 +62,40 @@ package final class TestAuthority: @unchecked Sendable {
     }
 
     /// As `ca_file` wants it.
-    package func write(to path: String) throws {
+    package func write(to path: String) throws { try own.write(certificate: path) }
+
+    /// As `crl_file` wants it: what it has revoked. From and to in days from now.
+    package func write(revoked: [Identity], to path: String, from: Int = -1, until: Int = 1) throws {
+        guard let list = X509_CRL_new() else { throw TestFailure("no list") }
+        defer { X509_CRL_free(list) }
+        try Self.check(X509_CRL_set_version(list, 1))
+        try Self.check(X509_CRL_set_issuer_name(list, X509_get_subject_name(own.certificate)))
+        guard let time = ASN1_TIME_new() else { throw TestFailure("no time") }
+        defer { ASN1_STRING_free(time) }
+        X509_gmtime_adj(time, from * Self.day)
+        try Self.check(X509_CRL_set1_lastUpdate(list, time))
+        for identity in revoked {
+            guard let entry = X509_REVOKED_new() else { throw TestFailure("no entry") }
+            X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(identity.certificate))
+            X509_REVOKED_set_revocationDate(entry, time)
+            try Self.check(X509_CRL_add0_revoked(list, entry))
+        }
+        X509_gmtime_adj(time, until * Self.day)
+        try Self.check(X509_CRL_set1_nextUpdate(list, time))
+        try Self.check(X509_CRL_sign(list, own.key, EVP_sha256()))
+        try Self.write(path) { PEM_write_bio_X509_CRL($0, list) }
+    }
+
+    private static func write(_ path: String, _ body: (OpaquePointer) -> Int32) throws {
         guard let file = BIO_new_file(path, "w") else { throw TestFailure("no \(path)") }
         defer { BIO_free(file) }
-        try Self.check(PEM_write_bio_X509(file, own.certificate))
+        try check(body(file))
+    }
+
+    /// Has a server want a certificate of it.
+    func isWanted(by context: OpaquePointer) {
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(context), own.certificate)
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
     }
 
     private static func check(_ result: Int32) throws {

@@ -188,9 +188,9 @@ class Link(asyncio.Protocol):
 
 
 class H2Upstream:
-    """`limit`: how many streams at once it allows on a connection."""
+    """`limit`: how many streams at once it allows on a connection. `change`: of its ssl.SSLContext."""
 
-    def __init__(self, certificate, key, limit=None):
+    def __init__(self, certificate, key=None, limit=None, change=None):
         self.limit = limit
         self.loop = asyncio.new_event_loop()
         # In the order of arrival; what the other side did against the protocol.
@@ -198,6 +198,8 @@ class H2Upstream:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         context.set_alpn_protocols(["h2"])
+        if change:
+            change(context)
         self.server = self.loop.run_until_complete(
             self.loop.create_server(lambda: Link(self), "127.0.0.1", 0, ssl=context, backlog=128))
         self.port = self.server.sockets[0].getsockname()[1]

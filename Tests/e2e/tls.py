@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: The menshen authors
 """TLS towards providers: which certificates are believed, how connections end, and what happens to those that die."""
 
+import base64
 import concurrent.futures
 import datetime
 import hashlib
@@ -9,6 +10,7 @@ import http.client
 import ipaddress
 import os
 import random
+import signal
 import socket
 import ssl
 import threading
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from h2upstream import H2Upstream
 from harness import *
 
 MIB = 1 << 20
@@ -59,6 +62,21 @@ class Authority:
             file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                          serialization.NoEncryption()))
         return path
+
+
+    def revoke(self, path, *revoked, since=-DAY, until=DAY):
+        """path with a CRL of these certificates, which are PEM files."""
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(NOW + since).next_update(NOW + until)
+        for each in revoked:
+            with open(each, "rb") as file:
+                number = x509.load_pem_x509_certificate(file.read()).serial_number
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(number).revocation_date(NOW - DAY).build())
+        return write(path, pem(builder.sign(self.key, hashes.SHA256())))
+
+
+def ours(certificate, key=None):
+    return f'client_certificate_file = "{certificate}"\nclient_key_file = "{key or certificate}"\n'
 
 
 def pem(*certificates):
@@ -143,11 +161,23 @@ def certificates():
         ("purpose", "localhost", root.issue(home, "purpose", "localhost", use=ExtendedKeyUsageOID.CLIENT_AUTH), None, "purpose"),
         ("fence", "localhost", fenced.issue(home, "fence", "localhost", chain=[fenced.certificate]), None, "permitted subtree"),
         ("old", "localhost", root.issue(home, "old", "localhost"), old_versions, "before 1.2"),
-        ("mutual", "localhost", root.issue(home, "mutual", "localhost"), wants_ours, "certificate of ours"),
+        ("mutual", "localhost", root.issue(home, "mutual", "localhost"), wants_ours(ca), "set client_certificate_file"),
+        ("revoked", "localhost", revoked := root.issue(home, "revoked", "localhost"), None, "is revoked by its issuer"),
+        ("listed", "localhost", root.issue(home, "listed", "localhost"), None, None),
+        ("below", "localhost", middle.issue(home, "below", "localhost", chain=[middle.certificate]), None, None),
+        ("stale", "localhost", root.issue(home, "stale", "localhost"), None, "in crl_file has expired on 20"),
+        ("foreign", "localhost", root.issue(home, "foreign", "localhost"), None, "crl_file holds no CRL of"),
     ]
+    # Of a chain only the leaf's issuer need say what it has revoked; a file may hold several lists.
+    lists = {"below": middle.revoke(f"{home}/below.crl"),
+             "stale": root.revoke(f"{home}/stale.crl", since=-9 * DAY, until=-DAY),
+             "foreign": stranger.revoke(f"{home}/foreign.crl", revoked)}
+    with open(root.revoke(f"{home}/root.crl", revoked)) as file, open(lists["foreign"]) as other:
+        lists["revoked"] = lists["listed"] = write(f"{home}/both.crl", other.read() + file.read())
+    lists = {name: f'crl_file = "{path}"\n' for name, path in lists.items()}
     servers = [(name, Server(path, change=change), fault) for name, _, path, change, fault in cases]
     hosts = {name: host for name, host, *_ in cases}
-    config = "".join(provider(name + end, server.port, ca, host=hosts[name], more=more)
+    config = "".join(provider(name + end, server.port, ca, host=hosts[name], more=lists.get(name, "") + more)
                      for name, server, _ in servers for end, more in BOTH)
     plain = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=plain_http, args=(plain,), daemon=True).start()
@@ -185,8 +215,109 @@ def old_versions(context):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
 
 
-def wants_ours(context):
-    context.verify_mode = ssl.CERT_REQUIRED
+def wants_ours(authority):
+    def change(context):
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(authority)
+    return change
+
+
+def identities():
+    """A certificate of ours, for providers that ask for one: over HTTP/1.1, HTTP/2, WebSockets, and by libcurl."""
+    home, root, stranger = place(), Authority("root of tests"), Authority("somebody else")
+    ca = write(f"{home}/ca.pem", pem(root.certificate))
+    path = root.issue(home, "server", "localhost")
+    shown, client = [], ExtendedKeyUsageOID.CLIENT_AUTH
+
+    def mine(name, signer=root, **more):
+        path = signer.issue(home, name, "us", use=client, **more)
+        os.chmod(path, 0o600)
+        own(path)
+        return path
+
+    def serve(server, end, head, body):
+        shown.append(dict(each[0] for each in end.getpeercert()["subject"])["commonName"])
+        if b"sec-websocket-key" in head:
+            accept = hashlib.sha1(head[b"sec-websocket-key"] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+            end.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        b"Sec-WebSocket-Accept: %s\r\n\r\n" % base64.b64encode(accept))
+            return False
+        ok(end, b"{}")
+
+    server = Server(path, serve, wants_ours(ca))
+    over2 = H2Upstream(path, change=wants_ours(ca))
+    good, second, other = mine("first"), mine("second"), mine("other", stranger)
+    exposed = mine("exposed")
+    os.chmod(exposed, 0o640)
+    locked = f"{home}/locked.pem"
+    openssl("pkey", "-in", good, "-aes128", "-passout", "pass:sesame", "-out", locked)
+    os.chmod(locked, 0o600)
+    own(locked)
+    own_file = write(f"{home}/own.pem", open(good).read())
+    cases = [
+        ("good", own_file, own_file, None), ("other", other, other, "refuses the certificate of client_certificate_file"),
+        ("mixed", good, second, "does not hold the key"), ("exposed", exposed, exposed, "chmod 600"),
+        ("locked", good, locked, "is encrypted"), ("gone", good, f"{home}/none.key", "none.key does not exist"),
+        ("over", *[mine("over", since=-9 * DAY, until=-DAY)] * 2, "has expired on 20"),
+    ]
+    config = "".join(provider(name + end, server.port, ca, ours(certificate, key) + more)
+                     for name, certificate, key, _ in cases for end, more in BOTH)
+    config += provider("h2", over2.port, ca, ours(good)) + provider("h2-without", over2.port, ca)
+    daemon = Daemon(home, config)
+    said = run("config", "check", daemon.config, env=daemon.env)
+    equal(said.returncode, 0, "what is wrong with such files keeps nobody from serving others")
+    for name, _, _, fault in cases:
+        answer = daemon.ask(f"/{name}/v1/chat/completions")
+        if fault is None:
+            equal((answer.status, shown[-1]), (200, "first"), f"{name}: who asks for our certificate gets it")
+            continue
+        check(answer.status == 502 and fault in answer.body.decode(), f"{name}: 502 with what is wrong: {fault}", answer.body)
+        if name != "other":
+            check(fault in said.stderr.decode(), f"{name}: and config check says so", said.stderr)
+    equal(daemon.ask("/good-offered/v1/chat/completions").status, 200, "where HTTP/2 is offered, too")
+    equal(daemon.ask("/h2/v1/models", None, {}, method="GET").status if answered(over2) else 0, 200, "and over HTTP/2")
+    answer = daemon.ask("/h2-without/v1/models", None, {}, method="GET")
+    check(b"set client_certificate_file" in answer.body, "which says the same without one", answer.body)
+    with daemon.connect() as end:
+        end.sendall(b"GET /good/v1/realtime?model=m HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+        check(end.recv(4096).startswith(b"HTTP/1.1 101 "), "and WebSockets")
+    write(own_file, open(second).read())
+    daemon.ask("/good/v1/chat/completions")
+    equal(shown[-1], "first", "a file that is replaced changes nothing")
+    daemon.signal(signal.SIGHUP)
+    check(wait(lambda: daemon.ask("/good/v1/chat/completions").status == 200 and shown[-1] == "second"),
+          "until a reload reads it again")
+    check("PRIVATE" not in daemon.stderr() and KEY not in daemon.stderr(), "no key in what is said of it")
+    equal(daemon.stop(), 0, "menshen stops in order")
+    by_libcurl(ca, server, root, {name: (certificate, key, fault) for name, certificate, key, fault in cases})
+
+
+def answered(upstream):
+    """Has its next request answered."""
+    def answer():
+        wait(lambda: upstream.streams)
+        upstream.streams[-1].whole.wait(PATIENCE)
+        upstream.streams[-1].head()
+        upstream.streams[-1].end()
+    threading.Thread(target=answer, daemon=True).start()
+    return True
+
+
+def by_libcurl(ca, server, root, cases):
+    """The same files where libcurl speaks TLS."""
+    home = place()
+    plain = Server(bad := root.issue(home, "bad", "localhost"))
+    config = "".join(provider(name, server.port, ca, ours(*cases[name][:2])) for name in ("good", "other", "locked"))
+    for name, revoked in (("revoked", [bad]), ("listed", [])):
+        config += provider(name, plain.port, ca, f'crl_file = "{root.revoke(f"{home}/{name}.crl", *revoked)}"')
+    daemon = Daemon(home, config, env={"MENSHEN_HTTP": "libcurl"})
+    for name, status in (("good", 200), ("other", 502), ("locked", 502), ("revoked", 502), ("listed", 200)):
+        answer = daemon.ask(f"/{name}/v1/chat/completions")
+        equal(answer.status, status, f"{name}: libcurl goes by the same files")
+        fault = {"locked": b"is encrypted", "revoked": b"is revoked"}.get(name, b"")
+        check(fault in answer.body, f"{name}: and says why", answer.body)
+    equal(daemon.stop(), 0, "menshen stops in order")
 
 
 def plain_http(server):
@@ -339,6 +470,7 @@ def listen(serve):
 
 
 certificates()
+identities()
 for _, more in BOTH:
     ends(more)
     dying(more)

@@ -32,8 +32,7 @@ package struct Provider: Sendable {
     package var limits: [Limit] = []
     /// Proxy URL for libcurl (http://, https://, socks5://, socks5h://); nil goes direct. The environment's proxy variables never apply.
     package var proxy: Secret?
-    /// PEM bundle to verify the provider with, in place of the system's.
-    package var caFile: String?
+    package var tls = TLS()
     /// HTTP/2 where the provider offers it over TLS: one connection for many streams.
     package var http2 = true
     package var addedUsage = AddedUsage()
@@ -62,6 +61,17 @@ package struct Provider: Sendable {
             guard let contextWindow else { return false }
             return contextWindow > other.contextWindow ?? 0
         }
+    }
+
+    /// Paths of PEM files.
+    package struct TLS: Sendable {
+        /// Authorities to verify the provider with, in place of the system's.
+        package var caFile: String?
+        /// Those authorities' lists of revoked certificates.
+        package var crlFile: String?
+        /// Ours, and its key; both or neither.
+        package var clientCertificateFile: String?
+        package var clientKeyFile: String?
     }
 
     package struct AddedUsage: Sendable {

@@ -104,8 +104,19 @@ extension Provider: ConfigurationRoot {
             $0.proxy.map { _ in TOMLText.hidden }
         },
         .path(
-            "providers[].ca_file", \.caFile, sample: "\"/etc/ssl/certs/ca-certificates.crt\"",
+            "providers[].ca_file", \.tls.caFile, sample: "\"/etc/ssl/certs/ca-certificates.crt\"",
             "PEM file to verify the provider with, in place of the system's."),
+        .path(
+            "providers[].crl_file", \.tls.crlFile, sample: "\"/etc/menshen/revoked.pem\"",
+            "PEM file with a CRL of the authority that has signed the provider's certificate, which must not be on it."),
+        .path(
+            "providers[].client_certificate_file", \.tls.clientCertificateFile,
+            sample: "\"~/.config/menshen/client.pem\"",
+            "PEM file with a certificate of yours, for a provider that asks for one; what leads to its authority behind it."
+        ),
+        .path(
+            "providers[].client_key_file", \.tls.clientKeyFile, sample: "\"~/.config/menshen/client.key\"",
+            "PEM file with that certificate's private key, not encrypted: your own, mode 0600."),
         .boolean("providers[].http2", \.http2, "Use HTTP/2 where the provider offers it."),
         .boolean(
             "providers[].include_usage", \.addedUsage.isAsked,
@@ -170,6 +181,7 @@ extension Provider {
         provider.signing = SigV4.read(section, kind, address)
         provider.prices = address.flatMap { PriceTable.shared.provider(at: $0)?.name }
         provider.read(section)
+        checkClientCertificate(section)
         guard let address else { return nil }
         if !address.isTLS, !isLocal(address), provider.key.isGiven {
             section.reading.warning(
@@ -177,6 +189,15 @@ extension Provider {
                 hint: "use https://")
         }
         return provider
+    }
+
+    private static func checkClientCertificate(_ section: ConfigurationSection) {
+        let keys = ["client_certificate_file", "client_key_file"]
+        for (key, other) in zip(keys, keys.reversed()) where section.has(key) && !section.has(other) {
+            section.reading.error(
+                at: section.keySpan(key), "providers[].\(key) is of no use without \(other)",
+                hint: "give both, which may name the same file, or neither")
+        }
     }
 
     @Sendable private static func readModels(_ provider: inout Self, _ section: ConfigurationSection) {

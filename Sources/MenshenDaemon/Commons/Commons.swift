@@ -15,7 +15,7 @@ final class Commons: Sendable {
     let keyCommands = KeyCommands()
     /// Each configuration asks for WebSockets anew.
     let webSockets = WebSocketMemory()
-    /// By the indices of `routes.providers`; nil: plain. Each configuration reads the authorities' certificates anew.
+    /// By the indices of `routes.providers`; nil: plain. Each configuration reads the files of certificates anew.
     let tls: [TLSClient?]
 
     /// `previous`: what is known of the providers that stay.
@@ -27,11 +27,12 @@ final class Commons: Sendable {
             state.health.change { $0.forgiveFailures() }
             return state
         }
-        var clients: [String?: TLSClient] = [:]
+        var clients: [TLSFiles: TLSClient] = [:]
         tls = routes.providers.map { provider in
             guard provider.baseURL.isTLS else { return nil }
-            let client = clients[provider.caFile] ?? TLSClient(file: provider.caFile)
-            clients[provider.caFile] = client
+            let files = TLSFiles(provider)
+            let client = clients[files] ?? TLSClient(files)
+            clients[files] = client
             return client
         }
         flights = previous?.commons.flights ?? Flights()
@@ -51,5 +52,16 @@ final class Commons: Sendable {
             providers[index].headroom.forget()
         }
         return providers[index]
+    }
+}
+
+extension TLSFiles {
+    init(_ provider: Provider) {
+        let tls = provider.tls
+        var identity: Identity?
+        if let certificate = tls.clientCertificateFile, let key = tls.clientKeyFile {
+            identity = Identity(certificate: certificate, key: key)
+        }
+        self.init(authorities: tls.caFile, identity: identity, revocations: tls.crlFile)
     }
 }

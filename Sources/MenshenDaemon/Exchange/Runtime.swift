@@ -100,7 +100,7 @@ final class Runtime {
         return Endpoint.Settings(
             url: provider.baseURL.origin, plainURL: provider.baseURL.plainOrigin, host: provider.baseURL.hostField,
             hostName: provider.baseURL.hostName, tls: tls, socketPath: provider.baseURL.socketPath,
-            proxy: String(decoding: proxy, as: UTF8.self), caFile: provider.caFile, http2: provider.http2,
+            proxy: String(decoding: proxy, as: UTF8.self), files: TLSFiles(provider), http2: provider.http2,
             connectTimeoutMilliseconds: Int(upstream.connectTimeout.microseconds / 1000),
             firstByteTimeout: upstream.firstByteTimeout.microseconds, gapTimeout: upstream.gapTimeout.microseconds,
             totalTimeout: upstream.totalTimeout?.microseconds, maxIdleConnections: upstream.maxIdleConnections,

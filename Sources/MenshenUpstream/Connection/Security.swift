@@ -110,6 +110,8 @@ final class Security {
         if hasRecords {
             switch socket.read(into: engine.pipe.input) {
             case .wouldBlock: return .needsMore
+            case .ended where channel.silentRefusal != nil:
+                return .failed(UpstreamFailure(.tls, channel.silentRefusal?.description ?? ""))
             case .ended(let ending) where ending.isWhole:
                 return .failed(UpstreamFailure(.tls, "the other end closed the connection during TLS's handshake"))
             case .ended(let ending):
@@ -134,6 +136,10 @@ final class Security {
         while true {
             switch socket.read(into: space) {
             case .wouldBlock: return .wouldBlock
+            case .ended(let ending) where channel.silentRefusal != nil:
+                let detail = channel.silentRefusal?.description ?? ending.detail
+                return .ended(
+                    Link.Ending(detail: detail, wasClosed: ending.wasClosed, isWhole: ending.isWhole, reason: .tls))
             case .ended(let ending) where ending.isWhole && !channel.isClosed:
                 return .ended(
                     Link.Ending(

@@ -4,6 +4,7 @@
 internal import Curl
 internal import HTTP
 internal import Reactor
+internal import TLS
 
 /// A transfer that libcurl makes: an easy handle at work, its header list and its body.
 final class CurlTransfer: PooledTransfer, EasyDelegate, TimerHandler {
@@ -63,6 +64,10 @@ final class CurlTransfer: PooledTransfer, EasyDelegate, TimerHandler {
     func start(
         method: RequestHead.Method, target: [UInt8], body: TransferBody, receiver: any TransferReceiver
     ) throws {
+        // libcurl would say less of what is wrong with them, and ask the terminal for a passphrase.
+        do throws(TLSFault) { try endpoint.settings.tls?.check() } catch {
+            throw UpstreamFailure(.tls, error.description)
+        }
         self.receiver = receiver
         isHead = method == .head
         patience.begin()

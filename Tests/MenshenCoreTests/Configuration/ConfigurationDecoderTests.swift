@@ -112,6 +112,9 @@ import Testing
             weight = 7
             proxy = "socks5h://u:p@127.0.0.1:1080"
             ca_file = "ca.pem"
+            crl_file = "crl.pem"
+            client_certificate_file = "/client.pem"
+            client_key_file = "~/client.key"
             http2 = false
             """)
         let provider = try #require(configuration.providers.first)
@@ -124,7 +127,9 @@ import Testing
         #expect(provider.headers.last?.value.digest == Secret("Bearer sk-CANARY-key").digest)
         #expect(provider.turn.weight == 7)
         #expect(provider.proxy?.digest == Secret("socks5h://u:p@127.0.0.1:1080").digest)
-        #expect(provider.caFile == "/etc/menshen/ca.pem")
+        #expect(provider.tls.caFile == "/etc/menshen/ca.pem" && provider.tls.crlFile == "/etc/menshen/crl.pem")
+        #expect(provider.tls.clientCertificateFile == "/client.pem")
+        #expect(provider.tls.clientKeyFile == "/home/alice/client.key")
         #expect(!provider.http2)
     }
 

@@ -6,6 +6,15 @@ private let provider = "[[providers]]\nbase_url = \"https://api.openai.com/v1\"\
 /// What can be wrong with settings about several providers, keys and models.
 let routingFaults: [FaultCase] = [
     FaultCase(
+        name: "half a client certificate",
+        text: "\(provider)client_certificate_file = \"/c.pem\"\n\(provider)client_key_file = \"/c.key\"",
+        expected: [
+            "c.toml:3:1: error: providers[].client_certificate_file is of no use without client_key_file",
+            "  hint: give both, which may name the same file, or neither",
+            "c.toml:6:1: error: providers[].client_key_file is of no use without client_certificate_file",
+            "  hint: give both, which may name the same file, or neither",
+        ]),
+    FaultCase(
         name: "models and aliases",
         text: "\(provider)models = []\naliases = { fast = \"\" }",
         expected: [
