@@ -432,7 +432,7 @@ def proxies():
     def tunnel(end, first):
         saw.extend(first)
         end.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        far = socket.create_connection(("127.0.0.1", server.port))
+        far = socket.create_connection(("127.0.0.1", int(first.split(b" ")[1].rpartition(b":")[2])))
         back = threading.Thread(target=pump, args=(far, end), daemon=True)
         back.start()
         pump(end, far, saw)
@@ -442,11 +442,26 @@ def proxies():
         end.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
         end.close()
 
+    stranger = Authority("somebody else")
+    both = write(f"{home}/both.pem", pem(root.certificate, stranger.certificate))
     plain, strict = listen(tunnel), listen(refuse)
+    # The proxy's own certificate, and a provider in plain HTTP behind one.
+    inside = listen(tunnel, root.issue(home, "proxy", "localhost"))
+    alien = listen(tunnel, stranger.issue(home, "alien", "localhost"))
+    clear = listen(lambda end, first: ok(end, b"{}", b"X-Line: %s\r\n" % first.split(b" HTTP")[0]),
+                   root.issue(home, "clear", "localhost"))
+    over2 = H2Upstream(root.issue(home, "two", "localhost"))
+    ports = {"two": over2.port}
     daemon = Daemon(home, "".join(
-        provider(name, server.port, ca, more=f'proxy = "{proxy}"\n' + HTTP1)
-        for name, proxy in (("through", f"http://127.0.0.1:{plain}"), ("strict", f"http://127.0.0.1:{strict}"),
-                            ("nobody", f"http://127.0.0.1:{free_port()}"))))
+        provider(name, ports.get(name, server.port), file, more=f'proxy = "{proxy}"\n' + more)
+        for name, proxy, file, more in (
+            ("through", f"http://127.0.0.1:{plain}", ca, HTTP1), ("strict", f"http://127.0.0.1:{strict}", ca, HTTP1),
+            ("nobody", f"http://127.0.0.1:{free_port()}", ca, HTTP1), ("inside", f"https://localhost:{inside}", ca, HTTP1),
+            ("two", f"https://localhost:{inside}", ca, ""), ("alien", f"https://localhost:{alien}", ca, HTTP1),
+            ("known", f"https://localhost:{alien}", both, HTTP1), ("misnamed", f"https://127.0.0.1:{inside}", ca, HTTP1),
+            ("unsaid", f"https://localhost:{inside}", None, HTTP1), ("bare", f"https://localhost:{plain}", ca, HTTP1)))
+        + f'[[providers]]\nname = "clear"\nbase_url = "http://llm.test/v1"\nproxy = "https://localhost:{clear}"\n'
+          f'ca_file = "{ca}"\n')
     for _ in range(3):
         equal(daemon.ask("/through/v1/chat/completions").status, 200, "a proxy leads there")
     check(b"CONNECT localhost" in saw and KEY.encode() not in saw, "and sees nothing of it")
@@ -455,16 +470,44 @@ def proxies():
     equal(answer.status, 502, "a proxy that refuses is a 502")
     check(b"407" in answer.body, "which says what it said", answer.body)
     equal(daemon.ask("/nobody/v1/chat/completions").status, 502, "a proxy that is not there, too")
+    for _ in range(3):
+        equal(daemon.ask("/inside/v1/chat/completions").status, 200, "a proxy behind TLS leads there")
+    equal(daemon.ask("/two/v1/models", None, {}, method="GET").status if answered(over2) else 0, 200, "over HTTP/2, too")
+    equal(server.connections, 2, "its connection is kept")
+    equal(daemon.ask("/known/v1/chat/completions").status, 200, "and one of another authority in ca_file")
+    answer = daemon.ask("/clear/v1/models", None, {}, method="GET")
+    equal((answer.status, answer.fields["X-Line"]), (200, "GET http://llm.test/v1/models"), "a plain provider is asked through it")
+    for name, fault in (("alien", b"no authority that this machine trusts has signed the proxy's certificate"),
+                        ("unsaid", b"has signed the proxy's certificate"), ("misnamed", b"is for another host name; check proxy"),
+                        ("bare", b"proxy failed")):
+        answer = daemon.ask(f"/{name}/v1/chat/completions")
+        check(answer.status == 502 and fault in answer.body, f"{name}: a proxy that is not who it should be is a 502", answer.body)
+    equal(daemon.stop(), 0, "menshen stops in order")
+    write(daemon.config, provider("unsaid", server.port, None, f'proxy = "https://localhost:{inside}"\n' + HTTP1))
+    daemon.env["SSL_CERT_FILE"] = ca
+    daemon.start()
+    equal(daemon.ask("/unsaid/v1/chat/completions").status, 200, "SSL_CERT_FILE is for proxies, too")
     equal(daemon.stop(), 0, "menshen stops in order")
 
 
-def listen(serve):
+def listen(serve, path=None):
+    """`path`: the certificate of one that speaks TLS."""
     server = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if path:
+        context.load_cert_chain(path)
+
+    def talk(end):
+        try:
+            end = context.wrap_socket(end, server_side=True) if path else end
+            serve(end, end.recv(4096))
+        except (OSError, ValueError, IndexError):
+            end.close()
 
     def run():
         while True:
             end, _ = server.accept()
-            threading.Thread(target=lambda: serve(end, end.recv(4096)), daemon=True).start()
+            threading.Thread(target=talk, args=(end,), daemon=True).start()
     threading.Thread(target=run, daemon=True).start()
     return server.getsockname()[1]
 
