@@ -24,6 +24,7 @@ package struct ErrorCode: RawRepresentable, Sendable, Equatable, CustomStringCon
     package static let noError = ErrorCode(rawValue: 0)
     package static let refusedStream = ErrorCode(rawValue: 7)
     package static let cancel = ErrorCode(rawValue: 8)
+    package static let http11Required = ErrorCode(rawValue: 13)
 
     package var description: String { String(cString: nghttp2_http2_strerror(rawValue)) }
 }

@@ -58,12 +58,18 @@ extension Session {
         switch nghttp2_frame_type(rawValue: UInt32(frame.hd.type)) {
         case NGHTTP2_HEADERS: stream?.receivedFields(isEnd: isEnd)
         case NGHTTP2_DATA: if isEnd { stream?.ended() }
-        case NGHTTP2_RST_STREAM: stream?.isReset = true
-        case NGHTTP2_GOAWAY: goes()
+        case NGHTTP2_RST_STREAM:
+            stream?.isReset = true
+            hear(ErrorCode(rawValue: frame.rst_stream.error_code))
+        case NGHTTP2_GOAWAY:
+            goes()
+            hear(ErrorCode(rawValue: frame.goaway.error_code))
         case NGHTTP2_SETTINGS: if frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0 { isSet() }
         default: break
         }
     }
+
+    private func hear(_ code: ErrorCode) { if code == .http11Required { wantsHTTP1 = true } }
 
     @discardableResult
     private static func with<R>(_ pointer: UnsafeMutableRawPointer?, _ body: (Session) -> R) -> R? {
@@ -114,7 +120,11 @@ extension Stream {
     }
 
     func closed(_ code: ErrorCode) {
-        tell { $0.streamBroke(code == .refusedStream ? .refused : isReset ? .reset(code) : .invalid(.violation)) }
+        switch code {
+        case .refusedStream: tell { $0.streamBroke(.refused) }
+        case .http11Required: tell { $0.streamBroke(.needsHTTP1) }
+        default: tell { $0.streamBroke(isReset ? .reset(code) : .invalid(.violation)) }
+        }
     }
 
     /// Tells at once: nghttp2 closes it when it has written RST_STREAM.

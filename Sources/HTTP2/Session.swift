@@ -37,6 +37,8 @@ package final class Session {
     private var hasSecret = false
     /// The provider takes no more requests.
     package private(set) var isGoing = false
+    /// The provider wants to be asked over HTTP/1.1: one request, or all that it takes no more.
+    package internal(set) var wantsHTTP1 = false
     /// The provider has said what it allows.
     package private(set) var hasSettings = false
     /// What the provider did against the protocol.
@@ -219,7 +221,8 @@ package final class Session {
     /// A stream is over, for both sides.
     func closed(_ stream: Stream, _ code: ErrorCode) {
         remove(stream)
-        stream.closed(code)
+        // What GOAWAY does not cover is refused, whatever its code.
+        stream.closed(code == .refusedStream && isGoing && wantsHTTP1 ? .http11Required : code)
     }
 
     private func remove(_ stream: Stream) {

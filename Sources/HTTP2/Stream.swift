@@ -31,6 +31,8 @@ package final class Stream {
     package enum End: Equatable {
         /// The provider has processed nothing of it: RFC 9113 §8.7.
         case refused
+        /// The same, and it wants to be asked over HTTP/1.1.
+        case needsHTTP1
         case reset(ErrorCode)
         /// It was against the protocol, or the delegate refused it.
         case invalid(Fault)

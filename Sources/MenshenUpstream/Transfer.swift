@@ -14,8 +14,8 @@ package protocol TransferReceiver: AnyObject {
     /// false pauses the transfer; the same bytes come again after `resume`.
     func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool
     /// The kept connection had ended before the provider could read anything of the request, or it has refused it unread; it
-    /// goes out again.
-    func transferRepeats(_ transfer: any Transfer)
+    /// goes out again. `reason`: what came of it until now.
+    func transferRepeats(_ transfer: any Transfer, _ reason: UpstreamFailure.Reason)
     /// There is room for more of a streamed request body.
     func transferWantsBody(_ transfer: any Transfer)
     /// The last call. nil: the whole answer came.

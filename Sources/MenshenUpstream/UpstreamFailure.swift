@@ -14,6 +14,9 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         case proxy
         /// A kept connection that the provider had closed by the time the request reached it.
         case staleConnection = "stale_connection"
+        /// The provider has not worked on the request: it refused it, or wants it over HTTP/1.1.
+        case refusedStream = "refused_stream"
+        case http11Required = "http_1_1_required"
         /// The connection broke before an answer's head was whole.
         case reset
         case firstByteTimeout = "first_byte_timeout"
@@ -28,10 +31,12 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         /// menshen itself is short of something: descriptors, memory.
         case unavailable
 
-        /// The provider has seen nothing of the request.
+        /// The provider has seen nothing of the request, or says that it has done nothing with it.
         package var isBeforeRequest: Bool {
             switch self {
-            case .resolve, .connect, .connectTimeout, .tls, .proxy, .staleConnection, .unavailable: true
+            case .resolve, .connect, .connectTimeout, .tls, .proxy, .staleConnection, .refusedStream, .http11Required,
+                .unavailable:
+                true
             case .reset, .firstByteTimeout, .firstEventTimeout, .gapTimeout, .totalTimeout, .malformed, .truncated:
                 false
             }

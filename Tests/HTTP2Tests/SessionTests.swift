@@ -117,13 +117,24 @@ struct SessionTests {
         #expect(hearing.events == [])
     }
 
-    @Test(arguments: [(0, "broke: reset"), (2, "broke: reset"), (7, "broke: refused"), (11, "broke: reset")])
+    @Test(arguments: [
+        (0, "broke: reset"), (2, "broke: reset"), (7, "broke: refused"), (11, "broke: reset"),
+        (13, "broke: needsHTTP1"),
+    ])
     func `a reset says why`(code: Int, event: String) throws {
         let line = try Line()
         let hearing = try line.ask()
         line.peer.reset(1, code)
         try line.pass()
         #expect(hearing.events.count == 1 && hearing.events[0].hasPrefix(event), "\(hearing.events)")
+    }
+
+    @Test func `GOAWAY may want HTTP/1.1 for what is above its last stream`() throws {
+        let line = try Line()
+        let hearings = [try line.ask(), try line.ask()]
+        line.peer.goAway(last: 1, 13)
+        try line.pass()
+        #expect(hearings[0].events == [] && hearings[1].events == ["broke: needsHTTP1"] && line.session.wantsHTTP1)
     }
 
     @Test(arguments: [0, 1]) func `GOAWAY refuses what is above its last stream`(code: Int) throws {

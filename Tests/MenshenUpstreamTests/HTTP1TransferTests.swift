@@ -106,7 +106,7 @@ struct HTTP1TransferTests {
         #expect(try next.request(body: 0).hasPrefix("GET /again "))
         try next.write(Self.whole)
         try scene.until { second.isOver ? true : nil }
-        #expect(second.events == ["repeats", "head 200", "body", "finished"])
+        #expect(second.events == ["repeats: stale_connection", "head 200", "body", "finished"])
     }
 
     @Test func `what a pause holds back comes again, and then what follows`() throws {

@@ -115,7 +115,10 @@ final class Hearer: TransferReceiver {
         return true
     }
 
-    func transferRepeats(_ transfer: any Transfer) { hear("repeats") }
+    func transferRepeats(_ transfer: any Transfer, _ reason: UpstreamFailure.Reason) {
+        hear("repeats: \(reason.rawValue)")
+    }
+
     func transferWantsBody(_ transfer: any Transfer) { hear("wants body") }
 
     func transferFinished(_ transfer: any Transfer, _ failure: UpstreamFailure?) {

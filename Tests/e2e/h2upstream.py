@@ -17,7 +17,7 @@ from h2.settings import SettingCodes, Settings
 from harness import PATIENCE
 
 FRAME = 16384
-NO_ERROR, INTERNAL_ERROR, REFUSED_STREAM = 0, 2, 7
+NO_ERROR, INTERNAL_ERROR, REFUSED_STREAM, HTTP_1_1_REQUIRED = 0, 2, 7, 13
 
 
 class Stream:
@@ -108,6 +108,9 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            self.h2 = None
+            return
         self.server.links.append(self)
         self.h2.initiate_connection()
         self.flush()
@@ -124,6 +127,9 @@ class Link(asyncio.Protocol):
         self.writable.set()
 
     def data_received(self, data):
+        if self.h2 is None:
+            self.server.over1.append(data)
+            return self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
         try:
             for event in self.h2.receive_data(data):
                 self.handle(event)
@@ -195,6 +201,8 @@ class H2Upstream:
         self.loop = asyncio.new_event_loop()
         # In the order of arrival; what the other side did against the protocol.
         self.links, self.streams, self.faults = [], [], []
+        # What comes over HTTP/1.1, read by read.
+        self.over1 = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         context.set_alpn_protocols(["h2"])

@@ -10,7 +10,7 @@ import threading
 import time
 
 from harness import *
-from h2upstream import INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, H2Upstream
+from h2upstream import HTTP_1_1_REQUIRED, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, H2Upstream
 
 MIB = 1 << 20
 PIECES = 5
@@ -93,7 +93,7 @@ def exchange(reader, stream, text):
     return got == data, time.monotonic() - begin
 
 
-def finish(pairs):
+def finish(pairs, daemon=None):
     """Each answer ends whole; their rows' ends."""
     wholes = 0
     for reader, stream in pairs:
@@ -101,7 +101,7 @@ def finish(pairs):
         stream.end()
         wholes += reader.piece() == b"data: [DONE]\n\n" and reader.piece() == b""
         reader.close()
-    return wholes, {door.row(reader.id)["end_state"] for reader, _ in pairs}
+    return wholes, {(daemon or door).row(reader.id)["end_state"] for reader, _ in pairs}
 
 
 def streams():
@@ -471,6 +471,14 @@ def refused():
     equal(lost.head(), 502, "one that is refused twice is refused")
     lost.close()
     equal(finish(others + [(reader, again)]), (2, {"complete"}), "the others end whole")
+    equal(tries(door, reader), ["refused_stream", "ok"], "and the record says what came of both tries")
+    equal(tries(door, lost), ["refused_stream", "refused_stream"], "and of those in vain")
+
+
+def tries(daemon, reader):
+    daemon.row(reader.id)
+    rows = daemon.rows("SELECT reason FROM attempts WHERE request_id = ? ORDER BY n", number(reader.id))
+    return [row["reason"] for row in rows]
 
 
 def going_away():
@@ -491,6 +499,25 @@ def going_away():
     check(more[0][1].link is again.link, "the next request goes by the new connection")
     equal(finish(pairs + more + [(reader, again)]), (4, {"complete"}), "and all of them end whole")
     check(wait(lambda: not link.is_open), "the old connection is closed")
+
+
+def older():
+    """A provider that wants HTTP/1.1 for a request."""
+    global upstream
+    usual = upstream
+    upstream = H2Upstream(f"{home}/cert.pem", f"{home}/key.pem")
+    daemon = Daemon(place(), configuration())
+    beside = begun(1, daemon)
+    reader, stream = asking(daemon)
+    stream.reset(HTTP_1_1_REQUIRED)
+    equal(reader.head(), 200, "HTTP_1_1_REQUIRED: the request goes out over HTTP/1.1")
+    equal((tries(daemon, reader), daemon.row(reader.id)["end_state"]), (["http_1_1_required", "ok"], "complete"),
+          "and the record says so")
+    equal(daemon.ask().status, 200, "as does the next")
+    equal((len(upstream.over1), len(upstream.streams), upstream.faults), (2, 2, []), "which is not tried over HTTP/2")
+    equal(finish(beside, daemon), (1, {"complete"}), "and what was under way ends where it is")
+    equal(daemon.stop(), 0, "SIGTERM ends it with 0")
+    upstream = usual
 
 
 def limited():
@@ -543,6 +570,7 @@ equal(cached.stop(), 0, "SIGTERM ends it with 0")
 without_goodbye()
 refused()
 going_away()
+older()
 limited()
 interim_heads()
 equal(upstream.faults, [], "nothing was against the protocol")

@@ -170,8 +170,8 @@ extension Attempt: TransferReceiver {
         if !exchange.phase.isOver { isFull() }
     }
 
-    func transferRepeats(_ transfer: any Transfer) {
-        record(UpstreamFailure(.staleConnection), status: nil)
+    func transferRepeats(_ transfer: any Transfer, _ reason: UpstreamFailure.Reason) {
+        record(UpstreamFailure(reason), status: nil)
         restart()
     }
 

@@ -32,6 +32,9 @@ extension Problem {
         case .reset, .staleConnection:
             self.init(
                 .upstreamBroken, status: 502, "\(who) closed the connection before it answered.", isRetryable: true)
+        case .refusedStream, .http11Required:
+            self.init(
+                .upstreamBroken, status: 502, "\(who) did not take the request. (\(failure.detail))", isRetryable: true)
         case .malformed:
             self.init(
                 .upstreamBroken, status: 502, "\(who) sent an answer that cannot be relayed safely. (\(failure.detail))"

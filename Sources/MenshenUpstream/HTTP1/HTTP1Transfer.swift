@@ -161,7 +161,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
         link = nil
         request.rewind()
         state = .connecting
-        call { $0.transferRepeats(self) }
+        call { $0.transferRepeats(self, .staleConnection) }
         if state != .cancelled { connect() }
     }
 

@@ -154,6 +154,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         }
         if session.hasSettings { pool.limit = session.limit }
         if session.wantsWrite { mark() }
+        if session.wantsHTTP1 { pool.requiresHTTP1() }
         settle()
     }
 

@@ -17,7 +17,7 @@ final class HTTP2Pool {
     private var spare: [HTTP2Transfer] = []
     /// A connection has come up with it.
     private var isKnown = false
-    /// Until then it is HTTP/1.1.
+    /// Until then it is HTTP/1.1. The largest: until the next configuration, because the provider has said so.
     private var http1Until: UInt64 = 0
     /// Whether both ends have agreed upon HTTP/2; a test answers by itself.
     var isAgreed: (Link) -> Bool = { $0.speaksHTTP2 }
@@ -40,6 +40,7 @@ final class HTTP2Pool {
     func place(_ transfer: HTTP2Transfer, avoiding other: HTTP2Connection? = nil) {
         transfer.waits(avoiding: other)
         let now = transfer.engine.reactor.now
+        if now < http1Until { return transfer.fallBack() }
         for connection in connections where connection.hasRoom && connection !== other {
             if let since = connection.idleSince, now - since >= Link.maxIdleAge {
                 connection.end()
@@ -47,7 +48,6 @@ final class HTTP2Pool {
             }
             return transfer.goes(by: connection, isKept: true)
         }
-        if now < http1Until { return transfer.fallBack() }
         waiting.append(transfer)
         grow(transfer.engine)
     }
@@ -116,9 +116,21 @@ final class HTTP2Pool {
         for transfer in others { transfer.fallBack() }
     }
 
-    /// It has no request. As many of those are kept as of others.
+    /// The provider has answered HTTP_1_1_REQUIRED (RFC 9113 §7): requests go out over HTTP/1.1 from here on. What is under way
+    /// ends where it is.
+    func requiresHTTP1() {
+        if http1Until == .max { return }
+        http1Until = .max
+        let others = waiting
+        waiting = []
+        for connection in connections where connection.idleSince != nil { connection.end() }
+        for transfer in others { transfer.fallBack() }
+    }
+
+    /// It has no request. As many of those are kept as of others, and none that nobody will use.
     func isIdle(_ connection: HTTP2Connection) {
-        if connections.count(where: { $0.idleSince != nil }) > endpoint.settings.maxIdleConnections { connection.end() }
+        let kept = http1Until == .max ? 0 : endpoint.settings.maxIdleConnections
+        if connections.count(where: { $0.idleSince != nil }) > kept { connection.end() }
     }
 
     /// What waited for room on it goes by another.

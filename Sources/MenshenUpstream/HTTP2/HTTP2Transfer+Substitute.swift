@@ -11,7 +11,10 @@ extension HTTP2Transfer: TransferReceiver {
         receiver?.transferReceivedBody(self, bytes) ?? false
     }
 
-    func transferRepeats(_ transfer: any Transfer) { receiver?.transferRepeats(self) }
+    func transferRepeats(_ transfer: any Transfer, _ reason: UpstreamFailure.Reason) {
+        receiver?.transferRepeats(self, reason)
+    }
+
     func transferWantsBody(_ transfer: any Transfer) { receiver?.transferWantsBody(self) }
     func transferFinished(_ transfer: any Transfer, _ failure: UpstreamFailure?) { finish(failure) }
 }

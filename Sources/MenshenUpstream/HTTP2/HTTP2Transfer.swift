@@ -22,7 +22,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
         /// Nothing more comes; the receiver hears of it when it has taken what did.
         case over(UpstreamFailure?)
         /// The provider has not worked on it, and it goes out once more.
-        case repeating
+        case repeating(UpstreamFailure.Reason)
         /// Another transfer speaks HTTP/1.1 for it.
         case replaced
         /// Given up while the receiver was on the stack.
@@ -268,8 +268,9 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
     func streamBroke(_ end: Stream.End) {
         stream = nil
         switch end {
-        case .refused where !isHeard && isFirst && request.isRepeatable: again()
-        case .lost where !isHeard && isFirst && mayRepeatUnread: again()
+        case .refused where !isHeard && isFirst && request.isRepeatable: again(.refusedStream)
+        case .needsHTTP1 where !isHeard && request.isRepeatable: again(.http11Required)
+        case .lost where !isHeard && isFirst && mayRepeatUnread: again(.staleConnection)
         // Whether the answer is whole its own word says (decision 0018).
         case .reset(.noError) where hasHead: over(nil)
         default: over(UpstreamFailure(end, hasHead: hasHead, fault: fault, loss: connection?.loss))
@@ -288,17 +289,17 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
         connection?.touch(self)
     }
 
-    private func again() {
-        state = .repeating
+    private func again(_ reason: UpstreamFailure.Reason) {
+        state = .repeating(reason)
         connection?.touch(self)
     }
 
-    private func repeatRequest() {
+    private func repeatRequest(_ reason: UpstreamFailure.Reason) {
         isFirst = false
         let refusing = connection
         request.rewind()
         waits(avoiding: refusing)
-        call { $0.transferRepeats(self) }
+        call { $0.transferRepeats(self, reason) }
         if isCancelled { return recycle(to: endpoint) }
         patience.wait(patience.limits.start)
         pool.place(self, avoiding: refusing)
@@ -333,7 +334,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
         guard depth == 0 else { return }
         switch state {
         case .cancelled: recycle(to: endpoint)
-        case .repeating: repeatRequest()
+        case .repeating(let reason): repeatRequest(reason)
         case .over(let failure): if !pause.isOn { finish(failure) }
         case .asking, .relaying: if stream != nil { uploadMoved() }
         case .idle, .starting, .waiting, .replaced: break

@@ -11,7 +11,8 @@ extension UpstreamFailure {
         let detail: String
         switch end {
         case .lost: (before, detail) = (loss?.reason ?? .reset, loss?.detail ?? "")
-        case .refused: (before, detail) = (.reset, "the provider refused the request")
+        case .refused: (before, detail) = (.refusedStream, "the provider refused the request")
+        case .needsHTTP1: (before, detail) = (.http11Required, "the provider wants the request over HTTP/1.1")
         case .reset(let code): (before, detail) = (.reset, "the provider reset the stream: \(code)")
         case .invalid(.violation): (before, detail) = (.malformed, "the answer is against HTTP/2")
         case .invalid(.badField): (before, detail) = (.malformed, Self.unsafe(.malformed))
