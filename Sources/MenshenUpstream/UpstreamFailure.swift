@@ -12,7 +12,7 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         case connectTimeout = "connect_timeout"
         case tls
         case proxy
-        /// A kept connection that the provider had closed by the time the request reached it.
+        /// The request went out in vain, over a kept connection that the provider had closed; it was sent once more.
         case staleConnection = "stale_connection"
         /// The provider has not worked on the request: it refused it, or wants it over HTTP/1.1.
         case refusedStream = "refused_stream"
@@ -24,6 +24,8 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         /// A stream has not come to an event with content.
         case firstEventTimeout = "first_event_timeout"
         case totalTimeout = "total_timeout"
+        /// `failover.deadline`, which holds for all attempts together, passed before this one was answered.
+        case deadline
         /// The answer's head cannot be relayed safely.
         case malformed
         /// The answer broke off after its head.
@@ -37,7 +39,8 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
             case .resolve, .connect, .connectTimeout, .tls, .proxy, .staleConnection, .refusedStream, .http11Required,
                 .unavailable:
                 true
-            case .reset, .firstByteTimeout, .firstEventTimeout, .gapTimeout, .totalTimeout, .malformed, .truncated:
+            case .reset, .firstByteTimeout, .firstEventTimeout, .gapTimeout, .totalTimeout, .deadline, .malformed,
+                .truncated:
                 false
             }
         }
@@ -54,7 +57,7 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
 
     package var isTimeout: Bool {
         switch reason {
-        case .connectTimeout, .firstByteTimeout, .firstEventTimeout, .gapTimeout, .totalTimeout: true
+        case .connectTimeout, .firstByteTimeout, .firstEventTimeout, .gapTimeout, .totalTimeout, .deadline: true
         default: false
         }
     }

@@ -180,7 +180,7 @@ final class Attempt {
 
     func deadlinePassed() {
         cut()
-        record(UpstreamFailure(.firstByteTimeout, "failover.deadline"), status: nil)
+        record(UpstreamFailure(.deadline), status: nil)
         // The provider may have been asked a moment ago.
         exchange.walk.report(nil, now: exchange.worker.now)
     }

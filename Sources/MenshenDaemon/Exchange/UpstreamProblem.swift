@@ -60,6 +60,7 @@ extension Problem {
             self.init(
                 .upstreamTimeout, status: 504, "\(who) did not finish within upstream.total_timeout.", isRetryable: true
             )
+        case .deadline: self = .deadlinePassed
         }
     }
 }

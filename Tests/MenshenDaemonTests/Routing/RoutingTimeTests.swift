@@ -97,7 +97,7 @@ struct RoutingTimeTests {
         #expect(try scene.hear(caller, until: "of a").hasPrefix("HTTP/1.1 500 "))
         #expect(try scene.isUnasked(2))
         let attempts = try scene.records().map(\.attempts)
-        #expect(attempts == [["a 500 server_error", "b - first_byte_timeout"]])
+        #expect(attempts == [["a 500 server_error", "b - deadline"]])
     }
 
     // MARK: A stream's first event with content
@@ -184,7 +184,7 @@ struct RoutingTimeTests {
         try scene.pass(10)
         #expect(try scene.hear(caller, until: "}").hasPrefix("HTTP/1.1 504 "))
         let attempts = try scene.records().map(\.attempts)
-        #expect(attempts == [["a - first_event_timeout", "b - first_byte_timeout"]])
+        #expect(attempts == [["a - first_event_timeout", "b - deadline"]])
     }
 
     @Test(arguments: [3 << 20, 2000])
