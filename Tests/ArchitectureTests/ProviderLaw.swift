@@ -4,7 +4,8 @@
 import MenshenCore
 import Testing
 
-/// A provider's API stands in one file, and in one list: no other source knows one of them from another.
+/// A provider's API stands in one file, and in one list: no other source's code knows one of them from another. Two tables of
+/// texts do, and are held to the list.
 @Suite struct ProviderLaw {
     private static let folder = "Sources/MenshenCore/Providers"
 
@@ -41,6 +42,13 @@ import Testing
             }
         }
         #expect(used == Set(Self.exceptions.keys), "an exception that is not needed any more")
+    }
+
+    @Test func `OpenTelemetry's name of each is in the table, but of the one that many servers speak`() throws {
+        let table = try Repository.text("Sources/MenshenCore/Telemetry/GenAINames.swift")
+        for dialect in Dialect.allCases {
+            #expect(table.contains("(nil, \"\(dialect.rawValue)\")") == (dialect != .common), "\(dialect.rawValue)")
+        }
     }
 
     @Test func `the manual's table of kinds has each of them`() throws {

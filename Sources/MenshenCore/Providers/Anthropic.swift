@@ -65,6 +65,18 @@ enum Anthropic: ProviderAPI {
 
     static func put(_ model: String, into segments: inout [String]) -> Bool { Gemini.put(model, into: &segments) }
 
+    // MARK: Errors
+
+    static func remedy(of code: String) -> AttemptOutcome.Remedy? {
+        switch code {
+        case "rate_limit_error": .otherKeyOrProvider
+        case "authentication_error", "permission_error": .otherKey
+        case "invalid_request_error", "not_found_error", "request_too_large", "billing_error":
+            AttemptOutcome.Remedy.none
+        default: nil
+        }
+    }
+
     // MARK: Usage
 
     static let usage = UsageTable(

@@ -85,6 +85,17 @@ enum Bedrock: ProviderAPI {
             }
     }
 
+    // MARK: Errors
+
+    static func remedy(of code: String) -> AttemptOutcome.Remedy? {
+        switch code {
+        case "throttlingException": .otherKeyOrProvider
+        case "accessDeniedException": .otherKey
+        case "validationException", "resourceNotFoundException": AttemptOutcome.Remedy.none
+        default: nil
+        }
+    }
+
     // MARK: Usage
 
     /// By Converse, and by what is added to a model's stream.

@@ -108,6 +108,13 @@ extension Dialect {
 
     static let keyParameters = list.flatMap { $0.keyParameters }
 
+    /// What a provider's error event means. Servers that speak one API use another's words too, and invent their own for
+    /// "overloaded": of words that nobody knows another provider is asked, for nothing has gone down yet.
+    static func remedy(of code: String) -> AttemptOutcome.Remedy {
+        for api in list { if let remedy = api.remedy(of: code) { return remedy } }
+        return .otherProvider
+    }
+
     /// For messages to people: "openai, anthropic or gemini".
     package static func names(quoted: Bool = false) -> String {
         let names = allCases.map { quoted ? "\"\($0.rawValue)\"" : $0.rawValue }

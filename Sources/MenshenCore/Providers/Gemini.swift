@@ -82,6 +82,17 @@ enum Gemini: ProviderAPI {
         return String(base.dropLast(tail.count + 1)) + path
     }
 
+    // MARK: Errors
+
+    static func remedy(of code: String) -> AttemptOutcome.Remedy? {
+        switch code {
+        case "RESOURCE_EXHAUSTED": .otherKeyOrProvider
+        case "UNAUTHENTICATED", "PERMISSION_DENIED": .otherKey
+        case "INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE": AttemptOutcome.Remedy.none
+        default: nil
+        }
+    }
+
     // MARK: Usage
 
     /// The lists of what came from the cache are parts of the prompt's.

@@ -70,6 +70,17 @@ enum OpenAI: ProviderAPI {
         address.host[...].isUnder("openrouter.ai") ? "/v1/key" : "/v1/models"
     }
 
+    static func remedy(of code: String) -> AttemptOutcome.Remedy? {
+        switch code {
+        case "rate_limit_exceeded", "insufficient_quota": .otherKeyOrProvider
+        case "invalid_api_key": .otherKey
+        case "invalid_request_error", "invalid_prompt", "context_length_exceeded", "model_not_found",
+            "content_policy_violation", "content_filter", "image_content_policy_violation":
+            AttemptOutcome.Remedy.none
+        default: nil
+        }
+    }
+
     static func writeError(_ problem: Problem, to output: inout [UInt8]) {
         let type = (500...599).contains(problem.status) ? "server_error" : "invalid_request_error"
         output.append(contentsOf: #"{"error":{"message":"#.utf8)

@@ -67,6 +67,8 @@ package protocol ProviderAPI: SendableMetatype {
 
     /// Where the answer to an operation of this API's says what; nil for what other APIs have.
     static func answers(_ operation: Operation) -> AnswerFormat?
+    /// Who might do better, by the type or code of an error event; nil for what is not of this API's words.
+    static func remedy(of code: String) -> AttemptOutcome.Remedy?
     /// Writes a problem as its SDK reads it.
     static func write(_ problem: Problem, requestID: String, to output: inout [UInt8])
     /// The field that its SDK reads a request's id from.
@@ -110,6 +112,7 @@ extension ProviderAPI {
     package static func probe(_ address: BaseURL) -> String { "/v1/models" }
 
     package static func answers(_ operation: Operation) -> AnswerFormat? { nil }
+    package static func remedy(of code: String) -> AttemptOutcome.Remedy? { nil }
     package static func write(_ problem: Problem, requestID: String, to output: inout [UInt8]) {
         OpenAI.writeError(problem, to: &output)
     }

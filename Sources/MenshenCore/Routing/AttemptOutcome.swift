@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// What came of one try at a provider before anything of it went down, as far as it decides what is next.
+/// What came of one attempt at a provider before anything of it went down, as far as it decides what is next.
 package enum AttemptOutcome: Sendable, Equatable {
     case answered(status: Int)
     /// A 200 whose stream begins with an error event of this type or code.
@@ -31,7 +31,7 @@ package enum AttemptOutcome: Sendable, Equatable {
         case .answered(status: 401), .answered(status: 403): .otherKey
         case .answered(status: 429): .otherKeyOrProvider
         case .answered(let status): Self.isServerFault(status) ? .otherProvider : .none
-        case .errorEvent(let code): Self.remedy(ofEvent: code)
+        case .errorEvent(let code): Dialect.remedy(of: code)
         case .failed, .noKey, .limited, .tooLong: .otherProvider
         }
     }
@@ -66,25 +66,6 @@ package enum AttemptOutcome: Sendable, Equatable {
         switch status {
         case 408, 500, 502, 503, 504, 529: true
         default: false
-        }
-    }
-
-    /// Types and codes of the providers' error events. Of the unknown ones another provider is asked: nothing has gone down yet, and
-    /// compatible servers invent their own words for "overloaded".
-    private static func remedy(ofEvent code: String) -> Remedy {
-        switch code {
-        case "rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "RESOURCE_EXHAUSTED",
-            "throttlingException":
-            .otherKeyOrProvider
-        case "authentication_error", "invalid_api_key", "permission_error", "UNAUTHENTICATED", "PERMISSION_DENIED",
-            "accessDeniedException":
-            .otherKey
-        case "invalid_request_error", "invalid_prompt", "context_length_exceeded", "not_found_error", "model_not_found",
-            "request_too_large", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE",
-            "content_policy_violation", "content_filter", "image_content_policy_violation", "billing_error",
-            "validationException", "resourceNotFoundException":
-            .none
-        default: .otherProvider
         }
     }
 }

@@ -49,7 +49,7 @@ package enum GenAINames {
         }
     }
 
-    /// By whose price list applies, else by the API that is spoken; nil where neither tells.
+    /// By whose price list applies, else by the API that is spoken (a test holds that each has its line); nil where neither tells.
     static func provider(prices: String?, kind: Dialect) -> String? {
         switch (prices, kind.rawValue) {
         case ("openai", _): "openai"

@@ -106,6 +106,9 @@ import Testing
     @Test(arguments: [
         ("invalid_request_error", AttemptOutcome.Remedy.none), ("context_length_exceeded", .none),
         ("INVALID_ARGUMENT", .none), ("authentication_error", .otherKey), ("rate_limit_exceeded", .otherKeyOrProvider),
+        ("rate_limit_error", .otherKeyOrProvider), ("RESOURCE_EXHAUSTED", .otherKeyOrProvider),
+        ("insufficient_quota", .otherKeyOrProvider), ("invalid_api_key", .otherKey), ("PERMISSION_DENIED", .otherKey),
+        ("content_filter", .none), ("request_too_large", .none), ("resourceNotFoundException", .none),
         ("overloaded_error", .otherProvider), ("server_error", .otherProvider), ("error", .otherProvider),
     ])
     func `an error event counts like the status it stands for`(code: String, remedy: AttemptOutcome.Remedy) {
