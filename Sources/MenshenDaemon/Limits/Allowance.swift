@@ -41,7 +41,8 @@ struct Allowance {
 
     // MARK: Admission
 
-    /// The request is to be answered: by a provider, or with a stored answer.
+    /// The request is to be answered: by a provider, or with a stored answer. false: what was spent before is still being read,
+    /// ask again after `look`.
     mutating func admit(_ exchange: Exchange, _ tried: RoutePlan.Try?) throws(Problem) -> Bool {
         if admission != nil { return true }
         let limits = exchange.runtime.snapshot.limits
@@ -55,7 +56,9 @@ struct Allowance {
             waitsUntil = nil
             watch(part, exchange)
         case .failure(let problem): throw problem
-        case nil: return try isPatient(exchange)
+        case nil:
+            try goOnWaiting(exchange)
+            return false
         }
         return true
     }
@@ -88,7 +91,9 @@ struct Allowance {
                 waitsUntil = nil
                 watch(part, exchange)
             case .failure(let problem): return .refused(problem)
-            case nil: return try isPatient(exchange) ? .admitted : .awaited
+            case nil:
+                try goOnWaiting(exchange)
+                return .awaited
             }
         } catch {
             if error.code == .unpricedModel { return .refused(error) }
@@ -111,13 +116,12 @@ struct Allowance {
         }
     }
 
-    /// False: it is waited.
-    private mutating func isPatient(_ exchange: Exchange) throws(Problem) -> Bool {
+    /// Throws when it was waited long enough.
+    private mutating func goOnWaiting(_ exchange: Exchange) throws(Problem) {
         let now = exchange.worker.now
         let end = waitsUntil ?? now + Self.patience
         waitsUntil = end
         if now >= end { throw .spendingUnknown }
-        return false
     }
 
     // MARK: The estimate
