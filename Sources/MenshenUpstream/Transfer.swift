@@ -13,8 +13,8 @@ package protocol TransferReceiver: AnyObject {
     func transferRoom(_ transfer: any Transfer) -> Int
     /// false pauses the transfer; the same bytes come again after `resume`.
     func transferReceivedBody(_ transfer: any Transfer, _ bytes: UnsafeRawBufferPointer) -> Bool
-    /// The kept connection had ended before the provider could read anything of the request, or it has refused it unread; it
-    /// goes out again. `reason`: what came of it until now.
+    /// The provider has read nothing of the request, or need not mind reading it twice: it goes out again. `reason`: what came
+    /// of it until now.
     func transferRepeats(_ transfer: any Transfer, _ reason: UpstreamFailure.Reason)
     /// There is room for more of a streamed request body.
     func transferWantsBody(_ transfer: any Transfer)
@@ -30,9 +30,9 @@ package enum TransferBody {
     case streamed(length: Int?)
 }
 
-/// One request to one provider and its answer: a `HTTP1Transfer` where plain HTTP/1.1 leads straight to the provider, a
-/// `HTTP2Transfer` where its endpoint asks for HTTP/2 by itself, else a `CurlTransfer`. Reused by its endpoint, which the one
-/// who started it keeps alive until the last call.
+/// One request to one provider and its answer: an `HTTP2Transfer` where HTTP/2 may be spoken, a `CurlTransfer` for plain HTTP
+/// through a proxy (and for everything with `MENSHEN_HTTP=libcurl`), else an `HTTP1Transfer`. Reused by its endpoint, which the
+/// one who started it keeps alive until the last call.
 package protocol Transfer: AnyObject {
     /// The request's, filled before `start`.
     var headers: any HeaderSink { get }
@@ -52,7 +52,7 @@ package protocol Transfer: AnyObject {
     func cancel()
 }
 
-/// What an endpoint keeps for the next request, of either kind.
+/// What an endpoint keeps for the next request, of each kind.
 protocol PooledTransfer: Transfer {
     var endpoint: Endpoint { get }
     /// From start to the last call; the receiver holds the transfer too.

@@ -126,6 +126,7 @@ package struct TokenGate: Sendable {
         if issued.fault != nil { return .unreadable }
         guard let entry = issued[Digest(of: shown)] else { return .unknown }
         switch entry.state {
+        // `valid` has not found it: it is past its end.
         case .valid: return .expired(entry.token.name)
         case .replaced: return .replaced(entry.token.name)
         case .revoked: return .revoked(entry.token.name)

@@ -132,7 +132,7 @@ package enum EndState: String, Sendable, CaseIterable {
     case lost
 }
 
-/// One try at one provider.
+/// One attempt at one provider.
 package struct AttemptRecord: Sendable, Equatable {
     package var provider: String
     /// Which of the provider's keys, from 1; nil if it has but one.
@@ -219,7 +219,7 @@ package final class AnswerRecord: Sendable {
 package struct AuditSettlement: Sendable {
     package var intent: AuditIntent
     package var endState: EndState
-    /// Whose answer it was, if not that of the last try.
+    /// Whose answer it was, if not that of the last attempt.
     package var provider: String?
     /// Status the caller saw; nil if none went down.
     package var status: Int?

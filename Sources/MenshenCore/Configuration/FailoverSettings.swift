@@ -6,7 +6,7 @@ extension Configuration {
     package struct Failover: Sendable, Equatable {
         /// Another provider that fits is asked; off, only other keys of the same one are.
         package var enable = true
-        /// For all tries together. The SDKs give up after 600 s themselves.
+        /// For all attempts together. The SDKs give up after 600 s themselves.
         package var deadline: Duration = .seconds(600)
         /// How long the head of a stream is held while it may still turn out to be an error. Responses and Messages
         /// begin with events that promise nothing; longer than this, a caller would miss them.
@@ -15,7 +15,7 @@ extension Configuration {
         package var firstEventTimeout: Duration?
         /// A provider that says at once that something went wrong there is asked once more before a worse one is.
         package var quickRetry = true
-        /// Larger request bodies are not kept for a second try. An agent's context has 400 KB.
+        /// Larger request bodies are not kept for a second attempt. An agent's context has 400 KB.
         package var maxBodyBytes = 2 << 20
         /// A provider that says how long to wait (429, 5xx with Retry-After) gets no requests for so long.
         package var obeyRetryAfter = true
@@ -33,7 +33,7 @@ extension Configuration.Failover: ConfigurationRoot {
         .boolean(
             "failover.enable", \.enable,
             "Ask another provider that fits when one fails before its answer has begun."),
-        .duration("failover.deadline", \.deadline, "Limit of all tries together, until an answer begins."),
+        .duration("failover.deadline", \.deadline, "Limit of all attempts together, until an answer begins."),
         .custom(
             "failover.hold", .duration(orOff: true), default: TOMLText.duration(defaults.hold),
             "How long the beginning of a stream is held, where others could answer, until it shows that it is no error."
@@ -50,7 +50,7 @@ extension Configuration.Failover: ConfigurationRoot {
             "Ask a provider that answers 500 or 502 within a second once more before those of a larger `priority`."),
         .size(
             "failover.max_body_bytes", 0...1 << 30, \.maxBodyBytes,
-            "Largest request body that is kept for a second try."),
+            "Largest request body that is kept for a second attempt."),
         .boolean(
             "failover.obey_retry_after", \.obeyRetryAfter,
             "Send a provider nothing for as long as its `Retry-After` asks; callers are answered 429 meanwhile."),

@@ -49,7 +49,7 @@ extension Configuration.Telemetry: ConfigurationRoot {
         } shown: {
             $0.headers.isEmpty ? nil : TOMLText.table($0.headers.map { ($0.name, TOMLText.hidden) })
         },
-        .boolean("telemetry.traces", \.traces, "Send spans: one for each request, and one for each try at a provider."),
+        .boolean("telemetry.traces", \.traces, "Send spans: one for each request and for each attempt at a provider."),
         .boolean("telemetry.logs", \.logs, "Send a log record for each request."),
         .boolean(
             "telemetry.capture_content", \.capturesContent,

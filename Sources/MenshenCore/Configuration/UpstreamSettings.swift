@@ -31,7 +31,8 @@ extension Configuration.Upstream: ConfigurationRoot {
             "Limit of a whole exchange; it also cuts streams that are doing well."),
         .integer(
             "upstream.max_idle_connections", idleConnections, \.maxIdleConnections,
-            "Idle connections kept for reuse: to each plain provider, and (at least one) to all others together."),
+            "Idle connections kept for reuse: to each provider, and (at least one) to all behind a proxy for plain HTTP together."
+        ),
         .alias(
             "upstream.timeout", .duration(orOff: true),
             "ai-menshen's total limit; sets `first_byte_timeout`, because a total limit cuts streams.",

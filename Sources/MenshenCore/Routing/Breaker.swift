@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// Keeps requests away from a provider's key after several failures in a row, then lets a single one try. Times are
-/// monotonic microseconds.
+/// Keeps requests away from a provider, or from one of its keys, after several failures in a row, then lets a single one try.
+/// Times are monotonic microseconds.
 package struct Breaker: Sendable, Equatable {
     package enum State: String, Sendable {
         case closed, open
@@ -16,7 +16,7 @@ package struct Breaker: Sendable, Equatable {
     private var failures = 0
     /// 0: closed.
     private var pause: UInt64 = 0
-    private var opensUntil: UInt64 = 0
+    private var openUntil: UInt64 = 0
     private var isProbing = false
 
     package init() {}
@@ -26,7 +26,7 @@ package struct Breaker: Sendable, Equatable {
     /// Microseconds until a request may try; 0: now.
     package func wait(_ now: UInt64) -> UInt64 {
         if pause == 0 { return 0 }
-        return opensUntil > now ? opensUntil - now : 0
+        return openUntil > now ? openUntil - now : 0
     }
 
     /// A request goes out; after a pause it is the one that finds out. It may take minutes to hear, so another one may
@@ -34,7 +34,7 @@ package struct Breaker: Sendable, Equatable {
     package mutating func enter(_ now: UInt64) {
         guard pause > 0 else { return }
         isProbing = true
-        opensUntil = now + Self.firstPause
+        openUntil = now + Self.firstPause
     }
 
     /// A whole answer came.
@@ -56,12 +56,12 @@ package struct Breaker: Sendable, Equatable {
         // Requests that were out already when it opened say nothing new.
         guard failures >= limit, pause == 0 || wasProbe else { return }
         pause = pause == 0 ? min(Self.firstPause, longest) : min(pause * 2, longest)
-        opensUntil = now + pause
+        openUntil = now + pause
     }
 
     /// The request that was out ended without saying anything of the provider.
     package mutating func left() {
-        if isProbing { opensUntil = 0 }
+        if isProbing { openUntil = 0 }
         isProbing = false
     }
 }

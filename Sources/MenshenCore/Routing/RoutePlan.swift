@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// What next, after a try? One request's way through providers and their keys: each at most once, in the order that was
+/// Who is asked next, after an attempt. One request's way through providers and their keys: each at most once, in the order that was
 /// drawn, until the deadline. It decides; dialling is somebody else's.
 package struct RoutePlan: Sendable {
     package struct Try: Sendable, Equatable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
-/// What is told of one request: a span of the server for what its caller saw, one of a client for each try at a provider, and a
-/// record of all. Tokens stand in the span of the try that was answered, and once only, so that sums over spans are true.
+/// What is told of one request: a span of the server for what its caller saw, one of a client for each attempt at a provider,
+/// and a record of all. Tokens stand in the span of the attempt that was answered, and once only, so that sums over spans are true.
 struct RequestStory {
     private enum Kind: Int32 {
         case server = 2, client = 3
@@ -14,7 +14,7 @@ struct RequestStory {
     private let places: [String: ProviderPlace]
     private let operation: String?
     private let model: String?
-    /// The try whose answer the caller has.
+    /// The attempt whose answer the caller has.
     private let answering: Int?
 
     init(_ request: SettledRequest, _ places: [String: ProviderPlace]) {
@@ -93,7 +93,7 @@ struct RequestStory {
         return list
     }
 
-    // MARK: A try's span
+    // MARK: An attempt's span
 
     func client(_ index: Int, _ trace: [UInt8], _ id: [UInt8], parent: [UInt8]) -> OTLPMessage {
         let attempt = end.attempts[index]

@@ -4,7 +4,8 @@
 internal import HTTP
 internal import MenshenCore
 
-/// The table of menshen's own pages.
+/// The table of menshen's own pages that have paths of their own. What else is menshen's (the dashboard's pages and files below
+/// their prefixes, its stream of changes, and all that is unknown) `AdminPage.at` finds, in the order that it states.
 extension AdminPage {
     static let all = [home, health, status, metrics, usage, keyInfo, live, tokens, keys, cache, dashboard]
 

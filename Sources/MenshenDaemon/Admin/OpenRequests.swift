@@ -15,7 +15,7 @@ struct OpenRequest: Sendable {
     let firstByteAt: UInt64?
     let isStream: Bool?
     let status: Int?
-    /// Tries at providers that have ended.
+    /// Attempts at providers that have ended.
     let attempts: Int
     let bytesIn: Int64
     let bytesOut: Int64

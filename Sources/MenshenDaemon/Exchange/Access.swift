@@ -86,8 +86,8 @@ struct Access {
         {
             throw fault
         }
-        // Wherever nobody needs one, what else is shown is ignored; but whoever shows a token of ours means to be no more than
-        // that allows.
+        // Where no token is needed, other things that are shown are ignored. A token of ours that counts no more is refused even
+        // there: whoever shows one wants to be judged by it.
         if case .refused(let refusal) = verdict, resolved.page?.access != .everybody { throw .refused(refusal) }
         guard connection.listener.isTCP else { return }
         if let page = resolved.page {

@@ -35,7 +35,7 @@ struct AnswerWriter {
 
     /// Keeps a copy of the body for its record.
     mutating func keepBody(limit: Int) { capture = BodyCapture(limit: limit) }
-    /// What follows this request on its connection cannot be read.
+    /// The connection closes behind this answer.
     mutating func closeAfter() { keepAlive = false }
 
     // MARK: Heads

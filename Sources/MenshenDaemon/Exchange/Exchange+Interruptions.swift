@@ -169,8 +169,8 @@ extension Exchange: TimerHandler {
         stop(attempt?.hasLastWord == true ? EndState(ofWhole: self) : .aborted)
     }
 
-    /// Its token is none any more: what is under way ends now, a WebSocket with status 1008 ("policy violation"); of one that
-    /// was given out only where it is among `cut`.
+    /// Ends what is under way if its token counts no more, a WebSocket with status 1008 ("policy violation"). A token that was
+    /// given out ends it only if it is in `cut`, one of `[auth]` only over TCP.
     func endIfRevoked(_ tokens: TokenGate, cutting cut: Set<Digest>) {
         guard !phase.isOver, let token = access.principal.token else { return }
         let isConfigured = connection.listener.isTCP && !tokens.isIssued(token)

@@ -15,13 +15,13 @@ struct RouteWalk {
     private var blamed = ""
     /// The caller's.
     private var model: String?
-    /// Indices into `routes.providers` of those that fit.
+    /// The providers that fit, as indices into `routes.providers`.
     private(set) var fitting: [Int] = []
     private var plan: RoutePlan?
     private(set) var tried: RoutePlan.Try?
     /// Index of the provider of the present attempt, or of the answer that is passed on.
     private(set) var provider: Int?
-    /// The provider's health has not heard how the attempt went.
+    /// There is an attempt of which the provider's health has not heard how it went.
     private var isOpen = false
     /// A place at the provider is this request's.
     private(set) var hasPlace = false

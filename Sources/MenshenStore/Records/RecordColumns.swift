@@ -4,9 +4,10 @@
 internal import MenshenCore
 
 /// The columns of `requests`, each in one entry, in the order of the manual. The statements that write rows, the journal's
-/// fields and what is read back from them, the columns that are read, and the manual's tables are made of this list. A new
+/// fields and what is read back from them, the columns that are read, exports, and the manual's tables are made of this list. A new
 /// column is an entry here and a step in `Schema`; one that is known at the beginning also belongs into the intent log, whose
-/// coding then becomes the next version's.
+/// coding then becomes the next version's. What shows single records (`RequestRecord`, `menshen show`) picks columns by name
+/// and shows a new one only if it is told to.
 package enum RecordColumns: ColumnList {
     package static let columns = collect()
 

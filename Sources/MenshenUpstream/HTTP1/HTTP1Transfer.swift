@@ -188,7 +188,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
         if state == .asking {
             state = .answering
             repetition = .none
-            // It is gone; so should be the key.
+            // The request is out: its key need not be kept.
             if request.isSent { request.buffer.wipe() }
         }
         bytes.withMemoryRebound(to: UInt8.self) { buffer in
