@@ -43,7 +43,10 @@ package final class Post {
         self.limit = limit
         self.wake = wake
         try setUp()
-        if let caFile { try set(CURLOPT_CAINFO, caFile) }
+        guard let caFile else { return }
+        try set(CURLOPT_CAINFO, caFile)
+        // libcurl would look into the system's directory as well.
+        try CurlError.check(ccurl_set_string(easy, CURLOPT_CAPATH, nil))
     }
 
     deinit {
