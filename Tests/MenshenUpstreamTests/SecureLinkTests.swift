@@ -218,6 +218,35 @@ struct SecureLinkTests {
         }
     }
 
+    private func heads(_ wire: SecureWire, _ peer: FramePeer) throws -> Int {
+        try peer.read(wire.hearBytes()).count { $0.kind == .headers }
+    }
+
+    @Test func `one of several connections that cannot be made costs nobody who may go by another`() throws {
+        let scene = try Scene(http2: true) { settings in
+            settings.url = "https://provider"
+            settings.tls = TLSClient(TLSFiles(authorities: directory.path("ca.pem")))
+        }
+        let first = try scene.ask()
+        let (busy, frames) = try (SecureWire(scene, TLSPeer(identity, protocol: "h2")), FramePeer())
+        try busy.hear()
+        #expect(try heads(busy, frames) == 1)
+        frames.settings(streams: 1)
+        try busy.say(frames.take(), piece: 1000)
+        let others = [try scene.ask(), try scene.ask()]
+        let broken = try scene.accept()
+        let (good, more) = try (SecureWire(scene, TLSPeer(identity, protocol: "h2")), FramePeer())
+        broken.close()
+        try scene.settle()
+        #expect(others.map { $0.isOver } == [false, false], "another is on its way")
+        try good.hear()
+        #expect(try heads(good, more) == 1)
+        // That leaves one, for whom the last attempt is made.
+        try scene.accept().close()
+        try scene.settle()
+        #expect(others.map(\.failure?.reason) == [nil, .tls] && !first.isOver)
+    }
+
     @Test func `a handshake that does not end is a connection that was not made in time`() throws {
         let hearer = try ask()
         let provider = try scene.accept()

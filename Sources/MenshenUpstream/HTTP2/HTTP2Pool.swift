@@ -67,7 +67,7 @@ final class HTTP2Pool {
             connections.append(connection)
             do { try connection.connect() } catch {
                 // First those that wait, or the end of this one would have another made.
-                failed(connection, UpstreamFailure(of: error))
+                fail(UpstreamFailure(of: error))
                 return connection.end()
             }
         }
@@ -96,11 +96,15 @@ final class HTTP2Pool {
         if connection.idleSince != nil { isIdle(connection) }
     }
 
-    /// It could not be made. What waited for it would fare no better with another.
+    /// It could not be made. Whoever waits may go by others that are on their way, but would fare no better with a new one.
     func failed(_ connection: HTTP2Connection, _ failure: UpstreamFailure) {
+        connections.removeAll { $0 === connection }
+        if connections.allSatisfy(\.isUp) { fail(failure) }
+    }
+
+    private func fail(_ failure: UpstreamFailure) {
         let failed = waiting
         waiting = []
-        remove(connection)
         for transfer in failed { transfer.end(failure) }
     }
 
