@@ -43,6 +43,14 @@ package enum FileReading {
         return stat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
     }
 
+    /// Bytes that this user may still write to the file system on which `path` lies; nil if it can't be asked.
+    package static func freeSpace(_ path: String) -> Int64? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int64(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+    }
+
     /// Writes a new private file; fails with EEXIST if there is one.
     package static func create(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
         let fd = try SystemError.check(

@@ -14,7 +14,7 @@ package enum LoopbackPeer: Equatable {
     case unknown
 
     /// Larger than the table of any machine that a person works on.
-    private static let limit = 64 << 20
+    static let limit = 64 << 20
 
     /// The other end of an accepted IPv4 connection.
     package static func find(_ descriptor: Int32) -> LoopbackPeer {
@@ -41,7 +41,7 @@ package enum LoopbackPeer: Equatable {
             self.port = Self.hexadecimal(UInt32(port), digits: 4)
         }
 
-        private static func hexadecimal(_ number: UInt32, digits: Int) -> String {
+        static func hexadecimal(_ number: UInt32, digits: Int) -> String {
             let text = String(number, radix: 16, uppercase: true)
             return String(repeating: "0", count: max(0, digits - text.count)) + text
         }

@@ -105,8 +105,9 @@ package final class Connection {
     }
 
     /// SQLite's own findings, "ok" alone if there are none. Reads the whole file.
-    package func integrityCheck() throws(SQLiteError) -> [String] {
-        let statement = try prepare("PRAGMA integrity_check", reused: false)
+    /// `quick`: without a look at whether indices agree with their tables, in a tenth of the time.
+    package func integrityCheck(quick: Bool = false) throws(SQLiteError) -> [String] {
+        let statement = try prepare(quick ? "PRAGMA quick_check" : "PRAGMA integrity_check", reused: false)
         var findings: [String] = []
         while try statement.step() { findings.append(statement.text(0) ?? "") }
         return findings

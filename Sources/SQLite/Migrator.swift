@@ -24,6 +24,30 @@ package struct Migrator: Sendable {
 
     package init(_ steps: [Step]) { self.steps = steps }
 
+    /// How far the database has come, without changing it.
+    package enum State: Sendable, Equatable {
+        case current
+        case older(missing: Int)
+        case newer(step: String)
+    }
+
+    package func state(_ connection: Connection) throws(SQLiteError) -> State {
+        let taken = try taken(connection)
+        if let unknown = unknown(taken) { return .newer(step: unknown) }
+        return taken.count == steps.count ? .current : .older(missing: steps.count - taken.count)
+    }
+
+    private func taken(_ connection: Connection) throws(SQLiteError) -> Set<String> {
+        var taken: Set<String> = []
+        let ledger = try connection.prepare("SELECT step FROM migrations", reused: false)
+        while try ledger.step() { taken.insert(ledger.text(0) ?? "") }
+        return taken
+    }
+
+    private func unknown(_ taken: Set<String>) -> String? {
+        taken.first { name in !steps.contains { $0.name == name } }
+    }
+
     /// Takes the missing steps in order, all in one transaction. `user_version` becomes their number.
     package func migrate(_ connection: Connection) throws(SQLiteError) -> Outcome {
         try connection.transaction { () throws(SQLiteError) -> Outcome in
@@ -34,13 +58,8 @@ package struct Migrator: Sendable {
                     applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
                 )
                 """)
-            var taken: Set<String> = []
-            let ledger = try connection.prepare("SELECT step FROM migrations", reused: false)
-            while try ledger.step() { taken.insert(ledger.text(0) ?? "") }
-            ledger.reset()
-            if let unknown = taken.first(where: { name in !steps.contains { $0.name == name } }) {
-                return .newer(step: unknown)
-            }
+            let taken = try taken(connection)
+            if let unknown = unknown(taken) { return .newer(step: unknown) }
             let entry = try connection.prepare("INSERT INTO migrations (step) VALUES (?1)", reused: false)
             var applied: [String] = []
             for step in steps where !taken.contains(step.name) {

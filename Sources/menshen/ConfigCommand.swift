@@ -29,13 +29,9 @@ struct ConfigCheck: ParsableCommand {
         for warning in KeySourceCheck.warnings(loaded) + TLSFilesCheck.warnings(loaded) {
             Terminal.error("\(path): warning: \(warning)")
         }
-        for name in UserManager.unseen(used.filter { $0 != "HOME" }) {
-            Terminal.error(
-                """
-                \(path): warning: ${\(name)} is filled in here, but menshen.service would not see the variable
-                  hint: name a file instead (token_file, api_key_file), or write \(name)=… into \
-                ~/.config/environment.d/menshen.conf and log in again
-                """)
+        for name in UserManager.unseen(used) {
+            let (message, hint) = UserManager.unseenWords(name)
+            Terminal.error("\(path): warning: \(message)\n  hint: \(hint)")
         }
         Terminal.print("\(path): ok")
     }

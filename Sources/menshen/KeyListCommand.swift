@@ -40,21 +40,16 @@ struct KeyList: ParsableCommand {
     private static func cells(_ entry: KeyEntry) -> [String] {
         [
             entry.provider, entry.number.map { "\($0)" } ?? "-", entry.source, entry.place ?? "-",
-            entry.mode.map(octal) ?? "-", entry.changed.map(LocalTime.text) ?? "-",
+            entry.mode.map(FileMode.text) ?? "-", entry.changed.map(LocalTime.text) ?? "-",
             entry.fingerprint ?? (entry.trouble == nil ? "-" : "no key"),
         ]
-    }
-
-    private static func octal(_ mode: UInt32) -> String {
-        let digits = String(mode, radix: 8)
-        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
 
     private static func json(_ entry: KeyEntry) -> String {
         JSONLine.object([
             ("provider", .text(entry.provider)), ("key", .number(entry.number.map { Int64($0) })),
             ("from", .text(entry.source)),
-            ("place", .text(entry.place)), ("mode", .text(entry.mode.map(octal))),
+            ("place", .text(entry.place)), ("mode", .text(entry.mode.map(FileMode.text))),
             ("changed", .number(entry.changed.map { $0 / 1_000_000 })), ("fingerprint", .text(entry.fingerprint)),
             ("trouble", .text(entry.trouble)),
         ])

@@ -20,6 +20,7 @@ struct Menshen: ParsableCommand {
         subcommands: [
             Serve.self,
             StatusCommand.self,
+            DoctorCommand.self,
             TopCommand.self,
             UsageCommand.self,
             LogsCommand.self,

@@ -9,9 +9,15 @@ package enum KeySourceCheck {
     /// A sentence for each provider whose key could not be had now, and what it would cost.
     package static func warnings(_ configuration: Configuration) -> [String] {
         configuration.providers.compactMap { provider in
-            guard provider.turn.weight > 0, let fault = fault(provider.key) else { return nil }
-            return "provider '\(provider.name)': \(fault) Its requests would be answered 503 key_unavailable."
+            fault(of: provider).map {
+                "provider '\(provider.name)': \($0) Its requests would be answered 503 key_unavailable."
+            }
         }
+    }
+
+    /// A sentence on why its key could not be had now; nil as well for one that is switched off.
+    package static func fault(of provider: Provider) -> String? {
+        provider.turn.weight > 0 ? fault(provider.key) : nil
     }
 
     private static func fault(_ source: KeySource) -> String? {

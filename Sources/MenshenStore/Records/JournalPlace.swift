@@ -3,10 +3,13 @@
 
 internal import Glibc
 internal import Linux
-internal import MenshenCore
+package import MenshenCore
 internal import Systemd
 
 extension JournalKeeping {
+    /// This machine's.
+    package static var own: JournalKeeping { look(socket: JournalSocket.standardPath) }
+
     /// journald removes its directory in memory when it begins to write to the disk. What is in it is closed to most users;
     /// that it is there is not. `root`: for tests.
     static func look(socket: String, below root: String = "") -> JournalKeeping {

@@ -20,7 +20,8 @@ enum Hints {
 
     private static let commands: [String: [String]] = [
         "": [
-            "serve", "status", "top", "usage", "logs", "show", "statusline", "route", "policy", "token", "config",
+            "serve", "status", "doctor", "top", "usage", "logs", "show", "statusline", "route", "policy", "token",
+            "config",
             "key", "prices", "export", "audit", "dashboard", "demo", "help",
         ],
         "audit": ["verify", "head"],

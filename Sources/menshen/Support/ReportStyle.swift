@@ -41,15 +41,15 @@ struct ReportStyle {
         }
     }
 
-    /// A sentence in lines that fit, those after the first a little further in.
-    func wrapped(_ text: String) -> [String] {
-        guard let width else { return [plain(text)] }
+    /// A sentence in lines that fit, those after the first a little further in. `margin`: columns before each that are taken.
+    func wrapped(_ text: String, margin: Int = 0, indent: String = "  ") -> [String] {
+        guard let width = width.map({ max(20, $0 - margin) }) else { return [plain(text)] }
         var lines: [String] = []
         var line = ""
         for word in plain(text).split(separator: " ") {
             if !line.isEmpty, ShownName.width(line) + 1 + ShownName.width(String(word)) > width {
                 lines.append(line)
-                line = "  " + word
+                line = indent + word
             } else {
                 line += (line.isEmpty ? "" : " ") + word
             }

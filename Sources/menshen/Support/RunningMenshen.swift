@@ -32,11 +32,15 @@ struct RunningMenshen: ParsableArguments {
                 return
                     "nobody listens on \(path), and there is no configuration at \(file). Begin with 'menshen config init'."
             }
-            if isOwnSocket {
-                return "nobody listens on \(path). Start it there: 'menshen serve --socket \(path)'."
-            }
-            return
-                "nobody listens on \(path). Start it: 'systemctl --user enable --now menshen.socket', or 'menshen serve'."
+            let there = isOwnSocket ? " there" : ""
+            return "nobody listens on \(path). Start it\(there): \(Self.start(path, isOwnSocket))."
         }
+    }
+
+    /// What to type. `isOwnSocket`: it was named, so no unit listens there.
+    static func start(_ path: String, _ isOwnSocket: Bool) -> String {
+        isOwnSocket
+            ? "'menshen serve --socket \(path)'"
+            : "'systemctl --user enable --now menshen.socket', or 'menshen serve'"
     }
 }

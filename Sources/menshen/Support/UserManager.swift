@@ -18,8 +18,17 @@ enum UserManager {
         return pclose(stream) == 0 ? String(decoding: bytes, as: UTF8.self) : nil
     }
 
+    /// Of a variable that a configuration uses and menshen.service would not see.
+    static func unseenWords(_ name: String) -> (message: String, hint: String) {
+        (
+            "${\(name)} is filled in here, but menshen.service would not see the variable",
+            "name a file instead (token_file, api_key_file), or write \(name)=… into ~/.config/environment.d/menshen.conf and log in again"
+        )
+    }
+
     /// Of these variables, those that menshen.service would not see.
     static func unseen(_ names: [String]) -> [String] {
+        let names = names.filter { $0 != "HOME" }
         guard !names.isEmpty, let known = ask("show-environment") else { return [] }
         // What a unit's own lines or files add can be anything.
         if let unit = ask("show -p EnvironmentFiles -p Environment menshen.service"),

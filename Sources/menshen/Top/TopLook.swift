@@ -37,6 +37,8 @@ struct TopLook {
         var places: Int64?
         var queued: Int64 = 0
         var limits: [Limit] = []
+        /// Why its key can't be had.
+        var keyTrouble: String?
         var failure: String?
     }
 
@@ -118,7 +120,10 @@ struct TopLook {
         ("providers[].active", { look, it in look.provider { $0.active = it.count ?? 0 } }),
         ("providers[].places", { look, it in look.provider { $0.places = it.count } }),
         ("providers[].queued", { look, it in look.provider { $0.queued = it.count ?? 0 } }),
-        ("providers[].key_trouble", { look, it in look.provider { $0.failure = it.string } }),
+        (
+            "providers[].key_trouble",
+            { look, it in look.provider { ($0.keyTrouble, $0.failure) = (it.string, it.string) } }
+        ),
         ("providers[].last_failure.reason", { look, it in look.provider { $0.failure = $0.failure ?? it.string } }),
         (
             "providers[].keys[].headroom[].unit",

@@ -28,6 +28,16 @@ struct UsageBudgets {
         func text(_ value: Int64) -> String {
             isMoney ? Figures.money(Money(picodollars: value)) : Figures.tokens(value)
         }
+
+        /// "$1.75 a day", "12M tokens a day".
+        var limitText: String {
+            let unit = isMoney ? "" : " " + measure.split(separator: "_").joined(separator: " ")
+            let window = limit.split(separator: "/", maxSplits: 1).dropFirst().first.map(String.init)
+            let words = window.map {
+                $0.hasSuffix("rolling") ? " in \($0.dropLast(8))" : $0 == "hour" ? " an hour" : " a \($0)"
+            }
+            return text(amount) + unit + (words ?? "")
+        }
     }
 
     private let command: UsageCommand
@@ -111,7 +121,7 @@ struct UsageBudgets {
         let ink: ReportStyle.Ink? = pot.share >= 1000 ? .red : isNear ? .yellow : nil
         return ReportTable.Row(
             cells: [
-                .init(pot.holder), .init(limitText(pot)), .init(pot.isKnown ? used : "?", ink),
+                .init(pot.holder), .init(pot.limitText), .init(pot.isKnown ? used : "?", ink),
                 .init(pot.text(pot.spent)),
                 .init(pot.reserved == 0 ? "" : pot.text(pot.reserved)), .init(pot.text(pot.remaining)),
                 .init(pot.resetsAt.map(resetText) ?? ""),
@@ -121,16 +131,6 @@ struct UsageBudgets {
 
     private static func share(_ pot: Pot) -> Int64 {
         pot.reserved > Int64.max / 1000 ? 1000 : pot.reserved * 1000 / pot.amount
-    }
-
-    /// "$1.75 a day", "12M tokens a day".
-    private static func limitText(_ pot: Pot) -> String {
-        let unit = pot.isMoney ? "" : " " + pot.measure.split(separator: "_").joined(separator: " ")
-        let window = pot.limit.split(separator: "/", maxSplits: 1).dropFirst().first.map(String.init)
-        let words = window.map {
-            $0.hasSuffix("rolling") ? " in \($0.dropLast(8))" : $0 == "hour" ? " an hour" : " a \($0)"
-        }
-        return pot.text(pot.amount) + unit + (words ?? "")
     }
 
     /// "2026-12-01T00:00:00+01:00" as its day and time there.
