@@ -81,6 +81,7 @@ struct PricesCost: ParsableCommand {
                 JSONLine.object([
                     ("cost", .number(cost.amount?.picodollars)), ("usd", .text(cost.amount?.dollars)),
                     ("cost_state", .text(cost.state.rawValue)), ("cost_reason", .text(cost.reason)),
+                    ("saved", .number(cost.saved?.picodollars)),
                 ]))
         }
     }

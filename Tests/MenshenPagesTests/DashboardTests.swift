@@ -119,6 +119,18 @@ import Testing
         #expect(try scene.text("/_menshen/ui/usage").contains("≥ </span>$0.01"))
     }
 
+    @Test func `what caches saved is told where one was in use, the provider's and menshen's own apart`() throws {
+        let scene = try PageScene()
+        try scene.add(secondsAgo: 60)
+        #expect(try !scene.text("/").contains("Saved by caches"))
+        try scene.add(secondsAgo: 70, ["cache_read": 900, "saved": 1_500_000_000_000])
+        try scene.add(secondsAgo: 80, ["cache": "hit", "saved": 300_000_000_000, "cost": 0, "cost_state": "none"])
+        let known = try scene.text("/")
+        for part in [">$1.80<", "$1.50 at providers", "$0.30 own, 1 hit"] { #expect(known.contains(part), "\(part)") }
+        try scene.add(secondsAgo: 90, ["cache_read": 900])
+        #expect(try scene.text("/").contains("≥ </span>$1.80"))
+    }
+
     @Test func `only a session that may change something sees the forms for it`() throws {
         let (scene, id) = try PageScene.full()
         let forms = ["/_menshen/ui/new-token", "/_menshen/ui/tokens/team-a/edit"]

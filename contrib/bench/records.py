@@ -39,7 +39,7 @@ COLUMNS = [
     "method", "path", "dialect", "provider", "model", "stream", "operation", "client", "session", "agent",
     "answer_model", "finish_reason", "status", "end_state", "problem", "attempts", "ttfb_us", "total_us", "bytes_in",
     "bytes_out", "usage_state", "input_total", "input_uncached", "cache_read", "cache_write", "cache_write_ttl",
-    "output_total", "reasoning", "usage_raw", "cost", "cost_state", "cost_reason", "price_version", "count",
+    "output_total", "reasoning", "usage_raw", "cost", "cost_state", "cost_reason", "price_version", "saved", "count",
 ]
 
 
@@ -96,7 +96,7 @@ def row(chance, identifier, session):
     first = int(chance.lognormvariate(13.3, 0.55))
     total = first + int(chance.lognormvariate(14.6, 0.9))
     counts = (None,) * 7
-    cost, state, reason = None, "none", None
+    cost, state, reason, saved = None, "none", None, None
     if usage in ("reported", "partial"):
         whole = max(8, int(session.size * chance.uniform(0.7, 1.3)))
         read = int(whole * session.cached * chance.uniform(0.8, 1.0)) if operation != "embeddings" else 0
@@ -108,6 +108,8 @@ def row(chance, identifier, session):
         else:
             # Picodollars: millionths of a dollar for a token are 10^6 of them.
             cost = int(1e6 * (counts[1] * price[0] + read * price[1] + written * price[2] + output * price[3]))
+            if read or written:
+                saved = int(1e6 * (read * (price[0] - price[1]) + written * (price[0] - price[2])))
             state = "partial" if usage == "partial" else "priced"
     elif usage == "unknown":
         state, reason = "unpriced", "usage not reported"
@@ -121,7 +123,7 @@ def row(chance, identifier, session):
         None if refused else provider, name, 1, operation, session.client, session.session, session.agent,
         None if refused or status >= 400 else name, None if status >= 400 else "end_turn", status, end, problem, attempts,
         None if refused else first, 900 if refused else total, int(session.size * 4), 0 if refused else int(total / 300),
-        usage, *counts, raw, cost, state, reason, None if cost is None else "2026-11-24", 1)
+        usage, *counts, raw, cost, state, reason, None if cost is None else "2026-11-24", saved, 1)
 
 
 def main():

@@ -24,14 +24,21 @@ package final class Cost: Sendable {
     package let reason: String?
     /// Of the table and the overlay that it was made from.
     package let priceVersion: String?
+    /// What the tokens that were read from a cache or written to one would have cost as plain input, less what they cost; below
+    /// nothing where writing cost more than reading saved. Of an answer from menshen's own cache: what it would have cost.
+    /// nil: no cache was in use, or it is not known.
+    package let saved: Money?
 
     /// Of what costs nothing.
     package static let nothing = Cost(.zero, .none)
 
-    package init(_ amount: Money?, _ state: State, reason: String? = nil, priceVersion: String? = nil) {
+    package init(
+        _ amount: Money?, _ state: State, reason: String? = nil, priceVersion: String? = nil, saved: Money? = nil
+    ) {
         self.amount = amount
         self.state = state
         self.reason = reason
         self.priceVersion = priceVersion
+        self.saved = saved
     }
 }

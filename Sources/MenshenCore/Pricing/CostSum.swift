@@ -17,6 +17,8 @@ struct CostSum {
     /// What was added, where somebody wants to read it.
     private var parts: [CostPart]?
     private var tokenPercent: Int128 = 100
+    /// As if there were no caches.
+    private var isWithoutCache = false
     /// All input tokens, which say on which side of a line the request is.
     private var input: Int128 = 0
 
@@ -26,6 +28,15 @@ struct CostSum {
         try sum.take()
         guard let money = rounded(sum.numerator) else { throw tooMuch }
         return money
+    }
+
+    /// What the same would have cost without a cache at the provider, less `money`; nil where none was in use.
+    static func saved(_ row: PriceRow, _ usage: Usage, _ facts: PricedFacts, beside money: Money) -> Money? {
+        guard usage.cacheRead ?? 0 > 0 || usage.cacheWrites.contains(where: { $0.tokens > 0 }) else { return nil }
+        var sum = CostSum(row, usage, facts)
+        sum.isWithoutCache = true
+        do throws(Gap) { try sum.take() } catch { return nil }
+        return rounded(sum.numerator).map { Money(picodollars: $0.picodollars - money.picodollars) }
     }
 
     /// The same in its parts; nil if there is a gap.
@@ -109,9 +120,10 @@ struct CostSum {
         // Which part of them came from the cache is not among the counts.
         if fromCache > 0, sound > 0 { throw Gap(reason: "how much of the audio was cached is not known") }
         if fromCache > 0, images > 0 { throw Gap(reason: "how much of the images was cached is not known") }
-        try add(uncached - sound - images, .input)
+        try add(uncached - sound - images + (isWithoutCache ? fromCache : 0), .input)
         try add(sound, .audioIn)
         try add(images, .imageIn)
+        if isWithoutCache { return }
         try add(Self.wide(usage.cacheRead), .cached)
         try takeWrites()
     }

@@ -67,7 +67,9 @@ package final class PriceBook {
                     variant.map { "no price for \($0.rawValue)" } ?? "no price that is in force at this time")
             }
             let money = try CostSum.money(row, usage, facts)
-            return Cost(money, facts.usageState == .reported ? .priced : .partial, priceVersion: version)
+            return Cost(
+                money, facts.usageState == .reported ? .priced : .partial, priceVersion: version,
+                saved: CostSum.saved(row, usage, facts, beside: money))
         } catch {
             return unpriced(error.reason)
         }

@@ -24,6 +24,10 @@ package struct ReportSums: Sendable, Equatable {
         case cost
         /// Answered from menshen's cache, and the tokens that this saved.
         case cacheHits, savedInput, savedOutput
+        /// Picodollars that caches saved, the provider's and menshen's own, and of them its own.
+        case saved, savedHere
+        /// Something came from a cache, and what that saved is not known.
+        case savedUnknown
         case bytesIn, bytesOut
         case attempts
         /// Of settled requests, with their number for the average.
@@ -50,6 +54,11 @@ package struct ReportSums: Sendable, Equatable {
     package var cost: Money { Money(picodollars: self[.cost]) }
     /// The true cost is at least `cost`.
     package var isLowerBound: Bool { self[.unpriced] + self[.usageUnknown] + self[.partial] > 0 }
+
+    package var saved: Money { Money(picodollars: self[.saved]) }
+    package var savedHere: Money { Money(picodollars: self[.savedHere]) }
+    /// What is in no one's sum may be more.
+    package var isSavedLowerBound: Bool { self[.savedUnknown] > 0 }
 
     /// What can be said of the money.
     package enum Spend: Sendable, Equatable {

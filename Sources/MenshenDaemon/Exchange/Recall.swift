@@ -14,6 +14,8 @@ struct Recall {
     private(set) var record: CacheRecord?
     /// A stored answer on its way to the caller.
     private(set) var replay: Replay?
+    /// Whose prices those have that the request may be sent to; nil: not all have the same.
+    private(set) var prices: String?
 
     /// No answer was found, and one that comes may be stored.
     var isMiss: Bool { key != nil && record?.outcome == .miss }
@@ -49,6 +51,8 @@ struct Recall {
         }
         self.key = key
         record = CacheRecord(.miss)
+        let sellers = Set(fitting.map { snapshot.routes.providers[$0].prices })
+        prices = sellers.count == 1 ? sellers.first.flatMap(\.self) : nil
         if control.noCache { return nil }
         let askedAge = control.maxAge.map { UInt64(clamping: $0).multipliedReportingOverflow(by: 1_000_000) }
         return min(maxAge.microseconds, askedAge.map { $0.overflow ? .max : $0.partialValue } ?? .max)

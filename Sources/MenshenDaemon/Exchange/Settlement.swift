@@ -99,6 +99,7 @@ extension AuditSettlement {
 
     /// By the prices of the provider whose answer it is, at the time when the request began.
     private func cost(_ exchange: Exchange) -> Cost {
+        if let replay = exchange.recall.replay { return Cost(.zero, .none, saved: saved(exchange, replay.answer)) }
         var prices: String?
         if let provider = exchange.walk.provider {
             prices = exchange.runtime.snapshot.routes.providers[provider].prices
@@ -114,6 +115,19 @@ extension AuditSettlement {
             provider: prices,
             answerModel: answer?.model, askedModel: attempts.last?.model ?? model ?? intent.model, facts: facts,
             at: intent.id.microseconds / 1_000_000)
+    }
+
+    /// What an answer of menshen's own cache would have cost now.
+    private func saved(_ exchange: Exchange, _ answer: CachedAnswer) -> Money? {
+        var facts = PricedFacts(usage: answer.usage, usageState: answer.usage == nil ? .unknown : .reported)
+        facts.answerTier = answer.serviceTier
+        facts.speed = answer.usage?.speed
+        facts.inferenceGeo = answer.usage?.inferenceGeo
+        facts.stated = answer.usage?.statedCost
+        return exchange.runtime.prices.cost(
+            provider: exchange.recall.prices, answerModel: answer.model, askedModel: model ?? intent.model,
+            facts: facts, at: intent.id.microseconds / 1_000_000
+        ).amount
     }
 
     private static func usageState(_ exchange: Exchange, isKnown: Bool, _ state: EndState) -> UsageState {

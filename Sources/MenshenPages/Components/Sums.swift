@@ -71,6 +71,12 @@ extension ReportSums {
         }
     }
 
+    /// By caches: $1.20, ≥ $1.20; ? where nothing is known.
+    var savedText: HTML {
+        if self[.saved] == 0, isSavedLowerBound { return "<span title=\"What is not known has no price\">?</span>" }
+        return "\(Self.atLeast, if: isSavedLowerBound)\(Figures.money(saved))"
+    }
+
     static let atLeast: HTML = """
         <span class="at-least" title="At least: some requests have no price, or their usage is not known">≥ </span>
         """

@@ -79,11 +79,13 @@ struct OverviewPage {
                 "\(Figures.counted(now[.attempts], "try", "tries")) at providers"),
             Fact("Tokens in", now.text(tokensIn: true), cached, out),
         ]
-        if now[.cacheHits] > 0 {
+        if now[.cacheHits] > 0 || now[.cacheRead] > 0 {
+            let atProviders = Money(picodollars: now[.saved] - now[.savedHere])
+            let own: HTML = "\(Figures.money(now.savedHere)) own, \(Figures.counted(now[.cacheHits], "hit"))"
             tiles.append(
                 Fact(
-                    "Own cache", "\(Figures.count(now[.cacheHits])) <small>hits</small>",
-                    "\(Figures.tokens(now[.savedInput])) tokens in saved", "\(Figures.tokens(now[.savedOutput])) out"))
+                    "Saved by caches", now.savedText, "\(Figures.money(atProviders)) at providers",
+                    now[.cacheHits] > 0 ? own : .nothing))
         }
         tiles.append(
             Fact(

@@ -23,7 +23,7 @@ package final class JournalAudit {
         package var isClean: Bool { absent.isEmpty && different.isEmpty && fault == nil }
     }
 
-    private static let costs: Set<String> = ["cost", "cost_state", "cost_reason", "price_version"]
+    private static let costs: Set<String> = ["cost", "cost_state", "cost_reason", "price_version", "saved"]
 
     private let source: JournalReader.Source
     /// As the journal names it.

@@ -61,7 +61,7 @@ package enum ExportFormat: String, Sendable, CaseIterable {
         ]
     }()
 
-    private static let large: Set<String> = ["cost", "stated_cost"]
+    private static let large: Set<String> = ["cost", "saved", "stated_cost"]
 
     // MARK: Lines
 

@@ -19,6 +19,7 @@ package struct CostRecalculation {
     private static let columns = [
         "provider", "model", "answer_model", "service_tier", "usage_state", "usage_other", "seconds", "messages_in",
         "asked_tier", "speed", "inference_geo", "cache_write_ttl", "cost", "cost_state", "cost_reason", "price_version",
+        "saved", "cache",
     ]
     private static let counts = Usage.countNames.map { "\($0)" }
 
@@ -41,7 +42,7 @@ package struct CostRecalculation {
             let reader = try Connection(path: file, .readOnly, busyMilliseconds: 10_000)
             guard try reader.integer("PRAGMA application_id") == Schema.applicationID else { throw StoreFault.foreign }
             let isCurrent = try reader.integer(
-                "SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'price_version'")
+                "SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'saved'")
             let hasChain = try reader.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'chain'")
             guard isCurrent == 1, hasChain == 1 else { throw StoreFault.older }
             let connection = try Connection(path: file, .readWrite, busyMilliseconds: 10_000)
@@ -68,7 +69,7 @@ package struct CostRecalculation {
             """)
         update = try connection.prepare(
             """
-            UPDATE requests SET cost = ?2, cost_state = ?3, cost_reason = ?4, price_version = ?5
+            UPDATE requests SET cost = ?2, cost_state = ?3, cost_reason = ?4, price_version = ?5, saved = ?6
             WHERE id = ?1 AND end_state <> 'open'
             """)
         noteLate = try LateNote(connection)
@@ -103,6 +104,7 @@ package struct CostRecalculation {
         try update.bind(3, cost.state.rawValue)
         try update.bind(4, cost.reason)
         try update.bind(5, cost.priceVersion)
+        try update.bind(6, cost.saved?.picodollars)
         try update.run()
         if connection.changes > 0 { chain.note(id, .recomputed) }
     }
@@ -113,7 +115,8 @@ package struct CostRecalculation {
         func integer(_ name: String) -> Int64? { Self.place(name).flatMap { select.integer($0) } }
 
         outcome.examined += 1
-        guard text("cost_state") != Cost.State.provider.rawValue,
+        // A hit costs nothing, and what it saved depends on an answer that is not in its row.
+        guard text("cost_state") != Cost.State.provider.rawValue, text("cache") != "hit",
             let state = text("usage_state").flatMap({ UsageState(rawValue: $0) })
         else { return nil }
         let name = text("provider")
@@ -135,8 +138,10 @@ package struct CostRecalculation {
         let cost = book.cost(
             provider: name.flatMap { providers[$0] ?? nil }, answerModel: text("answer_model"),
             askedModel: select.text(1) ?? text("model"), facts: facts, at: id.microseconds / 1_000_000)
-        let before = (integer("cost"), text("cost_state"), text("cost_reason"), text("price_version"))
-        let after = (cost.amount?.picodollars, cost.state.rawValue, cost.reason, cost.priceVersion)
+        let before = (integer("cost"), text("cost_state"), text("cost_reason"), text("price_version"), integer("saved"))
+        let after = (
+            cost.amount?.picodollars, cost.state.rawValue, cost.reason, cost.priceVersion, cost.saved?.picodollars
+        )
         return before == after ? nil : cost
     }
 

@@ -335,6 +335,14 @@ package enum RecordColumns: ColumnList {
                 "cost", journal: .every("MENSHEN_COST"),
                 "picodollars (10⁻¹² USD) by list prices; NULL if not known, which is not 0. See *Cost*"),
             row.cost?.amount?.picodollars)
+        try list.integer(
+            Column(
+                "saved", journal: .every("MENSHEN_SAVED"),
+                """
+                picodollars: what its tokens of the provider's cache would have cost as plain input, less what they cost; of a \
+                `hit`, what it would have cost. NULL: no cache was in use, or not known, which is not 0
+                """),
+            row.cost?.saved?.picodollars)
         try list.text(
             Column(
                 "cost_state", journal: .every("MENSHEN_COST_STATE"),

@@ -19,6 +19,7 @@ enum Schema {
         .init("8 cost", cost),
         .init("9 roll-ups", rollUps),
         .init("10 chain", chain),
+        .init("11 saved", saved),
     ])
 
     private static let tables = """
@@ -173,6 +174,8 @@ enum Schema {
             rows BLOB NOT NULL
         ) STRICT;
         """
+
+    private static let saved = "ALTER TABLE requests ADD COLUMN saved INTEGER"
 
     private static let usageColumns = "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"
 

@@ -17,7 +17,7 @@ final class RecordSource {
         let reader = try RecordReader(path)
         (connection, self.path) = (reader.connection, reader.path)
         let columns = try reader.use { (connection) throws(SQLiteError) in
-            try connection.integer("SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'price_version'")
+            try connection.integer("SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'saved'")
         }
         guard columns == 1 else { throw .older }
         (identity, between, nextID) = try reader.use { (connection) throws(SQLiteError) in

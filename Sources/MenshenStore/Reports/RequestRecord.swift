@@ -124,7 +124,7 @@ package struct RequestRecord: Sendable {
         cost = row.text("cost_state").flatMap { Cost.State(rawValue: $0) }.map {
             Cost(
                 row.integer("cost").map { Money(picodollars: $0) }, $0, reason: row.text("cost_reason"),
-                priceVersion: row.text("price_version"))
+                priceVersion: row.text("price_version"), saved: row.integer("saved").map { Money(picodollars: $0) })
         }
         cache = row.text("cache").map {
             Cached(

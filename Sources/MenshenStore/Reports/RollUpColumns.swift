@@ -29,6 +29,10 @@ enum RollUpColumns {
         AND coalesce(cost_state, 'unpriced') IN ('unpriced', 'partial')
         """
 
+    /// Where nothing is charged there is nothing to save.
+    static let savedUnknown =
+        "saved IS NULL AND (coalesce(cache, '') = 'hit' OR coalesce(cache_read, 0) > 0 AND coalesce(cost_state, '') <> 'none')"
+
     /// Of rows that have one of these.
     static func condition(_ traits: RequestTraits) -> String {
         let conditions = traits.counts.map { "(\(sql($0)))" }
@@ -80,6 +84,9 @@ enum RollUpColumns {
         case .cacheHits: "coalesce(cache, '') = 'hit'"
         case .savedInput: "saved_input"
         case .savedOutput: "saved_output"
+        case .saved: "saved"
+        case .savedHere: "CASE WHEN cache = 'hit' THEN saved END"
+        case .savedUnknown: savedUnknown
         case .bytesIn: "bytes_in"
         case .bytesOut: "bytes_out"
         case .attempts: "attempts"

@@ -15,7 +15,7 @@ internal import SQLite
 /// Little-endian throughout.
 enum Segment {
     /// Also what its sums mean: those of another format are made anew.
-    static let format: UInt8 = 2
+    static let format: UInt8 = 3
 
     /// `name` gives the number under which the file knows a name.
     static func encode(

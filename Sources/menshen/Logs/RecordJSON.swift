@@ -77,7 +77,8 @@ enum RecordJSON {
         return [(name: "usage_state", value: JSONLine.Value.text(record.usageState))] + counts + [
             ("cost", .text(record.cost?.amount.map { "\($0.picodollars)" })),
             ("cost_state", .text(record.cost?.state.rawValue)), ("cost_reason", .text(record.cost?.reason)),
-            ("price_version", .text(record.cost?.priceVersion)), ("cache", .text(record.cache?.state)),
+            ("price_version", .text(record.cost?.priceVersion)),
+            ("saved", .text(record.cost?.saved.map { "\($0.picodollars)" })), ("cache", .text(record.cache?.state)),
             ("cache_source", .text(record.cache?.source?.description)),
             ("saved_input", .number(record.cache?.savedInput)), ("saved_output", .number(record.cache?.savedOutput)),
             ("count", .number(record.count)),

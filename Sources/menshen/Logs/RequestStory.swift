@@ -122,6 +122,7 @@ struct RequestStory {
         let saved = list([
             cache.savedInput.map { "\(Figures.tokens($0)) tokens in" },
             cache.savedOutput.map { "\(Figures.tokens($0)) out" },
+            cache.state == "hit" ? record.cost?.saved.map(Figures.cost) : nil,
         ])
         return list([cache.state, cache.source.map { "answer of \($0)" }, saved.isEmpty ? nil : "saved \(saved)"])
     }

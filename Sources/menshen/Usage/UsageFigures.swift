@@ -29,6 +29,12 @@ extension ReportSums {
         }
     }
 
+    /// By caches, the provider's and menshen's own; blank where there is nothing to say.
+    var savedCell: ReportTable.Cell {
+        if self[.saved] == 0 { return .init(isSavedLowerBound ? "?" : "") }
+        return .init((isSavedLowerBound ? "≥" : "") + Figures.money(saved))
+    }
+
     /// Requests whose cost is not in the sum.
     var missing: Int64 { self[.unpriced] + self[.usageUnknown] }
 
@@ -56,7 +62,8 @@ struct UsageRows {
     init(_ names: [String], hasCost: Bool, hasLatency: Bool = false) {
         (self.hasCost, self.hasLatency) = (hasCost, hasLatency)
         columns =
-            names + Self.counts.map(\.name) + (hasCost ? ["cost", "priced", "unpriced", "partial"] : [])
+            names + Self.counts.map(\.name)
+            + (hasCost ? ["cost", "priced", "unpriced", "partial", "saved", "saved_own", "saved_unknown"] : [])
             + (hasLatency ? Self.shares.map { "ttfb_us_\($0.name)" } : [])
     }
 
@@ -74,6 +81,7 @@ struct UsageRows {
         if hasCost {
             row += [
                 .money(sums[.cost]), .number(sums[.priced]), .number(sums[.unpriced]), .number(sums[.partial]),
+                .money(sums[.saved]), .money(sums[.savedHere]), .number(sums[.savedUnknown]),
             ]
         }
         if hasLatency { row += Self.shares.map { .number(latency?.percentile($0.share)) } }

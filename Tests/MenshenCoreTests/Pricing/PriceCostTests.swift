@@ -22,6 +22,31 @@ import Testing
         #expect(Shop.cost("plain", usage, .partial).amount?.picodollars == 24_140_000_000)
     }
 
+    @Test func `what a cache saved is the difference to plain input, exactly`() {
+        let usage = Shop.usage(1000, 100) {
+            $0.inputUncached = 400
+            $0.cacheRead = 300
+            $0.cacheWrite = 300
+            $0.lifetimes = [CacheWrite(seconds: 300, tokens: 200), CacheWrite(seconds: 3600, tokens: 100)]
+        }
+        // 300 × 2.7 less 200 × 0.75 less 100 × 3 dollars for a million; with the surcharge of a place a tenth more.
+        #expect(Shop.cost("plain", usage).saved?.picodollars == 360_000_000)
+        #expect(Shop.cost("plain", usage) { $0.inferenceGeo = "us" }.saved?.picodollars == 396_000_000)
+        // Above a line all of it would have cost more as well.
+        let long = Shop.usage(300_000, 0) { ($0.cacheRead, $0.inputUncached) = (300_000, 0) }
+        #expect(Shop.cost("long", long).saved?.picodollars == 570_000_000_000)
+        let written = Shop.usage(1_000_000, 0) { ($0.cacheWrite, $0.inputUncached) = (1_000_000, 0) }
+        #expect(Shop.cost("alike", written).saved?.picodollars == -250_000_000_000)
+    }
+
+    @Test func `where no cache was in use, or no price is known, it is not known what was saved`() {
+        let read = Shop.usage(1000, 10) { $0.cacheRead = 500 }
+        #expect(Shop.cost("plain", Shop.usage(1000, 10)).saved == nil)
+        #expect(Shop.cost("unheard-of", read).saved == nil)
+        #expect(Shop.cost("plain", read) { $0.stated = Money(picodollars: 17) }.saved == nil)
+        #expect(Shop.cost("plain", read, provider: PriceBook.free).saved == nil)
+    }
+
     @Test func `what was not counted costs an unknown amount, and what costs nothing costs nothing`() {
         #expect(Shop.cost("plain", nil, .unknown).reason == "the provider did not say what was used")
         #expect(Shop.cost("plain", nil, .unknown).amount == nil)

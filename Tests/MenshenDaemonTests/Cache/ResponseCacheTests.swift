@@ -96,6 +96,22 @@ struct ResponseCacheTests {
         }
     }
 
+    @Test func `a hit saves what the answer would have cost, where all providers have the same prices`() throws {
+        for (prices, saved) in [("prices = \"openai\"", "31000000"), ("", nil)] {
+            try Stage.run(Self.setting { $0.provider = prices }, upstream: Self.counting()) { stage throws in
+                try stage.directory.write(
+                    "prices.toml", "[[prices]]\nprovider = \"openai\"\nmodel = \"m-1\"\ninput = 3\noutput = 2\n")
+                try stage.daemon.reload()
+                _ = try ask(stage, Self.body())
+                #expect(try ask(stage, Self.body())["X-Cache"] == "HIT")
+                _ = try stage.records()
+                #expect(try stage.daemon.texts("SELECT saved FROM requests ORDER BY id") == [nil, saved])
+                #expect(
+                    try stage.daemon.texts("SELECT cost || cost_state FROM requests WHERE cache = 'hit'") == ["0none"])
+            }
+        }
+    }
+
     @Test func `a stream is given again event by event, for every kind of caller`() throws {
         try Stage.run(Self.setting(), upstream: Self.counting()) { stage throws in
             let body = Self.body("hi", #","stream":true"#)

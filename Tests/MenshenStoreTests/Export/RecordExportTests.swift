@@ -118,7 +118,7 @@ import Testing
         let first = "\(id(1)),1800000000000001,2027-01-15T08:00:00.000001Z,\(id(1).rawValue),1000,"
         #expect(csv.contains(",chain_seq,correction\r\n" + first))
         #expect(csv.contains(#","a,""b""\u000d\u000ac","#) && csv.contains(",complete,\"\",1,"))
-        #expect(csv.contains(",9223372036854775807,priced,,,1,"))
+        #expect(csv.contains(",9223372036854775807,,priced,,,1,"))
         let json = try lines(.ndjson)
         #expect(json.contains(#""id":"\#(id(1).rawValue)","caller_uid":1000"#) && json.contains(#""problem":"""#))
         #expect(json.contains(#""cost":"9223372036854775807""#) && json.contains(#""token_name":null"#))

@@ -86,6 +86,29 @@ import Testing
         #expect(try costs()[0] == "- unpriced the provider has no list of prices")
     }
 
+    @Test func `what caches saved is computed anew, but for menshen's own, whose answers are elsewhere`() throws {
+        let worker = StoreWorker(StoreSettings(databasePath: path, journal: nil)) { _ in }
+        worker.record([
+            .settled(end(1)), .settled(end(2, .none, cost: Cost(.zero, .none, saved: Money(picodollars: 7)))),
+        ])
+        let connection = try Connection.reading(path)
+        try connection.execute(
+            "UPDATE requests SET cache_read = 400 WHERE cost IS NULL; UPDATE requests SET cache = 'hit' WHERE saved = 7"
+        )
+        let book = PriceBook(
+            try #require(
+                PriceOverlay.decode(
+                    Array(
+                        "[[prices]]\nprovider = \"seller\"\nmodel = \"gpt-4o\"\ninput = 3\ncached = 1\noutput = 0\nweb_search = 0"
+                            .utf8),
+                    file: "p"
+                ).overlay))
+        let outcome = try CostRecalculation.run(path, since: 0, book: book, providers: ["openai": "seller"])
+        #expect(outcome.changed == 1)
+        #expect(try connection.integer("SELECT saved FROM requests WHERE cache_read = 400") == 800_000_000)
+        #expect(try connection.integer("SELECT saved FROM requests WHERE cache = 'hit'") == 7)
+    }
+
     @Test func `a file that is no database of this menshen is a fault, and is not made`() throws {
         #expect(throws: StoreFault.self) { try run(2) }
         #expect(Scratch.names(in: scratch.path).isEmpty)
