@@ -50,6 +50,8 @@ struct TopLook {
         var left: Int64?
         /// Thousandths.
         var used: Int64?
+        /// Milliseconds until it begins anew.
+        var resets: Int64?
     }
 
     var version = ""
@@ -136,6 +138,7 @@ struct TopLook {
             "providers[].keys[].headroom[].utilization",
             { look, it in look.limit { $0.used = it.double.map { Int64(min(max($0, 0), 1000) * 1000) } } }
         ),
+        ("providers[].keys[].headroom[].resets_in_ms", { look, it in look.limit { $0.resets = it.count } }),
     ]
 
     /// The last one that was begun.

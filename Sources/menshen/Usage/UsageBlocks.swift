@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenCore
+internal import MenshenDaemon
 internal import MenshenStore
 
 /// `menshen usage --blocks`.
@@ -64,13 +65,53 @@ struct UsageBlocks {
         }
         view.write(title: "5-hour windows" + (title.isEmpty ? "" : " at \(title)"))
         table.print(style)
-        guard isCurrent, style.width != nil else { return }
-        let end = ZonedTime(newest.end, in: view.zone).clock
-        Terminal.print("")
-        Terminal.print(
-            style.plain(
+        guard style.width != nil else { return }
+        var notes: [String] = []
+        if isCurrent {
+            let end = ZonedTime(newest.end, in: view.zone).clock
+            notes.append(
                 "* now: \(Figures.money(Money(picodollars: pace))) in the last 60 minutes; ░ if it goes on so: "
-                    + "\(Figures.money(Money(picodollars: projected))) by \(end)"))
+                    + "\(Figures.money(Money(picodollars: projected))) by \(end)")
+        }
+        if let said = providers.count == 1 ? askDaemon(of: providers[0]) : nil { notes.append("  " + said) }
+        if !notes.isEmpty { Terminal.print("") }
+        for note in notes { Terminal.print(style.plain(note)) }
+    }
+
+    /// Only one that runs: none is started for it.
+    private func askDaemon(of provider: String) -> String? {
+        let named = view.command.daemon.socket
+        guard let socket = try? named ?? StandardPaths.socket() else { return nil }
+        var source = TopSource(DaemonPlace(socket: socket, isUsual: named == nil))
+        guard case .page(let page) = source.look() else { return nil }
+        return Self.limits(of: provider, TopLook(page), now: view.now, in: view.zone)
+    }
+
+    /// What a provider has said of a subscription's windows: of several keys that which has used most. nil: nothing.
+    static func limits(of provider: String, _ look: TopLook, now: Int64, in zone: ZoneRules) -> String? {
+        let limits = (look.providers.first { $0.name == provider }?.limits ?? []).filter {
+            $0.unit == Headroom.Unit.subscription.rawValue && $0.used != nil
+        }
+        var worst: [TopLook.Limit] = []
+        for limit in limits {
+            guard let place = worst.firstIndex(where: { $0.window == limit.window }) else {
+                worst.append(limit)
+                continue
+            }
+            if limit.used ?? 0 > worst[place].used ?? 0 { worst[place] = limit }
+        }
+        if worst.isEmpty { return nil }
+        let words = worst.map { limit -> String in
+            let window = ShownName.clean(limit.window ?? "limit")
+            let resets = limit.resets.map { milliseconds -> String in
+                let moment = now + milliseconds / 1000
+                let time = ZonedTime(moment, in: zone)
+                if milliseconds == 0 { return ", has begun anew" }
+                return ", resets \(milliseconds < 86_400_000 ? time.clock : "\(time.dayName) \(time.clock)")"
+            }
+            return "\(window) \(Figures.share(limit.used ?? 0, of: 1000)) used" + (resets ?? "")
+        }
+        return "\(ShownName.clean(provider)) says: \(words.joined(separator: "; "))"
     }
 
     private func mostAsked(_ span: UsageSpan) throws -> String? {

@@ -81,11 +81,12 @@ enum TopPage {
     }
 
     static func limit(
-        _ unit: String, window: String? = nil, whole: Int? = nil, left: Int? = nil, used: Double? = nil
+        _ unit: String, window: String? = nil, whole: Int? = nil, left: Int? = nil, used: Double? = nil,
+        resets: Int? = nil
     ) -> String {
         """
         {"unit":"\(unit)","window":\(text(window)),"limit":\(number(whole)),"remaining":\(number(left)),\
-        "utilization":\(used.map { "\($0)" } ?? "null"),"status":null,"resets_in_ms":null,"age_ms":7}
+        "utilization":\(used.map { "\($0)" } ?? "null"),"status":null,"resets_in_ms":\(number(resets)),"age_ms":7}
         """
     }
 
