@@ -25,7 +25,7 @@ from harness import BINARY, KEY, PATIENCE, Daemon, ask, check, children, done, e
 from upstream import Upstream
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MANUAL = f"{ROOT}/contrib/manual/usage.md"
+MANUALS = [f"{ROOT}/contrib/manual/{name}.md" for name in ("usage", "questions")]
 # 2026-11-27 14:36:08 in Berlin.
 NOW = 1795786568
 DOLLAR = 10**12
@@ -104,6 +104,13 @@ def sums(rows, name):
 for name, key in [("model", "coalesce(model, answer_model)"), ("provider", "provider"), ("client", "client"), ("project", "caller_project"),
                   ("caller", "coalesce(token_name, 'uid:' || caller_uid)"), ("session", "session"), ("outcome", "end_state")]:
     equal(sums(table("--by", name, "--since", "7d")["rows"], name), sql(key, TODAY - 7 * 86400, NOW), f"by {name}, sums are those of SQL")
+equal({row["model"]: (int(row["saved"]), row["saved_unknown"]) for row in table("--by", "model", "--since", "30d")["rows"]},
+      {row[0]: row[1:] for row in database.execute(f"""SELECT coalesce(model, answer_model), coalesce(sum(saved), 0),
+          sum(saved IS NULL AND coalesce(cache_read, 0) > 0 AND cost_state <> 'none') FROM requests
+          WHERE id >= {(TODAY - 30 * 86400) * 10**6 << 10} GROUP BY 1""")}, "what caches saved, too")
+equal({(row["caller"], row["project"]): (row["requests"], int(row["cost"])) for row in table("--by", "caller,project", "--since", "7d")["rows"]},
+      {row[:2]: row[2:] for row in database.execute(f"""SELECT coalesce(token_name, 'uid:' || caller_uid), caller_project, sum(count),
+          coalesce(sum(cost), 0) FROM requests WHERE id >= {(TODAY - 7 * 86400) * 10**6 << 10} GROUP BY 1, 2""")}, "by two at once")
 FAILED = "(status >= 400 OR end_state NOT IN ('complete', 'client_gone', 'open'))"
 for options, where in [
         (["--end", "failed", "--end", "client_gone"], f"({FAILED} OR end_state = 'client_gone')"),
@@ -140,7 +147,9 @@ text, notes = menshen("usage", "--by", "model", "--since", "30d")
 check("without a price" in notes and "≥" in text, "what has no price makes a sum a lower bound")
 
 # What is wrong is said.
-for arguments, word in [(["--by", "modle"], "'model'"), (["--since", "soon"], "7d, 24h"), (["--timezone", "Mars/Base"], "Europe/Berlin"),
+for arguments, word in [(["--by", "modle"], "'model'"), (["--by", "caller,modle"], "'model'"), (["--by", "caller,day"], "caller,project"),
+                        (["--by", "model,model"], "caller,project"), (["--by", "caller,model,project"], "caller,project"),
+                         (["--since", "soon"], "7d, 24h"), (["--timezone", "Mars/Base"], "Europe/Berlin"),
                         (["--end", "dead"], "truncated"), (["--status", "4x"], "4xx"), (["--top", "3"], "--since"),
                         (["--by", "hour", "--since", "2026-01-01"], "--by day"), (["--since", "2027-01-01"], "before")]:
     check(word in menshen("usage", *arguments, code=64)[1], f"usage {' '.join(arguments)} names what to say")
@@ -305,23 +314,23 @@ for name in ("requests", "attempts"):
     writable.execute(f"DELETE FROM {name} WHERE {'id' if name == 'requests' else 'request_id'} >= {NOW * 10**6 << 10}")
 writable.commit()
 writable.close()
-with open(MANUAL) as file:
-    manual = file.read()
-
-
 def made(match):
     command = match.group(1)
     return f"```text\n$ {command}\n{transcript(command)}\n```"
 
 
-fresh = re.sub(r"```text\n\$ ([^\n]*)\n(?:(?!```).)*```", made, manual, flags=re.S)
-if os.environ.get("MENSHEN_WRITE_MANUAL"):
-    with open(MANUAL, "w") as file:
-        file.write(fresh)
-    manual = fresh
-shown_commands = re.findall(r"```text\n\$ ([^\n]*)\n", manual)
-check(len(shown_commands) > 8, "the manual has transcripts")
-blocks, fresh_blocks = (re.findall(r"```text\n(.*?)```", text, flags=re.S) for text in (manual, fresh))
-for command, old, new in zip(shown_commands, blocks, fresh_blocks):
-    equal(old, new, f"the manual's transcript of {command} is what it prints")
+for path in MANUALS:
+    with open(path) as file:
+        manual = file.read()
+    fresh = re.sub(r"```text\n\$ ([^\n]*)\n(?:(?!```).)*```", made, manual, flags=re.S)
+    if os.environ.get("MENSHEN_WRITE_MANUAL"):
+        with open(path, "w") as file:
+            file.write(fresh)
+        manual = fresh
+    shown_commands = re.findall(r"```text\n\$ ([^\n]*)\n", manual)
+    check(len(shown_commands) > 8, f"{os.path.basename(path)} has transcripts")
+    blocks, fresh_blocks = (re.findall(r"```text\n(.*?)```", text, flags=re.S) for text in (manual, fresh))
+    for command, old, new in zip(shown_commands, blocks, fresh_blocks):
+        equal(old, new, f"the transcript of {command} is what it prints")
+equal(len(re.findall(r"^## .*\?$", manual, flags=re.M)), 10, "ten questions have their answers")
 done()

@@ -31,6 +31,9 @@ package struct ReportRow: Sendable {
     /// nil unless asked for.
     package var firstBytes: LatencyHistogram?
 
+    /// Nobody could see what it is grouped by.
+    package var isUnknown: Bool { keys.allSatisfy { $0 == nil } }
+
     package init(bucket: Int, keys: [String?], sums: ReportSums, firstBytes: LatencyHistogram? = nil) {
         self.bucket = bucket
         self.keys = keys

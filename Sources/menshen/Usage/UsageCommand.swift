@@ -14,6 +14,7 @@ struct UsageCommand: ParsableCommand {
             Without options: today and the six days before. Reads the records' file, so no menshen need run.
               menshen usage --by model --since 30d
               menshen usage --by project --model '*opus*' --since 2026-11-01
+              menshen usage --by caller,project --since yesterday
               menshen usage --sessions            conversations of agents
               menshen usage --blocks              windows of five hours, as subscriptions have them
               menshen usage --budgets             limits, and what is left of them (asks the running menshen)
@@ -21,7 +22,11 @@ struct UsageCommand: ParsableCommand {
 
     enum Bucket: String, ExpressibleByArgument, CaseIterable { case hour, day, week, month }
 
-    @Option(name: .long, help: "Group by hour, day, week, month, or: \(Self.dimensions.joined(separator: ", ")).")
+    @Option(
+        name: .long,
+        help:
+            "Group by hour, day, week, month, or by one of these or two, as in caller,project: \(Self.dimensions.joined(separator: ", "))."
+    )
     var by: String?
     @Option(name: .long, help: "From: 7d, 24h, today, yesterday, 2026-11-01, 2026-11-01T09:30.")
     var since: String?
@@ -57,8 +62,7 @@ struct UsageCommand: ParsableCommand {
         }
         if json, csv { throw ValidationError("Say --json or --csv.") }
         if let top, top < 1 { throw ValidationError("--top must be 1 or more.") }
-        let isGrouped = sessions || by.map { Dimension(rawValue: $0) != nil } ?? false
-        if top != nil, !isGrouped, by == nil || by.flatMap(Bucket.init) != nil {
+        if top != nil, !sessions, by == nil || by.flatMap(Bucket.init) != nil {
             throw ValidationError(
                 "--top is for groups (--sessions, or --by with a dimension); --since and --until choose rows of time.")
         }
@@ -66,13 +70,31 @@ struct UsageCommand: ParsableCommand {
             throw ValidationError(
                 "--budgets shows limits as they are now; no time, no filter and no --no-cost goes with it.")
         }
-        guard let by, Bucket(rawValue: by) == nil, Dimension(rawValue: by) == nil else { return }
-        let names = Bucket.allCases.map(\.rawValue) + Self.dimensions
-        let near = NearName.of(by, among: names).map { " You may mean '\($0)'." } ?? ""
-        throw ValidationError(
-            "There is nothing to group by that is called '\(by)'.\(near) It is one of \(names.joined(separator: ", "))."
-        )
+        try checkGroups()
     }
+
+    private func checkGroups() throws {
+        guard let by, Bucket(rawValue: by) == nil else { return }
+        let words = Self.words(by)
+        let names = Bucket.allCases.map(\.rawValue) + Self.dimensions
+        if let unknown = words.first(where: { !names.contains($0) }) {
+            let near = NearName.of(unknown, among: names).map { " You may mean '\($0)'." } ?? ""
+            throw ValidationError(
+                "There is nothing to group by that is called '\(unknown)'.\(near) It is one of \(names.joined(separator: ", "))."
+            )
+        }
+        guard groups.count == words.count, Set(words).count == words.count, 1...2 ~= words.count else {
+            throw ValidationError(
+                "--by takes a length of time, or one or two other names, as in caller,project: not '\(by)'.")
+        }
+    }
+
+    private static func words(_ by: String) -> [String] {
+        by.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    /// Of `--by`; empty where it names a length of time, or nothing.
+    private var groups: [Dimension] { by.map { Self.words($0).compactMap(Dimension.init) } ?? [] }
 
     func run() throws {
         if budgets { return try UsageBudgets(self).run() }
@@ -82,13 +104,13 @@ struct UsageCommand: ParsableCommand {
         let report = UsageReport(view)
         try RecordsOption.orFault {
             if sessions {
-                try report.grouped(by: .session, conversations: true)
+                try report.grouped(by: [.session], conversations: true)
             } else if blocks {
                 try UsageBlocks(view).run()
             } else if unpriced {
                 try UsageGaps(view).run()
-            } else if let by, let dimension = Dimension(rawValue: by) {
-                try report.grouped(by: dimension)
+            } else if !groups.isEmpty {
+                try report.grouped(by: groups)
             } else {
                 try report.calendar(by.flatMap(Bucket.init) ?? .day)
             }

@@ -95,8 +95,11 @@ struct UsageReport {
             .init(title: "Cached", isNumber: true, rank: 3), .init(title: "Out", isNumber: true, rank: 2),
             .init(title: "Failed", isNumber: true, rank: 4), .init(title: "First byte", isNumber: true, rank: 5),
         ]
-        let most = ReportTable.Column(title: "Most", rank: 6, least: 12)
-        return columns + (hasCost ? [.init(title: "Spend", isNumber: true)] : []) + [most]
+        let most = ReportTable.Column(title: "Most", rank: 7, least: 12)
+        let money: [ReportTable.Column] = [
+            .init(title: "Saved", isNumber: true, rank: 6), .init(title: "Spend", isNumber: true),
+        ]
+        return columns + (hasCost ? money : []) + [most]
     }
 
     private func cells(
@@ -105,7 +108,7 @@ struct UsageReport {
         [
             .init(label), sums.requestCell, sums.inputCell, sums.cachedCell, sums.outputCell, sums.failedCell,
             .init(firstBytes?.percentile(0.5).map { Figures.duration($0) } ?? ""),
-        ] + (command.noCost ? [] : [sums.spendCell]) + [.init(most ?? "")]
+        ] + (command.noCost ? [] : [sums.savedCell, sums.spendCell]) + [.init(most ?? "")]
     }
 
     /// For each bucket the model that most was spent on, or that used most tokens.
@@ -136,94 +139,119 @@ struct UsageReport {
         Figures.counted(Int64(count), bucket.rawValue)
     }
 
-    // MARK: By a dimension
+    // MARK: By dimensions
 
     /// `conversations`: requests that are of no session are left out.
-    func grouped(by dimension: Dimension, conversations: Bool = false) throws {
+    func grouped(by dimensions: [Dimension], conversations: Bool = false) throws {
         let span = try view.span(usual: 6)
         let bounds = [span.since, span.until]
-        var found = try view.rows(bounds, by: [dimension], latency: true)
-        if conversations { found.removeAll { $0.keys[0] == nil } }
+        var found = try view.rows(bounds, by: dimensions, latency: true)
+        if conversations { found.removeAll { $0.isUnknown } }
         found.sort { one, other in
             // What nobody could see is no answer to the question.
-            if (one.keys[0] == nil) != (other.keys[0] == nil) { return other.keys[0] == nil }
+            if one.isUnknown != other.isUnknown { return other.isUnknown }
             let (first, second) = (measure(one.sums), measure(other.sums))
             if first != second { return first > second }
             if one.sums[.requests] != other.sums[.requests] { return one.sums[.requests] > other.sums[.requests] }
-            return one.keys[0] ?? "" < other.keys[0] ?? ""
+            return one.keys.map { $0 ?? "" }.lexicographicallyPrecedes(other.keys.map { $0 ?? "" })
         }
         var total = ReportSums()
         for row in found { total.add(row.sums) }
         if view.isForPrograms {
-            var rows = UsageRows([dimension.rawValue], hasCost: !command.noCost, hasLatency: true)
-            for row in found.prefix(command.top ?? .max) { rows.add([.text(row.keys[0])], row.sums, row.firstBytes) }
+            var rows = UsageRows(dimensions.map(\.rawValue), hasCost: !command.noCost, hasLatency: true)
+            for row in found.prefix(command.top ?? .max) {
+                rows.add(row.keys.map { .text($0) }, row.sums, row.firstBytes)
+            }
             return view.print(rows, span)
         }
-        let details = dimension == .session ? try sessionDetails(bounds) : [:]
-        let shown = view.style.width == nil && command.top == nil ? found.count : command.top ?? 20
-        var table = ReportTable(Self.groupColumns(dimension, hasCost: !command.noCost))
-        (table.hasBars, table.longestBar) = (true, 24)
-        var names = NameBook(found.prefix(shown).map { $0.keys[0] })
-        let largest = max(1, found.map { measure($0.sums) }.max() ?? 1)
-        let unknown = found.last.flatMap { $0.keys[0] == nil && found.count > shown ? $0 : nil }
-        for row in found.prefix(shown) {
-            table.rows.append(
-                ReportTable.Row(
-                    cells: groupCells(names.name(row.keys[0], of: dimension), row, total, details[row.keys[0] ?? ""]),
-                    bar: view.bar(measure(row.sums), of: largest)))
-        }
-        let others = found.dropFirst(shown).filter { $0.keys[0] != nil }
-        if !others.isEmpty {
-            var rest = ReportRow(bucket: 0, keys: [nil], sums: ReportSums())
-            for row in others { rest.sums.add(row.sums) }
-            table.rows.append(
-                ReportTable.Row(
-                    cells: groupCells(
-                        Figures.counted(Int64(others.count), "other"), rest, total, nil),
-                    bar: view.bar(measure(rest.sums), of: largest)))
-        }
-        if let unknown {
-            table.rows.append(
-                ReportTable.Row(
-                    cells: groupCells(names.name(nil, of: dimension), unknown, total, nil),
-                    bar: view.bar(measure(unknown.sums), of: largest)))
-        }
-        let all = ReportRow(bucket: 0, keys: [nil], sums: total)
-        let count = Int64(found.count { $0.keys[0] != nil })
+        let words = dimensions.map(Self.word)
+        view.write(title: "By \(words.joined(separator: " and ")), \(span.title)")
+        let details = dimensions == [.session] ? try sessionDetails(bounds) : [:]
+        var table = groupTable(dimensions, found, total, details)
+        let count = Int64(found.count { !$0.isUnknown })
+        let noun = dimensions.count == 1 ? Self.noun(dimensions[0], count) : count == 1 ? "row" : "rows"
+        let all = ReportRow(bucket: 0, keys: [], sums: total)
         table.rows.append(
             ReportTable.Row(
-                cells: groupCells("\(Figures.count(count)) \(Self.noun(dimension, count))", all, total, nil),
+                cells: groupCells(dimensions, ["\(Figures.count(count)) \(noun)"], all, total),
                 note: conversations ? "" : change(total, try before(span)), isTotal: true))
-        view.write(title: "By \(dimension.rawValue.split(separator: "_").joined(separator: " ")), \(span.title)")
         table.print(view.style)
         try write([], total)
     }
 
-    private static func groupColumns(_ dimension: Dimension, hasCost: Bool) -> [ReportTable.Column] {
-        let word = dimension.rawValue.split(separator: "_").joined(separator: " ")
-        let title = word.prefix(1).uppercased() + word.dropFirst()
+    /// The largest, the others together, and what nobody could see.
+    private func groupTable(
+        _ dimensions: [Dimension], _ found: [ReportRow], _ total: ReportSums,
+        _ details: [String: (program: String, project: String)]
+    ) -> ReportTable {
+        let shown = view.style.width == nil && command.top == nil ? found.count : command.top ?? 20
+        var table = ReportTable(Self.groupColumns(dimensions, hasCost: !command.noCost))
+        (table.hasBars, table.longestBar) = (true, 24)
+        let largest = max(1, found.map { measure($0.sums) }.max() ?? 1)
+        func add(_ names: [String], _ row: ReportRow, _ detail: (program: String, project: String)? = nil) {
+            table.rows.append(
+                ReportTable.Row(
+                    cells: groupCells(dimensions, names, row, total, detail),
+                    bar: view.bar(measure(row.sums), of: largest)))
+        }
+        var books = dimensions.indices.map { place in NameBook(found.prefix(shown).map { $0.keys[place] }) }
+        func names(_ row: ReportRow) -> [String] {
+            dimensions.indices.map { books[$0].name(row.keys[$0], of: dimensions[$0]) }
+        }
+        for row in found.prefix(shown) { add(names(row), row, details[row.keys[0] ?? ""]) }
+        let others = found.dropFirst(shown).filter { !$0.isUnknown }
+        if !others.isEmpty {
+            var rest = ReportRow(bucket: 0, keys: [], sums: ReportSums())
+            for row in others { rest.sums.add(row.sums) }
+            add([Figures.counted(Int64(others.count), "other")], rest)
+        }
+        if let last = found.last, last.isUnknown, found.count > shown { add(names(last), last) }
+        return table
+    }
+
+    private static func word(_ dimension: Dimension) -> String {
+        dimension.rawValue.split(separator: "_").joined(separator: " ")
+    }
+
+    private static func groupColumns(_ dimensions: [Dimension], hasCost: Bool) -> [ReportTable.Column] {
+        let names = dimensions.map { dimension in
+            let word = word(dimension)
+            return ReportTable.Column(
+                title: word.prefix(1).uppercased() + word.dropFirst(), least: dimensions.count == 1 ? 16 : 12)
+        }
         let columns: [ReportTable.Column] = [
-            .init(title: title, least: 16), .init(title: "Program", rank: 6, least: 8),
+            .init(title: "Program", rank: 6, least: 8),
             .init(title: "Project", rank: 5, least: 8),
             .init(title: "Requests", isNumber: true), .init(title: "In", isNumber: true, rank: 1),
             .init(title: "Cached", isNumber: true, rank: 7), .init(title: "Out", isNumber: true, rank: 2),
             .init(title: "Failed", isNumber: true, rank: 8), .init(title: "First byte", isNumber: true, rank: 9),
         ]
-        return columns
-            + (hasCost ? [.init(title: "Spend", isNumber: true), .init(title: "Share", isNumber: true, rank: 3)] : [])
+        return names + columns
+            + (hasCost
+                ? [
+                    .init(title: "Saved", isNumber: true, rank: 10), .init(title: "Spend", isNumber: true),
+                    .init(title: "Share", isNumber: true, rank: 3),
+                ] : [])
     }
 
     private func groupCells(
-        _ name: String, _ row: ReportRow, _ total: ReportSums, _ detail: (program: String, project: String)?
+        _ dimensions: [Dimension], _ names: [String], _ row: ReportRow, _ total: ReportSums,
+        _ detail: (program: String, project: String)? = nil
     ) -> [ReportTable.Cell] {
         let sums = row.sums
-        return [
-            .init(name), .init(detail?.program ?? ""), .init(detail?.project ?? ""), sums.requestCell, sums.inputCell,
+        // A row that stands for several has its name in the first column.
+        let blank = [String](repeating: "", count: dimensions.count - names.count)
+        return (names + blank).map { .init($0) } + [
+            .init(detail?.program ?? ""), .init(detail?.project ?? ""), sums.requestCell, sums.inputCell,
             sums.cachedCell, sums.outputCell, sums.failedCell,
             .init(row.firstBytes?.percentile(0.5).map { Figures.duration($0) } ?? ""),
         ]
             + (command.noCost
-                ? [] : [sums.spendCell, .init(sums[.cost] == 0 ? "" : Figures.share(sums[.cost], of: total[.cost]))])
+                ? []
+                : [
+                    sums.savedCell, sums.spendCell,
+                    .init(sums[.cost] == 0 ? "" : Figures.share(sums[.cost], of: total[.cost])),
+                ])
     }
 
     /// Program and project of each session.
@@ -240,7 +268,7 @@ struct UsageReport {
     }
 
     private static func noun(_ dimension: Dimension, _ count: Int64) -> String {
-        let word = dimension.rawValue.split(separator: "_").joined(separator: " ")
+        let word = word(dimension)
         if count == 1 { return word }
         return word == "status" ? "statuses" : word + "s"
     }
