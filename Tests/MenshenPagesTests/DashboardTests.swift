@@ -131,6 +131,21 @@ import Testing
         #expect(try scene.text("/").contains("≥ </span>$1.80"))
     }
 
+    @Test func `what may be missing in sums is told beside them`() throws {
+        let scene = try PageScene()
+        try scene.add(secondsAgo: 60)
+        for path in ["/", "/_menshen/ui/usage"] { #expect(try !scene.text(path).contains("may be missing")) }
+        try scene.execute(
+            "INSERT INTO gaps VALUES (\((PageScene.now - 900) * 1_000_000), \((PageScene.now - 600) * 1_000_000), 38, 'disk <full>')"
+        )
+        for path in ["/", "/_menshen/ui/usage"] {
+            let text = try scene.text(path)
+            #expect(
+                text.contains("38 requests may be missing in these sums") && text.contains("disk &lt;full&gt;"),
+                "\(path)")
+        }
+    }
+
     @Test func `only a session that may change something sees the forms for it`() throws {
         let (scene, id) = try PageScene.full()
         let forms = ["/_menshen/ui/new-token", "/_menshen/ui/tokens/team-a/edit"]

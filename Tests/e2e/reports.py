@@ -175,6 +175,20 @@ os.chmod(directory, 0o700)
 os.chmod(f"{directory}/copy.db", 0)
 check("chmod 600" in menshen("audit", "head", "--database", f"{directory}/copy.db", code=69)[1], "and a file that can't be read")
 
+# Rows that are known to be missing are told of where sums are shown.
+with sqlite3.connect(daemon.database) as writable:
+    writable.execute("INSERT INTO gaps VALUES (?, ?, 34, 'disk full')", ((TODAY - 86400 + 11520) * 10**6, (TODAY - 86400 + 16860) * 10**6))
+writable.close()
+for command in ("usage", "usage --by model"):
+    check("! 34 requests may be missing, from Thu 26 03:12 to 04:41 (disk full)" in " ".join(transcript(f"menshen {command}", 120).split()),
+          f"{command} says what may be missing")
+check("Thu 26 !" in transcript("menshen usage"), "and marks the day")
+check("may be missing" not in transcript("menshen usage --since today"), "another time has nothing of it")
+equal((table()["missing"], table("--since", "today")["missing"]), (34, 0), "JSON has the number")
+with sqlite3.connect(daemon.database) as writable:
+    writable.execute("DELETE FROM gaps")
+writable.close()
+
 # The log.
 ids = [row[0] for row in database.execute("SELECT id FROM requests ORDER BY id DESC LIMIT 30")]
 lines = [json.loads(line) for line in menshen("logs", "-n", "30", "--json")[0].splitlines()]

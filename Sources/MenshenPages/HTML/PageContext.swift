@@ -29,6 +29,19 @@ struct PageContext {
         return first <= period.before[0] + (period.lastEnd - period.since) / 50
     }
 
+    /// Says that rows of the period are missing; nothing where none are.
+    func gapNote() throws(StoreFault) -> HTML {
+        let gaps = try reports.gaps(period.since..<max(period.until, period.since))
+        guard let first = gaps.first, let last = gaps.last else { return .nothing }
+        let missing = gaps.reduce(Int64(0)) { $0.saturatingAdd($1.missing) }
+        return .note(
+            "warn", "\(Figures.counted(missing, "request")) may be missing in these sums",
+            """
+            <p>The database was not in use between \(clock.moment(first.since / 1_000_000)) and \(clock.moment(last.until / 1_000_000)): \
+            \(last.reason). <code>menshen logs --journal</code> may have more.</p>
+            """)
+    }
+
     /// Sessions of what is under way, as far as it is recorded: of the last day, a hundred requests at most.
     func openSessions() throws(StoreFault) -> Set<String> {
         var query = LogQuery()

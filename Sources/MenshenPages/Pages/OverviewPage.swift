@@ -35,7 +35,7 @@ struct OverviewPage {
         return Page(
             title: "Overview", place: .overview,
             main: """
-                \(HTML.pageHead("Overview", context.periodSegments, note: context.periodNote(hasBefore)))\(context.chips)\
+                \(HTML.pageHead("Overview", context.periodSegments, note: context.periodNote(hasBefore)))\(context.chips)\(try context.gapNote())\
                 \(tiles(models, hasBefore, today, providers))
                 <div class="grid">
                 <section class="block span2" aria-labelledby="h-spend"><header><h2 id="h-spend">\(measure.title) by model</h2>\

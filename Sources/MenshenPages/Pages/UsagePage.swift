@@ -37,7 +37,9 @@ struct UsagePage {
         let sums = SeriesSums(try context.reports.rows(context.query(period.withBefore.edges, by: [dimension])), period)
         let colours = dimension == .model ? try Today.allColours(context) : [:]
         let names = sorted(sums)
-        let head = HTML.pageHead("Usage", context.periodSegments, note: context.periodNote(hasBefore)) + tools
+        let head =
+            HTML.pageHead("Usage", context.periodSegments, note: context.periodNote(hasBefore)) + tools
+            + (try context.gapNote())
         var data = DataTable(
             "usage", [dimension.rawValue] + ReportSums.columns + ["cache_read_tokens", "reasoning_tokens"])
         for name in names {

@@ -41,6 +41,8 @@ struct JournalTakeover {
     private var own = 0
     private var reported = 0
     private var hasToldUnreadable = false
+    /// How many entries of this process were missing when the journal was read to its end; nil: that was told already.
+    private var outcome: Int?
 
     init(_ settings: StoreSettings) {
         source = settings.journalSource
@@ -90,6 +92,12 @@ struct JournalTakeover {
         own += piece.own
         hasFound = true
         return true
+    }
+
+    /// See `outcome`.
+    mutating func takeOutcome() -> Int? {
+        defer { outcome = nil }
+        return outcome
     }
 
     // MARK: One look
@@ -143,6 +151,7 @@ struct JournalTakeover {
         let missing = sent.alone - reported - own
         reported = sent.alone
         own = 0
+        if !isUnreadable { outcome = max(0, missing) }
         let isWarned = isUnreadable && sent.isAny && !hasToldUnreadable
         guard missing > 0 || isWarned else { return }
         hasToldUnreadable = isUnreadable

@@ -20,6 +20,7 @@ enum Schema {
         .init("9 roll-ups", rollUps),
         .init("10 chain", chain),
         .init("11 saved", saved),
+        .init("12 gaps", gaps),
     ])
 
     private static let tables = """
@@ -176,6 +177,16 @@ enum Schema {
         """
 
     private static let saved = "ALTER TABLE requests ADD COLUMN saved INTEGER"
+
+    /// See `RecordGap`.
+    private static let gaps = """
+        CREATE TABLE gaps (
+            since INTEGER PRIMARY KEY,
+            until INTEGER NOT NULL,
+            missing INTEGER NOT NULL,
+            reason TEXT NOT NULL
+        ) STRICT;
+        """
 
     private static let usageColumns = "input_total AS input, cache_read AS cached, output_total AS output, usage_state,"
 

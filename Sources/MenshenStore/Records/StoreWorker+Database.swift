@@ -41,6 +41,7 @@ extension StoreWorker: DatabaseOwner {
         intents.suspend()
         takeover.stop()
         status.degraded = fault.reason
+        outage.begin(Int64(clamping: settings.wall()), fault.reason)
         if isNews { log(.degraded(path: settings.databasePath, fault: fault, journal: journal.keeping)) }
     }
 
@@ -55,7 +56,9 @@ extension StoreWorker: DatabaseOwner {
 
     /// With the first commit after a fault.
     func recover(_ database: AuditDatabase) {
-        log(.recovered(path: database.path, replayed: unwritten.ends.count, missing: unwritten.takeDropped()))
+        let missing = unwritten.takeDropped()
+        log(.recovered(path: database.path, replayed: unwritten.ends.count, missing: missing))
+        outage.end(Int64(clamping: settings.wall()), missing: missing)
         status.hasNoDevice = false
         status.degraded = nil
         status.awaitingDatabase = 0

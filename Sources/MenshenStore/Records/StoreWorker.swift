@@ -21,6 +21,7 @@ package final class StoreWorker {
     var hasSettledLost = false
     private var upkeep = Upkeep()
     var takeover: JournalTakeover
+    var outage = Outage()
     /// nil: nobody makes roll-ups.
     var rollUps: RollUpPlan?
     package internal(set) var status = StoreStatus()
@@ -184,9 +185,15 @@ package final class StoreWorker {
         guard let database = keeper.database else { return false }
         rollUps?.step(now, settings)
         do {
+            if outage.isUnwritten {
+                try outage.write(database)
+                return true
+            }
             if try upkeep.step(database, settings, now, log) { return true }
             let sent = JournalTakeover.Sent(alone: journal.takenAlone, isAny: journal.isHeard)
-            return try takeover.step(database, now, sent, log)
+            let hasStepped = try takeover.step(database, now, sent, log)
+            if let missing = takeover.takeOutcome() { outage.hasReadJournal(missing: missing) }
+            return hasStepped
         } catch {
             lose(error, now)
             return false
@@ -214,7 +221,8 @@ package final class StoreWorker {
         let next = [
             journal.deadline, refusals.deadline, unwritten.hasRequests ? keeper.retryAt : nil,
             keeper.database.flatMap { _ in upkeep.deadline(settings) }, takeover.deadline,
-            keeper.database.flatMap { _ in rollUps?.dueAt }, recent.isEmpty ? nil : keeper.lookAt,
+            keeper.database.flatMap { _ in rollUps?.dueAt }, keeper.database != nil && outage.isUnwritten ? 0 : nil,
+            recent.isEmpty ? nil : keeper.lookAt,
         ]
         let now = settings.monotonic()
         return next.compactMap { $0 }.min().map { $0 > now ? $0 - now : 0 }

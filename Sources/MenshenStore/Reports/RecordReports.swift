@@ -65,6 +65,28 @@ package final class RecordReports {
         }
     }
 
+    /// Times within these seconds of which rows are missing, in their order.
+    package func gaps(_ seconds: Range<Int64>) throws(StoreFault) -> [RecordGap] {
+        do throws(SQLiteError) {
+            let rows = try source.connection.prepare(
+                """
+                SELECT since, until, missing, reason FROM gaps WHERE until >= ?1 AND since < ?2 AND missing > 0 ORDER BY since
+                """, reused: false)
+            try rows.bind(1, seconds.lowerBound * 1_000_000)
+            try rows.bind(2, seconds.upperBound * 1_000_000)
+            var gaps: [RecordGap] = []
+            while try rows.step() {
+                gaps.append(
+                    RecordGap(
+                        since: rows.integer(0) ?? 0, until: rows.integer(1) ?? 0, missing: rows.integer(2) ?? 0,
+                        reason: rows.text(3) ?? ""))
+            }
+            return gaps
+        } catch {
+            throw StoreFault(error, path: source.path)
+        }
+    }
+
     private func add(_ edges: [Int64], to tally: ReportTally) throws(SQLiteError) {
         var walk = BucketWalk(edges)
         try eachSlot(in: walk.wholeSlots, for: tally.query) { (slot, segment) throws(SQLiteError) in

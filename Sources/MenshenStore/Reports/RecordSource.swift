@@ -16,10 +16,10 @@ final class RecordSource {
     init(_ path: String) throws(StoreFault) {
         let reader = try RecordReader(path)
         (connection, self.path) = (reader.connection, reader.path)
-        let columns = try reader.use { (connection) throws(SQLiteError) in
-            try connection.integer("SELECT count(*) FROM pragma_table_info('requests') WHERE name = 'saved'")
+        let hasAll = try reader.use { (connection) throws(SQLiteError) in
+            try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'gaps'")
         }
-        guard columns == 1 else { throw .older }
+        guard hasAll == 1 else { throw .older }
         (identity, between, nextID) = try reader.use { (connection) throws(SQLiteError) in
             (
                 try connection.integer("SELECT id FROM bookmarks WHERE name = 'identity'"),

@@ -42,7 +42,8 @@ struct RecordsCheck {
         }
         do throws(StoreFault) {
             let condition = try DatabaseCondition(path)
-            return findings + faults(path, condition) + (try prices(path))
+            let isReadable = condition.layout == .current
+            return findings + faults(path, condition) + (isReadable ? try prices(path) + gaps(path) : [])
         } catch {
             return findings + [.failed(Self.subject, "the records can't be read: \(error.reason)", error.advice)]
         }
@@ -106,6 +107,20 @@ struct RecordsCheck {
                     + names.joined(separator: ", ") + (unpriced.count > 3 ? ", …" : ""),
                 "'menshen prices set \(model) …', then 'menshen prices recompute --since "
                     + "\(ZonedTime(since, in: .utc).isoDate)'")
+        ]
+    }
+
+    /// Requests whose rows were lost in the last seven days.
+    private func gaps(_ path: String) throws(StoreFault) -> [Finding] {
+        let now = RecordsOption.now
+        let gaps = try RecordReports(path).gaps(now - 7 * 86_400..<now + 1)
+        guard let last = gaps.last else { return [] }
+        let missing = gaps.reduce(Int64(0)) { $0.saturatingAdd($1.missing) }
+        return [
+            .warning(
+                "Gaps",
+                "\(Figures.counted(missing, "request")) of the last 7 days may be missing; the database was not in use: \(last.reason)",
+                "'menshen logs --journal' may have them")
         ]
     }
 

@@ -33,7 +33,7 @@ struct UsageBlocks {
                 rows.add(
                     [.time(window.start), .time(window.end), .flag(now < window.end), .text(provider)], window.sums)
             }
-            return view.print(rows, span)
+            return try view.print(rows, span)
         }
         guard let newest = windows.last else {
             return Terminal.print(

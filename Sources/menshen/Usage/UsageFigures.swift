@@ -88,12 +88,13 @@ struct UsageRows {
         rows.append(row)
     }
 
-    /// `{"schema": …, "since": …, "until": …, "timezone": …, "rows": […]}`.
-    func json(_ span: UsageSpan) -> String {
+    /// `{"schema": …, "since": …, "until": …, "timezone": …, "missing": …, "rows": […]}`. `missing`: requests whose rows may be missing.
+    func json(_ span: UsageSpan, missing: Int64) -> String {
         let lines = rows.map { row in JSONLine.object(zip(columns, row).map { ($0, $1.json) }) }
         let head = JSONLine.object([
             ("schema", .text("menshen.usage.v1")), ("since", .text(ZoneRules.utc.stamp(span.since))),
             ("until", .text(ZoneRules.utc.stamp(span.until))), ("timezone", .text(span.zone.name)),
+            ("missing", .number(missing)),
         ])
         return head.dropLast() + ",\"rows\":[" + lines.joined(separator: ",\n") + "]}\n"
     }

@@ -18,7 +18,7 @@ struct UsageGaps {
         if view.isForPrograms {
             var rows = UsageRows(["provider", "model"], hasCost: true)
             for row in found { rows.add([.text(row.keys[0]), .text(row.keys[1])], row.sums) }
-            return view.print(rows, span)
+            return try view.print(rows, span)
         }
         if found.isEmpty { return Terminal.print("Every request of \(span.title) is in the sums.") }
         var names = NameBook()

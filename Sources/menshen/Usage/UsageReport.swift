@@ -26,6 +26,7 @@ struct UsageReport {
         let bounds = try bounds(span, bucket)
         let found = try view.rows(bounds, latency: true)
         let most = try mostSpent(bounds)
+        let gaps = try view.gaps(span)
         var rows = UsageRows(["start", "end"], hasCost: !command.noCost, hasLatency: true)
         var table = ReportTable(Self.timeColumns(bucket, hasCost: !command.noCost))
         (table.hasBars, table.longestBar) = (true, 18)
@@ -42,10 +43,12 @@ struct UsageReport {
             table.rows.append(
                 ReportTable.Row(
                     cells: cells(
-                        label(bounds[index], bucket) + (isUnderWay ? " *" : ""), sums, row?.firstBytes, most[index]),
+                        label(bounds[index], bucket)
+                            + (gaps.contains { $0.overlaps(bounds[index]..<bounds[index + 1]) } ? " !" : "")
+                            + (isUnderWay ? " *" : ""), sums, row?.firstBytes, most[index]),
                     bar: view.bar(measure(sums), of: largest)))
         }
-        if view.isForPrograms { return view.print(rows, span) }
+        if view.isForPrograms { return try view.print(rows, span) }
         let before = try self.before(span)
         table.rows.append(
             ReportTable.Row(
@@ -55,7 +58,7 @@ struct UsageReport {
         table.print(view.style)
         var notes: [String] = []
         if span.until == view.now { notes.append("* until now" + (bucket == .day ? try yesterday() : "")) }
-        try write(notes, total)
+        try write(notes, total, gaps)
     }
 
     private func bounds(_ span: UsageSpan, _ bucket: UsageCommand.Bucket) throws -> [Int64] {
@@ -162,7 +165,7 @@ struct UsageReport {
             for row in found.prefix(command.top ?? .max) {
                 rows.add(row.keys.map { .text($0) }, row.sums, row.firstBytes)
             }
-            return view.print(rows, span)
+            return try view.print(rows, span)
         }
         let words = dimensions.map(Self.word)
         view.write(title: "By \(words.joined(separator: " and ")), \(span.title)")
@@ -176,7 +179,7 @@ struct UsageReport {
                 cells: groupCells(dimensions, ["\(Figures.count(count)) \(noun)"], all, total),
                 note: conversations ? "" : change(total, try before(span)), isTotal: true))
         table.print(view.style)
-        try write([], total)
+        try write([], total, try view.gaps(span))
     }
 
     /// The largest, the others together, and what nobody could see.
@@ -293,13 +296,16 @@ struct UsageReport {
         return change == "new" ? "" : "\(change) from \(was)"
     }
 
-    private func write(_ notes: [String], _ total: ReportSums) throws {
-        var notes = notes
+    private func write(_ notes: [String], _ total: ReportSums, _ gaps: [RecordGap]) throws {
+        var notes = notes + view.words(gaps)
         if !command.noCost, total.missing > 0 {
             var reasons: [String] = []
             if total[.unpriced] > 0 { reasons.append("\(Figures.count(total[.unpriced])) without a price") }
             if total[.usageUnknown] > 0 {
                 reasons.append("\(Figures.count(total[.usageUnknown])) without reported usage")
+                if total[.lost] > 0 {
+                    reasons[reasons.count - 1] += ", of them \(Figures.count(total[.lost])) lost when menshen died"
+                }
             }
             notes.append(
                 "≥ \(Figures.counted(total.missing, "request is", "requests are")) not in the sums: "

@@ -28,10 +28,39 @@ struct UsageView {
     /// `usual`: days before today where nothing is said.
     func span(usual: Int64) throws -> UsageSpan { try UsageSpan(command, zone, now: now, usual: usual) }
 
+    /// Times of which rows are missing.
+    func gaps(_ span: UsageSpan) throws -> [RecordGap] { try reports.gaps(span.since..<span.until) }
+
+    /// A line for each of the newest, and one for the others.
+    func words(_ gaps: [RecordGap]) -> [String] {
+        let most = 3
+        var lines = gaps.suffix(most).map { gap -> String in
+            let (since, until) = (
+                ZonedTime(gap.since / 1_000_000, in: zone), ZonedTime(gap.until / 1_000_000, in: zone)
+            )
+            let end = since.date == until.date ? until.clock : "\(until.dayLabel) \(until.clock)"
+            return
+                "! \(Figures.counted(gap.missing, "request")) may be missing, from \(since.dayLabel) \(since.clock) to \(end) "
+                + "(\(ShownName.clean(gap.reason))): menshen logs --journal may have more"
+        }
+        if gaps.count > most {
+            let others = gaps.dropLast(most)
+            let missing = others.reduce(Int64(0)) { $0.saturatingAdd($1.missing) }
+            lines.append(
+                "! \(Figures.counted(missing, "request")) may be missing of \(Figures.counted(Int64(others.count), "time")) before"
+            )
+        }
+        return lines
+    }
+
     /// A program reads it.
     var isForPrograms: Bool { command.json || command.csv }
 
-    func print(_ rows: UsageRows, _ span: UsageSpan) { Terminal.write(command.json ? rows.json(span) : rows.csv) }
+    func print(_ rows: UsageRows, _ span: UsageSpan) throws {
+        Terminal.write(
+            command.json
+                ? rows.json(span, missing: try gaps(span).reduce(0) { $0.saturatingAdd($1.missing) }) : rows.csv)
+    }
 
     func write(title: String) {
         for line in style.wrapped(title) { note(style.painted(line, .bold)) }

@@ -38,6 +38,8 @@ final class PageScene {
         return connection
     }
 
+    func execute(_ sql: String) throws { try connection().execute(sql) }
+
     /// A row so many seconds ago; the columns by name. Texts are bound, so that they may be anything.
     @discardableResult
     func add(secondsAgo: Int64, _ columns: [String: Any?] = [:], place: Int64 = 0) throws -> RequestID {
