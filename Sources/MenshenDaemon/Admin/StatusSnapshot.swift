@@ -54,6 +54,8 @@ struct StatusSnapshot {
     let wallMicroseconds: UInt64
     let monotonicMicroseconds: UInt64
     let isDraining: Bool
+    /// When the configuration in force was read, in wall microseconds.
+    let configuredAt: UInt64
     let fault: String?
     let tcpFault: String?
     /// Why tokens that were given out are refused.
@@ -90,7 +92,8 @@ extension Worker {
         let snapshot = runtime.snapshot
         return StatusSnapshot(
             board: context.board, uptimeSeconds: (now - context.board.startedMonotonic) / 1_000_000,
-            wallMicroseconds: Clock.wall(), monotonicMicroseconds: now, isDraining: isDraining, fault: snapshot.fault,
+            wallMicroseconds: Clock.wall(), monotonicMicroseconds: now, isDraining: isDraining,
+            configuredAt: snapshot.madeAt, fault: snapshot.fault,
             tcpFault: snapshot.tcpFault, accessFault: context.access.tokens.fault,
             connections: context.activity.connections,
             store: context.store.status, journal: context.store.journalKeeping, cache: snapshot.cache?.statistics,

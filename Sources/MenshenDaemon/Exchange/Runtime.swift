@@ -20,6 +20,8 @@ package final class Snapshot: Sendable {
     package let fault: String?
     /// Why nothing is served over TCP, while the Unix socket is; nil if everything is.
     package let tcpFault: String?
+    /// Microseconds since 1970; its configuration was read just before.
+    let madeAt: UInt64 = Clock.wall()
     /// What the workers that go by it know together.
     let commons: Commons
 

@@ -59,7 +59,14 @@ struct ConfigurationCheck {
                     "say --config \(status.configuration) to look at that one")
             ]
         }
-        return []
+        let changed = PrivateFile.identity(of: status.configuration).map { $0.modifiedNanoseconds / 1000 } ?? 0
+        guard status.configuredAt > 0, changed > status.configuredAt else { return [] }
+        return [
+            .warning(
+                Self.subject,
+                "it was changed at \(LocalTime.text(changed)), and the running menshen goes by what was there before",
+                "'menshen config check', then 'systemctl --user reload menshen'")
+        ]
     }
 }
 

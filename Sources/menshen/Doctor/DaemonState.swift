@@ -46,6 +46,8 @@ struct DaemonStatus {
     let place: DaemonPlace
     let look: TopLook
     private(set) var configuration = ""
+    /// When that was read, in microseconds since 1970; 0: an older menshen does not say.
+    private(set) var configuredAt: Int64 = 0
     private(set) var database = ""
     private(set) var journal: JournalKeeping?
     /// Why the configuration, TCP, tokens, the database or the cache can't be used.
@@ -69,6 +71,7 @@ struct DaemonStatus {
 
     private static let members: [Member] = [
         ("configuration", { $0.configuration = $1.string ?? "" }),
+        ("configured_at_us", { $0.configuredAt = $1.count ?? 0 }),
         ("database", { $0.database = $1.string ?? "" }),
         ("journal", { $0.journal = $1.string.flatMap(JournalKeeping.init) }),
         ("fault", { $0.fault = $1.string }),

@@ -58,6 +58,19 @@ struct DoctorCommandTests {
         }
     }
 
+    @Test func `a configuration that was changed and not taken is told until it is`() throws {
+        try Stage.run(upstream: { try $0.reply() }) { stage throws in
+            let text = try #require(TemporaryDirectory.read(stage.daemon.configurationPath))
+            #expect(try !Self.said(Self.run(stage)).contains("it was changed at"))
+            try stage.directory.write("config.toml", text + "\n# A remark.\n")
+            #expect(
+                try Self.said(Self.run(stage)).contains(
+                    "the running menshen goes by what was there before → 'menshen config check'"))
+            try stage.daemon.reload()
+            #expect(try !Self.said(Self.run(stage)).contains("it was changed at"))
+        }
+    }
+
     @Test func `what a provider answers is told with what to do`() throws {
         let body = #"{"error":{"message":"Incorrect API key"}}"#
         try Stage.run(upstream: { try $0.reply(401, body: body) }) { stage throws in
