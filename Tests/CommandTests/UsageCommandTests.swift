@@ -7,7 +7,7 @@ import Testing
 
 /// `menshen usage`, `logs` and `show`, on the database of a daemon that runs. What many requests look like: Tests/e2e/reports.py.
 struct UsageCommandTests {
-    private static func run(_ stage: Stage, _ arguments: String...) throws -> MenshenProgram.Result {
+    private static func run(_ stage: Stage, _ arguments: [String]) throws -> MenshenProgram.Result {
         try MenshenProgram.run(arguments + ["--config", stage.daemon.configurationPath], in: stage.directory)
     }
 
@@ -53,6 +53,28 @@ struct UsageCommandTests {
         }
     }
 
+    @Test func `a database that is not in use at present is told beside sums until now`() throws {
+        try Stage.run(upstream: { try $0.reply(body: "{}") }) { stage throws in
+            #expect(try stage.ask().status == 200)
+            let words = ["--width", "120", "--socket", stage.daemon.socketPath]
+            #expect(try !Self.run(stage, ["usage"] + words).output.contains("missing"))
+            try stage.daemon.whileLocked {
+                // It notices with the next record, a moment after the answer.
+                _ = try stage.ask()
+                for more in [[], ["--by", "model"]] {
+                    var output = ""
+                    for _ in 0..<1000 where !output.contains("missing") {
+                        output = try Self.run(stage, ["usage"] + more + words).output
+                    }
+                    #expect(
+                        output.contains("! requests are missing at present: the database is not in use"), "\(output)")
+                }
+                let past = try Self.run(stage, ["usage", "--since", "7d", "--until", "yesterday"] + words)
+                #expect(!past.output.contains("missing"))
+            }
+        }
+    }
+
     @Test func `a configuration that was named and can't be read is a fault, with why`() throws {
         let directory = try TemporaryDirectory()
         for (name, part) in [("none.toml", "No such file"), ("", "Is a directory")] {
@@ -91,7 +113,7 @@ struct UsageCommandTests {
         try Stage.run(upstream: { try $0.reply(body: "{}") }) { stage throws in
             #expect(try stage.ask().status == 200)
             _ = try stage.records()
-            let none = try Self.run(stage, "usage", "--csv", "--by", "model", "--model", "none such").output
+            let none = try Self.run(stage, ["usage", "--csv", "--by", "model", "--model", "none such"]).output
             let some = try Self.report(stage, "--csv", "--by", "model") { $0.unicodeScalars.count { $0 == "\n" } > 1 }
             #expect(none.hasPrefix("model,requests,") && none.hasSuffix("ttfb_us_p99\r\n"))
             #expect(some.hasPrefix(none) && some.hasSuffix("\r\n"))

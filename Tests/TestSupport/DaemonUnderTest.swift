@@ -122,6 +122,14 @@ package final class DaemonUnderTest {
         try Connection(path: databasePath, .readWrite, busyMilliseconds: 5000).execute(sql)
     }
 
+    /// Another program holds the write lock meanwhile.
+    package func whileLocked(_ body: () throws -> Void) throws {
+        let other = try Connection(path: databasePath, .readWrite, busyMilliseconds: 5000)
+        try other.execute("BEGIN IMMEDIATE")
+        try body()
+        try other.execute("ROLLBACK")
+    }
+
     /// Stored bodies, those of requests first.
     package func bodies() throws -> [String] {
         let statement = try Connection(path: databasePath, .readOnly, busyMilliseconds: 5000)

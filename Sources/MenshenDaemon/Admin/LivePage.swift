@@ -4,6 +4,7 @@
 internal import HTTP
 internal import Linux
 internal import MenshenCore
+internal import MenshenStore
 
 /// What goes on right now, for `menshen top`: requests under way, providers, limits, and what was counted since the start, from
 /// which whoever looks twice knows a rate. It comes from the workers, and asks no records.
@@ -16,6 +17,7 @@ enum LivePage {
             JSONMember.text("host", HostName.own), JSONMember.number("pid", status.board.pid),
             JSONMember.text("state", status.state), JSONMember.number("time_us", status.wallMicroseconds),
             JSONMember.number("uptime_seconds", status.uptimeSeconds), JSONMember.texts("faults", status.faults),
+            JSONMember.text("database_fault", status.store.degraded),
             JSONMember.number("requests_ended", totals.requests), JSONMember.number("requests_failed", totals.failed),
             JSONMember.number("requests_open", status.open.count),
             JSONMember.list("requests", status.open.oldest.map { $0.json(now: status.monotonicMicroseconds) }),

@@ -50,11 +50,10 @@ struct DaemonStatus {
     private(set) var configuredAt: Int64 = 0
     private(set) var database = ""
     private(set) var journal: JournalKeeping?
-    /// Why the configuration, TCP, tokens, the database or the cache can't be used.
+    /// Why the configuration, TCP, tokens or the cache can't be used.
     private(set) var fault: String?
     private(set) var tcpFault: String?
     private(set) var accessFault: String?
-    private(set) var databaseFault: String?
     private(set) var cacheFault: String?
     private(set) var backlog: Int64 = 0
     private(set) var listeners: [String] = []
@@ -77,7 +76,6 @@ struct DaemonStatus {
         ("fault", { $0.fault = $1.string }),
         ("tcp_fault", { $0.tcpFault = $1.string }),
         ("access_fault", { $0.accessFault = $1.string }),
-        ("database_fault", { $0.databaseFault = $1.string }),
         ("cache.fault", { $0.cacheFault = $1.string }),
         ("audit_backlog", { $0.backlog = $1.count ?? 0 }),
         ("listeners[]", { $0.listeners.append($1.string ?? "") }),

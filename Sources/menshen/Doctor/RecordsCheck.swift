@@ -31,7 +31,7 @@ struct RecordsCheck {
             return [.failed(Self.subject, error.message, error.hint)]
         }
         var findings: [Finding] = []
-        if let fault = visit.status?.databaseFault {
+        if let fault = visit.status?.look.databaseFault {
             findings.append(
                 .failed(
                     Self.subject, "menshen does not write to it: \(fault)",

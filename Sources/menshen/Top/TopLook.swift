@@ -61,6 +61,8 @@ struct TopLook {
     /// Microseconds since 1970.
     var time: Int64 = 0
     var faults: [String] = []
+    /// Why the database of records is not in use.
+    var databaseFault: String?
     /// Since the start.
     var ended: Int64 = 0
     var failed: Int64 = 0
@@ -94,6 +96,7 @@ struct TopLook {
         ("state", { $0.state = $1.string ?? "" }),
         ("time_us", { $0.time = $1.count ?? 0 }),
         ("faults[]", { $0.faults.append($1.string ?? "") }),
+        ("database_fault", { $0.databaseFault = $1.string }),
         ("requests_ended", { $0.ended = $1.count ?? 0 }),
         ("requests_failed", { $0.failed = $1.count ?? 0 }),
         ("requests_open", { $0.open = $1.count ?? 0 }),

@@ -15,9 +15,13 @@ struct TopSource {
     }
 
     private let place: DaemonPlace
+    /// Seconds.
+    private let patience: Int
     private var connection: AdminConnection?
 
-    init(_ place: DaemonPlace) { self.place = place }
+    init(_ place: DaemonPlace, patience: Int = AdminClient.patience) {
+        (self.place, self.patience) = (place, patience)
+    }
 
     mutating func look() -> Answer {
         // It may have been closed because nobody asked for long: then the next one tells.
@@ -27,7 +31,7 @@ struct TopSource {
             return .away("menshen sleeps; the next request starts it, and so does 'menshen status'. This does not.")
         }
         do {
-            let connection = try AdminConnection(socket: place.socket)
+            let connection = try AdminConnection(socket: place.socket, patience: patience)
             let page = try connection.ask(AdminClient.live)
             self.connection = connection
             return .page(page)

@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenCore
-internal import MenshenDaemon
 internal import MenshenStore
 
 /// `menshen usage --blocks`.
@@ -73,18 +72,13 @@ struct UsageBlocks {
                 "* now: \(Figures.money(Money(picodollars: pace))) in the last 60 minutes; ░ if it goes on so: "
                     + "\(Figures.money(Money(picodollars: projected))) by \(end)")
         }
-        if let said = providers.count == 1 ? askDaemon(of: providers[0]) : nil { notes.append("  " + said) }
+        if let said = providers.count == 1 ? limits(of: providers[0]) : nil { notes.append("  " + said) }
         if !notes.isEmpty { Terminal.print("") }
         for note in notes { Terminal.print(style.plain(note)) }
     }
 
-    /// Only one that runs: none is started for it.
-    private func askDaemon(of provider: String) -> String? {
-        let named = view.command.daemon.socket
-        guard let socket = try? named ?? StandardPaths.socket() else { return nil }
-        var source = TopSource(DaemonPlace(socket: socket, isUsual: named == nil))
-        guard case .page(let page) = source.look() else { return nil }
-        return Self.limits(of: provider, TopLook(page), now: view.now, in: view.zone)
+    private func limits(of provider: String) -> String? {
+        view.askDaemon().flatMap { Self.limits(of: provider, $0, now: view.now, in: view.zone) }
     }
 
     /// What a provider has said of a subscription's windows: of several keys that which has used most. nil: nothing.

@@ -58,7 +58,7 @@ struct UsageReport {
         table.print(view.style)
         var notes: [String] = []
         if span.until == view.now { notes.append("* until now" + (bucket == .day ? try yesterday() : "")) }
-        try write(notes, total, gaps)
+        try write(notes + view.outage(span), total, gaps)
     }
 
     private func bounds(_ span: UsageSpan, _ bucket: UsageCommand.Bucket) throws -> [Int64] {
@@ -179,7 +179,7 @@ struct UsageReport {
                 cells: groupCells(dimensions, ["\(Figures.count(count)) \(noun)"], all, total),
                 note: conversations ? "" : change(total, try before(span)), isTotal: true))
         table.print(view.style)
-        try write([], total, try view.gaps(span))
+        try write(view.outage(span), total, try view.gaps(span))
     }
 
     /// The largest, the others together, and what nobody could see.

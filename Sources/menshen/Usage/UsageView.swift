@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The menshen authors
 
 internal import MenshenCore
+internal import MenshenDaemon
 internal import MenshenStore
 
 /// What all reports of `menshen usage` have in common: which requests they ask for, and where what they say goes.
@@ -27,6 +28,23 @@ struct UsageView {
 
     /// `usual`: days before today where nothing is said.
     func span(usual: Int64) throws -> UsageSpan { try UsageSpan(command, zone, now: now, usual: usual) }
+
+    /// What a menshen that runs says; none is started for it, and one that is slow to answer is not waited for.
+    func askDaemon() -> TopLook? {
+        let named = command.daemon.socket
+        guard let socket = try? named ?? StandardPaths.socket() else { return nil }
+        var source = TopSource(DaemonPlace(socket: socket, isUsual: named == nil), patience: 2)
+        guard case .page(let page) = source.look() else { return nil }
+        return TopLook(page)
+    }
+
+    /// That what is asked for now may not be in the records, for people who ask for times until now.
+    func outage(_ span: UsageSpan) -> [String] {
+        guard style.width != nil, span.until == now, let fault = askDaemon()?.databaseFault else { return [] }
+        return [
+            "! requests are missing at present: the database is not in use (\(ShownName.clean(fault))); menshen doctor says more"
+        ]
+    }
 
     /// Times of which rows are missing.
     func gaps(_ span: UsageSpan) throws -> [RecordGap] { try reports.gaps(span.since..<span.until) }
