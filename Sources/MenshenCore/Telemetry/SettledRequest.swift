@@ -62,7 +62,7 @@ package struct TelemetryWriter {
             + Self.bytes(of: UInt64.random(in: 1 ... .max, using: &generator))
         let own = Self.bytes(of: UInt64.random(in: 1 ... .max, using: &generator))
         let isSampled = sampler.takes(trace, parent: request.parent)
-        let story = RequestStory(request, places)
+        let story = SpanStory(request, places)
         if isSampled {
             spans.append(.message(story.server(trace, own)))
             let attempts = request.settlement.attempts

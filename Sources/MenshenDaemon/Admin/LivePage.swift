@@ -22,7 +22,7 @@ enum LivePage {
             JSONMember.number("requests_open", status.open.count),
             JSONMember.list("requests", status.open.oldest.map { $0.json(now: status.monotonicMicroseconds) }),
             JSONMember.list("providers", status.providers.map { StatusPage.json($0, status) }),
-            UsagePage.members(pots, zone),
+            LimitsPage.members(pots, zone),
         ]) + "\n"
     }
 }

@@ -42,7 +42,7 @@ extension Attempt: TransferReceiver {
         } else {
             accept(head)
         }
-        if exchange.writer.hasNoBody || exchange.writer.framing == .fixed(0) { isFull() }
+        if exchange.writer.hasNoBody || exchange.writer.framing == .fixed(0) { wentDownWhole() }
     }
 
     /// Another provider or key may do better than this answer: then it is read to its end, for the record alone.
@@ -104,7 +104,7 @@ extension Attempt: TransferReceiver {
 
     /// Everything that was announced went down. The transfer would wait for the rest of a body that the caller, who has its
     /// answer, may never send.
-    private func isFull() {
+    private func wentDownWhole() {
         if exchange.intake.isComplete { return }
         exchange.writer.closeAfter()
         endEarly()
@@ -167,7 +167,7 @@ extension Attempt: TransferReceiver {
         guard !written.isEmpty, exchange.writer.isFull else { return }
         // Before the transfer is done with it, and its record made.
         exchange.connection.flush()
-        if !exchange.phase.isOver { isFull() }
+        if !exchange.phase.isOver { wentDownWhole() }
     }
 
     func transferRepeats(_ transfer: any Transfer, _ reason: UpstreamFailure.Reason) {

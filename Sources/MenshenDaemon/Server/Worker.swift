@@ -290,7 +290,7 @@ final class Worker: TimerHandler {
         let keys = KeyRing(credentialsDirectory: context.credentialsDirectory, commands: commands) {
             [roster = context.roster, providers = snapshot.routes.providers] index, argv, timeout in
             guard case .command(_, _, let lifetime) = providers[index].key else { return }
-            KeyCommand.start(argv, timeout: timeout) { result in
+            KeyProgram.start(argv, timeout: timeout) { result in
                 commands.ended(index, result, lifetime: lifetime, now: Clock.monotonic())
                 for mailbox in roster.mailboxes(where: { _ in true }) {
                     mailbox.post(.key(provider: index, commands))

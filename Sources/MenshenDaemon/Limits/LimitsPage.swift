@@ -5,7 +5,7 @@ internal import HTTP
 internal import MenshenCore
 
 /// What callers are told of limits that concern them.
-enum UsagePage {
+enum LimitsPage {
     private typealias Member = JSONMember
 
     /// `GET /_menshen/usage`.
@@ -84,7 +84,7 @@ extension AdminPage {
         [
             Action(.get) { caller, _ in
                 let (states, zone) = caller.ownPots
-                caller.answer(page: UsagePage.usage(states, zone))
+                caller.answer(page: LimitsPage.usage(states, zone))
             }
         ])
 
@@ -98,7 +98,7 @@ extension AdminPage {
                 }
                 let (states, zone) = caller.ownPots
                 caller.answer(
-                    page: UsagePage.key(token, states.filter { $0.holder == Holder(.token, token.name) }, zone))
+                    page: LimitsPage.key(token, states.filter { $0.holder == Holder(.token, token.name) }, zone))
             }
         ])
 }

@@ -3,7 +3,7 @@
 
 /// What is told of one request: a span of the server for what its caller saw, one of a client for each attempt at a provider,
 /// and a record of all. Tokens stand in the span of the attempt that was answered, and once only, so that sums over spans are true.
-struct RequestStory {
+struct SpanStory {
     private enum Kind: Int32 {
         case server = 2, client = 3
     }

@@ -10,7 +10,7 @@ import Testing
 @testable import MenshenDaemon
 
 /// `api_key_command_timeout`, which is over when the test says so.
-struct KeyCommandTimeTests {
+struct KeyProgramTimeTests {
     @Test func `a command that does not end is killed with what it started`() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("lives")
@@ -20,7 +20,7 @@ struct KeyCommandTimeTests {
         let asked = Mutex<[Duration]>([])
         let lives = Mutex<Int32>(-1)
         let result = await withCheckedContinuation { continuation in
-            KeyCommand.start(
+            KeyProgram.start(
                 ["/bin/sh", "-c", script], timeout: .seconds(30),
                 sleep: { time in
                     asked.withLock { $0.append(time) }
@@ -46,7 +46,7 @@ struct KeyCommandTimeTests {
 
     @Test func `one that ends in time gives its key`() async throws {
         let result = await withCheckedContinuation { continuation in
-            KeyCommand.start(
+            KeyProgram.start(
                 ["/bin/echo", "key"], timeout: .seconds(30), sleep: { _ in try await Task.sleep(for: .seconds(600)) },
                 ended: { continuation.resume(returning: $0) })
         }

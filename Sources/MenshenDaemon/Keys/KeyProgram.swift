@@ -5,7 +5,7 @@ internal import MenshenCore
 internal import Subprocess
 
 /// Runs a provider's `api_key_command` off the reactor's thread.
-enum KeyCommand {
+enum KeyProgram {
     /// More than any key, less than what would be a mistake.
     private static let outputLimit = 64 << 10
     /// What a helper needs to find its own configuration; nothing of systemd's sockets and nothing of ours.

@@ -4,7 +4,7 @@
 import TestSupport
 import Testing
 
-struct KeyCommandTests {
+struct KeyProgramTests {
     private static func setting(_ script: String, _ further: String = "") -> Stage.Setting {
         .with {
             $0.key = "api_key_command = [\"/bin/sh\", \"-c\", '''\(script)''']\n\(further)"
