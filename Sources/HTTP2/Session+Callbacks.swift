@@ -62,9 +62,9 @@ extension Session {
             stream?.isReset = true
             hear(ErrorCode(rawValue: frame.rst_stream.error_code))
         case NGHTTP2_GOAWAY:
-            goes()
+            goesAway()
             hear(ErrorCode(rawValue: frame.goaway.error_code))
-        case NGHTTP2_SETTINGS: if frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0 { isSet() }
+        case NGHTTP2_SETTINGS: if frame.hd.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0 { settingsCame() }
         default: break
         }
     }
@@ -93,7 +93,7 @@ extension Stream {
         // Nobody wants it any more, but the table of fields has to follow.
         guard let delegate else { return true }
         if delegate.streamReceived(name, value) { return true }
-        breaks(.refused)
+        breaks(.unwanted)
         return false
     }
 
@@ -108,7 +108,7 @@ extension Stream {
         listSize = 0
         if let delegate, !delegate.streamReceivedFields() {
             session?.reset(self, .cancel)
-            return breaks(.refused)
+            return breaks(.unwanted)
         }
         if isEnd { ended() }
     }

@@ -36,7 +36,7 @@ package final class Session {
     /// A head with a key in it has been written into nghttp2's memory.
     private var hasSecret = false
     /// The provider takes no more requests.
-    package private(set) var isGoing = false
+    package private(set) var isGoingAway = false
     /// The provider wants to be asked over HTTP/1.1: one request, or all that it takes no more.
     package internal(set) var wantsHTTP1 = false
     /// The provider has said what it allows.
@@ -107,7 +107,7 @@ package final class Session {
     /// Sends the request with the next `drain`, which is the next call. nil: no more requests go this way.
     package func submit(_ delegate: any StreamDelegate, hasBody: Bool) -> Stream? {
         defer { fields.removeAll(keepingCapacity: true) }
-        guard count < limit, !isGoing, nghttp2_session_check_request_allowed(handle) != 0 else { return nil }
+        guard count < limit, !isGoingAway, nghttp2_session_check_request_allowed(handle) != 0 else { return nil }
         let stream = Stream(self, delegate)
         let pointer = Unmanaged.passUnretained(stream).toOpaque()
         var body = nghttp2_data_provider()
@@ -126,7 +126,7 @@ package final class Session {
         return stream
     }
 
-    /// Of one that came back from `submit`, behind the `drain`. false: nor will it be.
+    /// Ask after `drain`, of a stream that `submit` gave. false: it was not sent, and never will be.
     package func wasSent(_ stream: Stream) -> Bool {
         if stream.isSent { return true }
         stream.reset(.cancel)
@@ -210,8 +210,8 @@ package final class Session {
     }
 
     func countReceived(_ count: Int) { received += count }
-    func goes() { isGoing = true }
-    func isSet() { hasSettings = true }
+    func goesAway() { isGoingAway = true }
+    func settingsCame() { hasSettings = true }
 
     /// The provider has said everything, and does not want the rest of the request.
     func ended(_ stream: Stream) {
@@ -221,8 +221,9 @@ package final class Session {
     /// A stream is over, for both sides.
     func closed(_ stream: Stream, _ code: ErrorCode) {
         remove(stream)
-        // What GOAWAY does not cover is refused, whatever its code.
-        stream.closed(code == .refusedStream && isGoing && wantsHTTP1 ? .http11Required : code)
+        // nghttp2 itself closes the streams above GOAWAY's last one, with REFUSED_STREAM whatever GOAWAY's code is: so they go
+        // out once more.
+        stream.closed(code == .refusedStream && isGoingAway && wantsHTTP1 ? .http11Required : code)
     }
 
     private func remove(_ stream: Stream) {

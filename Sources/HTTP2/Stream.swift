@@ -46,7 +46,7 @@ package final class Stream {
         /// Fields of more than `Session.maxHeaderList`.
         case tooLarge
         /// The delegate has said so.
-        case refused
+        case unwanted
         /// nghttp2 found something else.
         case violation
     }

@@ -27,21 +27,21 @@ struct Pause {
     mutating func keep(_ bytes: UnsafeRawBufferPointer) { left.append(contentsOf: bytes) }
 
     /// True if it is to be ended at the turn's end, and was not yet.
-    mutating func endsSoon() -> Bool {
+    mutating func scheduleEnd() -> Bool {
         guard state == .on else { return false }
         state = .ending
         return true
     }
 
     /// True if it is this that the engine's start is for.
-    mutating func ends() -> Bool {
+    mutating func endIfDue() -> Bool {
         guard state == .ending else { return false }
         state = .off
         return true
     }
 
     /// Gives back what was left.
-    mutating func end() -> (bytes: [UInt8], body: Int) {
+    mutating func takeLeft() -> (bytes: [UInt8], body: Int) {
         let was = (left, body)
         left = []
         body = 0

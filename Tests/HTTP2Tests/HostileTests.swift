@@ -37,7 +37,7 @@ struct HostileTests {
         hearing.refusedName = "x"
         line.peer.head(1, 200, [("x", "y")])
         try line.pass()
-        #expect(hearing.events.last == "broke: invalid(HTTP2.Stream.Fault.refused)")
+        #expect(hearing.events.last == "broke: invalid(HTTP2.Stream.Fault.unwanted)")
         #expect(try line.frames().map(\.kind) == [.reset])
     }
 

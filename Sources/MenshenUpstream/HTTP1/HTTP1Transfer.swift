@@ -77,7 +77,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
 
     /// Called at the turn's end.
     func go() {
-        if pause.ends() { return unpause() }
+        if pause.endIfDue() { return unpause() }
         guard state == .connecting, link == nil else { return }
         guard let kept = endpoint.takeIdle(now: engine.reactor.now) else { return connect() }
         kept.use(for: self)
@@ -152,7 +152,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
 
     func resume() {
         // Not now: the caller's connection is being served.
-        if pause.endsSoon() { engine.start(self) }
+        if pause.scheduleEnd() { engine.start(self) }
     }
 
     private func repeatRequest() {
@@ -298,7 +298,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
         } else if request.isComplete {
             wait(patience.limits.firstByte)
         }
-        var (bytes, count) = pause.end()
+        var (bytes, count) = pause.takeLeft()
         if !bytes.isEmpty {
             bytes.withUnsafeMutableBufferPointer { buffer in
                 guard deliver(buffer, 0..<count, rest: count) else { return }

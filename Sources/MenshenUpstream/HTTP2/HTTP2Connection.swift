@@ -19,7 +19,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
     private var link: Link?
     /// nil until the connection is there.
     private var session: Session?
-    /// Theirs is the next turn's end.
+    /// Sent at the end of this turn.
     private var queue: [HTTP2Transfer] = []
     private var submitted: [HTTP2Transfer] = []
     /// Something has happened to them that they are to act upon when nghttp2 is off the stack.
@@ -61,14 +61,14 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
     private func limit(_ session: Session) -> Int { session.hasSettings ? session.limit : max(1, pool.limit) }
 
     var hasRoom: Bool {
-        guard let session, !isMute, !session.isGoing else { return false }
+        guard let session, !isMute, !session.isGoingAway else { return false }
         // Whoever is under way has timers; others need not wait for a provider that does not read.
         if rest != nil, engine.reactor.now - blockedAt >= Self.quiet { return false }
         return session.count + queue.count < limit(session)
     }
 
     /// The provider wants no requests now, and may want some later.
-    var isShut: Bool { session.map { $0.hasSettings && !$0.isGoing && $0.limit == 0 } ?? false }
+    var isShut: Bool { session.map { $0.hasSettings && !$0.isGoingAway && $0.limit == 0 } ?? false }
 
     /// Has the request sent at the end of the turn.
     func take(_ transfer: HTTP2Transfer) {
@@ -122,7 +122,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         heardAt = engine.reactor.now
         idleSince = heardAt
         mark()
-        pool.isUp(self)
+        pool.cameUp(self)
     }
 
     func linkFailed(_ link: Link, _ failure: UpstreamFailure) {
@@ -170,12 +170,12 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         if session.isOver { return violated(session) }
         // Nobody waits for those whose end cannot be written.
         if rest != nil, queue.isEmpty, session.isDeserted { return end() }
-        if session.isGoing { sendElsewhere() }
+        if session.isGoingAway { sendElsewhere() }
         pool.fill(self)
         guard session.count == 0, queue.isEmpty, idleSince == nil else { return }
-        if session.isGoing { return end() }
+        if session.isGoingAway { return end() }
         idleSince = engine.reactor.now
-        pool.isIdle(self)
+        pool.fellIdle(self)
     }
 
     // MARK: Writing

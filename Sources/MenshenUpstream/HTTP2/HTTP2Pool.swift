@@ -46,7 +46,7 @@ final class HTTP2Pool {
                 connection.end()
                 continue
             }
-            return transfer.goes(by: connection, isKept: true)
+            return transfer.rides(on: connection, isKept: true)
         }
         waiting.append(transfer)
         grow(transfer.engine)
@@ -80,7 +80,7 @@ final class HTTP2Pool {
             if waiting[index].avoids === connection {
                 index += 1
             } else {
-                waiting.remove(at: index).goes(by: connection, isKept: isKept)
+                waiting.remove(at: index).rides(on: connection, isKept: isKept)
             }
         }
         growIfNeeded()
@@ -90,10 +90,10 @@ final class HTTP2Pool {
 
     // MARK: From connections
 
-    func isUp(_ connection: HTTP2Connection) {
+    func cameUp(_ connection: HTTP2Connection) {
         isKnown = true
         fill(connection, isKept: false)
-        if connection.idleSince != nil { isIdle(connection) }
+        if connection.idleSince != nil { fellIdle(connection) }
     }
 
     /// It could not be made. Whoever waits may go by others that are on their way, but would fare no better with a new one.
@@ -132,7 +132,7 @@ final class HTTP2Pool {
     }
 
     /// It has no request. As many of those are kept as of others, and none that nobody will use.
-    func isIdle(_ connection: HTTP2Connection) {
+    func fellIdle(_ connection: HTTP2Connection) {
         let kept = http1Until == .max ? 0 : endpoint.settings.maxIdleConnections
         if connections.count(where: { $0.idleSince != nil }) > kept { connection.end() }
     }

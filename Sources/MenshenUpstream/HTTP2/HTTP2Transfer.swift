@@ -94,7 +94,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
 
     /// Called at the turn's end.
     func go() {
-        if pause.ends() { return unpause() }
+        if pause.endIfDue() { return unpause() }
         guard case .starting = state else { return }
         pool.place(self)
     }
@@ -106,7 +106,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
         avoids = other
     }
 
-    func goes(by connection: HTTP2Connection, isKept: Bool) {
+    func rides(on connection: HTTP2Connection, isKept: Bool) {
         self.connection = connection
         self.isKept = isKept
         connection.take(self)
@@ -119,7 +119,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
         state = .asking
     }
 
-    /// False: it was not sent, nor will be.
+    /// False: it was not sent, and never will be.
     func isUnderWay(_ session: Session) -> Bool {
         // It has ended meanwhile, which `settle` acts upon.
         guard case .asking = state else { return true }
@@ -187,7 +187,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
     func resume() {
         if let substitute { return substitute.resume() }
         // Not now: the caller's connection is being served.
-        if pause.endsSoon() { engine.start(self) }
+        if pause.scheduleEnd() { engine.start(self) }
     }
 
     // MARK: The answer
@@ -254,7 +254,7 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
     private func unpause() {
         guard receiver != nil else { return }
         wait(patience.limits.gap)
-        let bytes = pause.end().bytes
+        let bytes = pause.takeLeft().bytes
         bytes.withUnsafeBytes { deliver($0) }
         connection?.mark()
         settle()
@@ -276,8 +276,8 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
         default: over(UpstreamFailure(end, hasHead: hasHead, fault: fault, loss: connection?.loss))
         }
     }
-    /// The connection has ended, which says nothing of what the provider has done. A request that may have been read goes out
-    /// once: it may have cost something (decision 0016).
+
+    /// The connection has ended, which says nothing of what the provider has done: decision 0016 holds.
     private var mayRepeatUnread: Bool {
         guard isKept, !request.isStreamed else { return false }
         return request.method.isSafe || connection?.hasReadNothing == true

@@ -17,7 +17,7 @@ extension UpstreamFailure {
         case .invalid(.violation): (before, detail) = (.malformed, "the answer is against HTTP/2")
         case .invalid(.badField): (before, detail) = (.malformed, Self.unsafe(.malformed))
         case .invalid(.tooLarge): (before, detail) = (.malformed, Self.unsafe(.tooLarge))
-        case .invalid(.refused): (before, detail) = (.malformed, Self.unsafe(fault ?? .malformed))
+        case .invalid(.unwanted): (before, detail) = (.malformed, Self.unsafe(fault ?? .malformed))
         }
         self.init(hasHead ? .truncated : before, detail)
     }
