@@ -23,6 +23,8 @@ package final class Endpoint {
         /// Those of `tls`; a proxy is verified with the same authorities.
         package var files: TLSFiles
         package var http2: Bool
+        /// A connection waits for as long as the provider was used lately; but not where libcurl speaks HTTP.
+        package var keepsWarm: Bool
         package var connectTimeoutMilliseconds: Int
         /// Microseconds.
         package var firstByteTimeout: UInt64
@@ -40,7 +42,7 @@ package final class Endpoint {
 
         package init(
             url: String, plainURL: String, host: String, hostName: String, tls: TLSClient?, socketPath: String?,
-            proxy: String, files: TLSFiles, http2: Bool,
+            proxy: String, files: TLSFiles, http2: Bool, keepsWarm: Bool,
             connectTimeoutMilliseconds: Int, firstByteTimeout: UInt64, gapTimeout: UInt64, totalTimeout: UInt64?,
             maxIdleConnections: Int, usesLibcurl: Bool
         ) {
@@ -53,6 +55,7 @@ package final class Endpoint {
             self.proxy = proxy
             self.files = files
             self.http2 = http2
+            self.keepsWarm = keepsWarm
             self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
             self.firstByteTimeout = firstByteTimeout
             self.gapTimeout = gapTimeout
@@ -80,6 +83,10 @@ package final class Endpoint {
     private var idle: [Link] = []
     /// nil: requests do not go out over HTTP/2, or libcurl sends them.
     private(set) var http2: HTTP2Pool?
+    /// nil: nothing is kept warm, or no request has ended yet.
+    private(set) var warmth: Warmth?
+    /// Another has its place: nothing is made for requests to come.
+    private var isRetired = false
 
     package convenience init(_ settings: Settings) throws(CurlError) {
         try self.init(settings, http2: settings.isTLS && settings.http2)
@@ -157,7 +164,37 @@ package final class Endpoint {
     /// It has ended while nobody used it.
     func forget(_ link: Link) { idle.removeAll { $0 === link } }
 
+    // MARK: Connections for requests to come
+
+    /// A request has left a connection, which waits now.
+    func wasUsed(by engine: TransferEngine) {
+        guard settings.keepsWarm, !isRetired, settings.maxIdleConnections > 0 else { return }
+        let warmth = warmth ?? Warmth(engine, self)
+        self.warmth = warmth
+        warmth.wasUsed()
+    }
+
+    /// The next request, at least, needs none to be made.
+    var hasConnection: Bool { !idle.isEmpty || http2?.isReady == true }
+
+    /// nil: HTTP/1.1 is spoken for now.
+    func pool(at now: UInt64) -> HTTP2Pool? { http2?.isAsked(at: now) == true ? http2 : nil }
+
+    func closeOld(now: UInt64) {
+        http2?.closeOld(now: now)
+        for link in idle where now - link.idleSince >= Link.maxIdleAge { link.close() }
+        idle.removeAll { now - $0.idleSince >= Link.maxIdleAge }
+    }
+
+    /// For when another takes its place, or the worker is about to stop: its requests go on, and nothing is made for others.
+    package func retire() {
+        isRetired = true
+        warmth?.end()
+        warmth = nil
+    }
+
     deinit {
+        warmth?.end()
         for link in idle { link.close() }
         http2?.close()
     }

@@ -32,8 +32,8 @@ final class Scene {
         var settings = Endpoint.Settings(
             url: "http://provider", plainURL: "http://provider", host: "provider", hostName: "provider", tls: nil,
             socketPath: path, proxy: "", files: TLSFiles(),
-            http2: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000, gapTimeout: 300_000_000,
-            totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
+            http2: false, keepsWarm: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000,
+            gapTimeout: 300_000_000, totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
         change(&settings)
         endpoint = try Endpoint(settings, http2: http2)
         reactor.endOfTurn = { [unowned engine] in engine.startWaiting() }

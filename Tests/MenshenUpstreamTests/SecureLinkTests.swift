@@ -110,6 +110,34 @@ struct SecureLinkTests {
         #expect(try scene.acceptsNothing())
     }
 
+    @Test(arguments: [true, false])
+    func `a warm one has its handshake behind it, or a request that comes meanwhile takes it`(isUp: Bool) throws {
+        let scene = try Scene { settings in
+            settings.url = "https://provider"
+            settings.tls = TLSClient(TLSFiles(authorities: directory.path("ca.pem")))
+            settings.keepsWarm = true
+        }
+        let first = Hearer()
+        _ = try scene.ask(.post, "/v1/chat", .whole([1]), first)
+        let old = try SecureWire(scene, TLSPeer(identity))
+        _ = try old.shake()
+        try old.say(Self.whole)
+        try old.close(goodbye: true)
+        let warm = try SecureWire(scene, TLSPeer(identity))
+        if isUp {
+            #expect(try warm.shake().isEmpty, "no request")
+            // Tickets come unasked.
+            warm.peer.changeKeys()
+            try warm.say("")
+        }
+        let second = Hearer()
+        _ = try scene.ask(.post, "/v1/chat", .whole([1]), second)
+        #expect(try (isUp ? warm.hear() : warm.shake()).hasPrefix("POST /v1/chat"))
+        try warm.say(Self.whole)
+        #expect(second.isOver && second.text == "well")
+        #expect(try scene.acceptsNothing())
+    }
+
     @Test func `what is said unasked ends a connection that waits`() throws {
         let first = try ask()
         let provider = try SecureWire(scene, TLSPeer(identity))

@@ -422,6 +422,26 @@ def dying(more, count=300):
     equal(daemon.stop(), 0, "menshen stops in order")
 
 
+def warm(more):
+    """A connection is there again before the next request, though the provider closes those that wait."""
+    home, root = place(), Authority("root of tests")
+    ca = write(f"{home}/ca.pem", pem(root.certificate))
+
+    def serve(server, end, head, body):
+        head["connections"] = server.connections
+        ok(end, b"{}")
+        end.settimeout(0.3)
+
+    server = Server(root.issue(home, "server", "localhost"), serve)
+    daemon = Daemon(home, provider("one", server.port, ca, more=more + "\nkeep_warm = true"))
+    equal(daemon.ask("/one/v1/chat/completions").status, 200, "a request is answered, and its connection closed after 0.3 s")
+    equal(wait(lambda: server.connections == 2), True, "another is made, with its handshake")
+    equal(len(server.requests), 1, "and without a request")
+    equal(daemon.ask("/one/v1/chat/completions").status, 200, "which takes the next one")
+    equal([head["connections"] for head in server.requests], [1, 2], "without a handshake of its own")
+    equal(daemon.stop(), 0, "menshen stops in order")
+
+
 def proxies():
     """Through proxies: one that refuses, and one that is itself behind TLS."""
     home, root = place(), Authority("root of tests")
@@ -517,5 +537,6 @@ identities()
 for _, more in BOTH:
     ends(more)
     dying(more)
+    warm(more)
 proxies()
 done()

@@ -33,8 +33,7 @@ package struct Provider: Sendable {
     /// Proxy URL for libcurl (http://, https://, socks5://, socks5h://); nil goes direct. The environment's proxy variables never apply.
     package var proxy: Secret?
     package var tls = TLS()
-    /// HTTP/2 where the provider offers it over TLS: one connection for many streams.
-    package var http2 = true
+    package var connections = Connections()
     package var addedUsage = AddedUsage()
     package var webSocket = WebSocketUse.auto
 
@@ -72,6 +71,13 @@ package struct Provider: Sendable {
         /// Ours, and its key; both or neither.
         package var clientCertificateFile: String?
         package var clientKeyFile: String?
+    }
+
+    package struct Connections: Sendable {
+        /// HTTP/2 where the provider offers it over TLS: one connection for many streams.
+        package var http2 = true
+        /// One is made anew when the provider closes the last. Off: without it none is made that no request asks for.
+        package var keepWarm = false
     }
 
     package struct AddedUsage: Sendable {

@@ -117,7 +117,10 @@ extension Provider: ConfigurationRoot {
         .path(
             "providers[].client_key_file", \.tls.clientKeyFile, sample: "\"~/.config/menshen/client.key\"",
             "PEM file with that certificate's private key, not encrypted: your own, mode 0600."),
-        .boolean("providers[].http2", \.http2, "Use HTTP/2 where the provider offers it."),
+        .boolean("providers[].http2", \.connections.http2, "Use HTTP/2 where the provider offers it."),
+        .boolean(
+            "providers[].keep_warm", \.connections.keepWarm,
+            "After the provider closes the last idle connection, make another, for 10 minutes after its last request."),
         .boolean(
             "providers[].include_usage", \.addedUsage.isAsked,
             "Add `stream_options.include_usage` to chat streams, so that their usage is known."),

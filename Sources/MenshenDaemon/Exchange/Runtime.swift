@@ -94,6 +94,9 @@ final class Runtime {
 
     func endpoint(_ index: Int) -> Endpoint { endpoints[index] }
 
+    /// No connection is made any more but for its exchanges that are under way.
+    func retire() { for endpoint in endpoints { endpoint.retire() } }
+
     private static func settings(
         _ provider: Provider, _ tls: TLSClient?, _ upstream: Configuration.Upstream
     ) -> Endpoint.Settings {
@@ -102,7 +105,8 @@ final class Runtime {
         return Endpoint.Settings(
             url: provider.baseURL.origin, plainURL: provider.baseURL.plainOrigin, host: provider.baseURL.hostField,
             hostName: provider.baseURL.hostName, tls: tls, socketPath: provider.baseURL.socketPath,
-            proxy: String(decoding: proxy, as: UTF8.self), files: TLSFiles(provider), http2: provider.http2,
+            proxy: String(decoding: proxy, as: UTF8.self), files: TLSFiles(provider),
+            http2: provider.connections.http2, keepsWarm: provider.connections.keepWarm,
             connectTimeoutMilliseconds: Int(upstream.connectTimeout.microseconds / 1000),
             firstByteTimeout: upstream.firstByteTimeout.microseconds, gapTimeout: upstream.gapTimeout.microseconds,
             totalTimeout: upstream.totalTimeout?.microseconds, maxIdleConnections: upstream.maxIdleConnections,

@@ -15,7 +15,7 @@ final class Worker: TimerHandler {
     let reactor: Reactor
     let engine: TransferEngine
     let context: WorkerContext
-    private(set) var runtime: Runtime
+    private(set) var runtime: Runtime { didSet { oldValue.retire() } }
     private(set) var settings: ConnectionSettings
     let turns = Turns()
     let buffers = Buffers()
@@ -276,10 +276,8 @@ final class Worker: TimerHandler {
     /// There is news of its waiting for a place. nil: of nobody's.
     func tell(_ ticket: Ticket?) {
         guard let ticket else { return }
-        if isOwn(ticket) { placeNews(of: ticket.id) } else { ticket.mailbox.post(.place(ticket.id)) }
+        if isOwn(ticket) { receive(.place(ticket.id)) } else { ticket.mailbox.post(.place(ticket.id)) }
     }
-
-    private func placeNews(of id: RequestID) { waiting.waitsForPlace(id)?.hearOfPlace() }
 
     // MARK: Keys
 
@@ -316,7 +314,7 @@ final class Worker: TimerHandler {
             records.came(receipts)
             for receipt in receipts { waiting.takeReceipt(receipt.id)?.receive(receipt.device) }
         case .key(let index, let commands): keyArrived(index, commands)
-        case .place(let id): placeNews(of: id)
+        case .place(let id): waiting.waitsForPlace(id)?.hearOfPlace()
         case .flight(let id, let answer): waiting.flightEnded(id, answer)
         case .recalled(let id, let lookup): waiting.takeLookup(id)?.recalled(lookup)
         case .drawn(let id, let page): waiting.takeDrawing(id)?(page)
@@ -358,6 +356,7 @@ final class Worker: TimerHandler {
     private func drain(until deadline: UInt64) {
         guard !isDraining else { return }
         drainage.deadline = deadline
+        runtime.retire()
         for listener in listeners {
             // What connected before we stopped is ours; later callers wait for our successor.
             listener.accept()

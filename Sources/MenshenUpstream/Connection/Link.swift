@@ -83,6 +83,9 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         security?.limit(of: self, in: UInt64(endpoint.settings.connectTimeoutMilliseconds) * 1000)
     }
 
+    /// One that is being made goes to somebody else.
+    func changesHands(to user: any LinkUser) { self.user = user }
+
     func use(for user: any LinkUser) {
         self.user = user
         writtenBefore = written
@@ -211,6 +214,7 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         if security != nil, saysNothing() { return }
         endpoint.forget(self)
         close()
+        endpoint.warmth?.wasClosed()
     }
 
     // MARK: From libcurl

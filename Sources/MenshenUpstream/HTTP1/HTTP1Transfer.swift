@@ -87,11 +87,11 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     }
 
     private func connect() {
+        link = endpoint.warmth?.take(for: self)
+        if link != nil { return }
         let link = Link(engine, to: endpoint)
         self.link = link
-        do { try link.connect(for: self) } catch {
-            end(UpstreamFailure(of: error))
-        }
+        do { try link.connect(for: self) } catch { end(UpstreamFailure(of: error)) }
     }
 
     func linkIsUp(_ link: Link) {
@@ -360,6 +360,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
             if request.isSent, !request.isBroken, !isSpent, head.leavesConnection(isHead: reader.isHead) {
                 link.rest()
                 endpoint.keep(link)
+                endpoint.wasUsed(by: engine)
             } else {
                 link.close()
             }

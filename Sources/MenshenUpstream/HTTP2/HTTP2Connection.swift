@@ -173,7 +173,12 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         if session.isGoingAway { sendElsewhere() }
         pool.fill(self)
         guard session.count == 0, queue.isEmpty, idleSince == nil else { return }
-        if session.isGoingAway { return end() }
+        pool.endpoint.wasUsed(by: engine)
+        if session.isGoingAway {
+            end()
+            pool.endpoint.warmth?.wasClosed()
+            return
+        }
         idleSince = engine.reactor.now
         pool.fellIdle(self)
     }
@@ -293,11 +298,14 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         guard let session else { return }
         loss = failure
         hasReadNothing = link?.hasReadNothing(wasClosed: wasClosed) == true
+        let wasIdle = session.count == 0 && queue.isEmpty
+        if wasIdle, idleSince == nil { pool.endpoint.wasUsed(by: engine) }
         close()
         pool.remove(self)
         session.end()
         sendElsewhere()
         settle()
+        if wasIdle { pool.endpoint.warmth?.wasClosed() }
     }
 
     /// Those that were not sent yet.

@@ -28,9 +28,12 @@ final class HTTP2Pool {
 
     /// nil: HTTP/1.1 is spoken for now.
     func take(for engine: TransferEngine) -> HTTP2Transfer? {
-        if engine.reactor.now < http1Until { return nil }
+        if !isAsked(at: engine.reactor.now) { return nil }
         return spare.popLast() ?? HTTP2Transfer(engine, endpoint, self)
     }
+
+    /// Whether the provider may speak HTTP/2.
+    func isAsked(at now: UInt64) -> Bool { now >= http1Until }
 
     func give(back transfer: HTTP2Transfer) { if spare.count < Self.maxSpare { spare.append(transfer) } }
 
@@ -61,15 +64,33 @@ final class HTTP2Pool {
         let each = max(1, limit)
         var missing = isKnown ? (waiting.count + each - 1) / each : min(1, waiting.count)
         missing -= connections.count { !$0.isUp }
-        while missing > 0 {
-            missing -= 1
-            let connection = HTTP2Connection(engine, self)
-            connections.append(connection)
-            do { try connection.connect() } catch {
-                // First those that wait, or the end of this one would have another made.
-                fail(UpstreamFailure(of: error))
-                return connection.end()
-            }
+        while missing > 0, add(engine) { missing -= 1 }
+    }
+
+    /// Has one more connection made; false if that can't even begin.
+    private func add(_ engine: TransferEngine) -> Bool {
+        let connection = HTTP2Connection(engine, self)
+        connections.append(connection)
+        do {
+            try connection.connect()
+            return true
+        } catch {
+            // First those that wait, or the end of this one would have another made.
+            fail(UpstreamFailure(of: error))
+            connection.end()
+            return false
+        }
+    }
+
+    /// Has one made for requests to come.
+    func warm(_ engine: TransferEngine) { _ = add(engine) }
+
+    /// There is room on a connection, or one is being made.
+    var isReady: Bool { connections.contains { !$0.isUp || $0.isShut || $0.hasRoom } }
+
+    func closeOld(now: UInt64) {
+        for connection in connections {
+            if let since = connection.idleSince, now - since >= Link.maxIdleAge { connection.end() }
         }
     }
 
@@ -93,7 +114,9 @@ final class HTTP2Pool {
     func cameUp(_ connection: HTTP2Connection) {
         isKnown = true
         fill(connection, isKept: false)
-        if connection.idleSince != nil { fellIdle(connection) }
+        guard connection.idleSince != nil else { return }
+        endpoint.warmth?.isMade()
+        fellIdle(connection)
     }
 
     /// It could not be made. Whoever waits may go by others that are on their way, but would fare no better with a new one.
@@ -105,6 +128,7 @@ final class HTTP2Pool {
     private func fail(_ failure: UpstreamFailure) {
         let failed = waiting
         waiting = []
+        if failed.isEmpty { endpoint.warmth?.hasFailed() }
         for transfer in failed { transfer.end(failure) }
     }
 
@@ -117,6 +141,7 @@ final class HTTP2Pool {
         http1Until = now + Self.http1Age
         link.rest()
         endpoint.keep(link)
+        if others.isEmpty { endpoint.warmth?.isMade() }
         for transfer in others { transfer.fallBack() }
     }
 

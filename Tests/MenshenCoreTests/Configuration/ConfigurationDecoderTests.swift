@@ -25,7 +25,7 @@ import Testing
         let provider = try #require(configuration.providers.first)
         #expect(provider.name == "openai")
         #expect(provider.turn.weight == 1)
-        #expect(provider.http2)
+        #expect(provider.connections.http2)
     }
 
     @Test func `every setting arrives in its field`() throws {
@@ -116,6 +116,7 @@ import Testing
             client_certificate_file = "/client.pem"
             client_key_file = "~/client.key"
             http2 = false
+            keep_warm = true
             """)
         let provider = try #require(configuration.providers.first)
         #expect(provider.name == "a.b-c_1")
@@ -130,7 +131,7 @@ import Testing
         #expect(provider.tls.caFile == "/etc/menshen/ca.pem" && provider.tls.crlFile == "/etc/menshen/crl.pem")
         #expect(provider.tls.clientCertificateFile == "/client.pem")
         #expect(provider.tls.clientKeyFile == "/home/alice/client.key")
-        #expect(!provider.http2)
+        #expect(!provider.connections.http2 && provider.connections.keepWarm)
     }
 
     @Test func `a key can come from a file, a credential or a command`() throws {

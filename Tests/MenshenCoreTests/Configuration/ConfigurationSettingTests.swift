@@ -75,6 +75,7 @@ import Testing
             weight = 2
             ca_file = "/ca.pem"
             http2 = true
+            keep_warm = false
             include_usage = true
             strip_added_usage = true
             websocket = "auto"
