@@ -162,13 +162,11 @@ package struct AttemptRecord: Sendable, Equatable {
 }
 
 extension AttemptRecord {
-    /// Reasons of which the provider has seen nothing of the request, or says that it has done nothing with it: those of `UpstreamFailure.Reason.isBeforeRequest`, and a
-    /// key that is not there.
+    /// Reasons of which the provider has seen nothing of the request, or says that it has done nothing with it: those of
+    /// `UpstreamFailure.Reason.isBeforeRequest`, and a key that is not there.
     package static let unasked: Set<String> = [
         "resolve", "connect", "connect_timeout", "tls", "proxy", "stale_connection", "refused_stream",
-        "http_1_1_required",
-        "unavailable",
-        AttemptOutcome.noKey.reason,
+        "http_1_1_required", "unavailable", AttemptOutcome.noKey.reason,
     ]
 
     /// The provider has seen something of the request.

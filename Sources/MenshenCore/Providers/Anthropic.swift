@@ -67,6 +67,8 @@ enum Anthropic: ProviderAPI {
 
     // MARK: Errors
 
+    static let passingErrors: Set = ["api_error"]
+
     static func remedy(of code: String) -> AttemptOutcome.Remedy? {
         switch code {
         case "rate_limit_error": .otherKeyOrProvider

@@ -87,6 +87,8 @@ enum Bedrock: ProviderAPI {
 
     // MARK: Errors
 
+    static let passingErrors: Set = ["internalServerException"]
+
     static func remedy(of code: String) -> AttemptOutcome.Remedy? {
         switch code {
         case "throttlingException": .otherKeyOrProvider

@@ -84,6 +84,8 @@ enum Gemini: ProviderAPI {
 
     // MARK: Errors
 
+    static let passingErrors: Set = ["INTERNAL"]
+
     static func remedy(of code: String) -> AttemptOutcome.Remedy? {
         switch code {
         case "RESOURCE_EXHAUSTED": .otherKeyOrProvider

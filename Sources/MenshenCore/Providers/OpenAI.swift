@@ -70,6 +70,8 @@ enum OpenAI: ProviderAPI {
         address.host[...].isUnder("openrouter.ai") ? "/v1/key" : "/v1/models"
     }
 
+    static let passingErrors: Set = ["server_error", "internal_server_error"]
+
     static func remedy(of code: String) -> AttemptOutcome.Remedy? {
         switch code {
         case "rate_limit_exceeded", "insufficient_quota": .otherKeyOrProvider

@@ -69,6 +69,8 @@ package protocol ProviderAPI: SendableMetatype {
     static func answers(_ operation: Operation) -> AnswerFormat?
     /// Who might do better, by the type or code of an error event; nil for what is not of this API's words.
     static func remedy(of code: String) -> AttemptOutcome.Remedy?
+    /// Types and codes of its error events that say that something went wrong there, which may go well a moment later.
+    static var passingErrors: Set<String> { get }
     /// Writes a problem as its SDK reads it.
     static func write(_ problem: Problem, requestID: String, to output: inout [UInt8])
     /// The field that its SDK reads a request's id from.
@@ -113,6 +115,7 @@ extension ProviderAPI {
 
     package static func answers(_ operation: Operation) -> AnswerFormat? { nil }
     package static func remedy(of code: String) -> AttemptOutcome.Remedy? { nil }
+    package static var passingErrors: Set<String> { [] }
     package static func write(_ problem: Problem, requestID: String, to output: inout [UInt8]) {
         OpenAI.writeError(problem, to: &output)
     }

@@ -41,8 +41,7 @@ package enum AttemptOutcome: Sendable, Equatable {
     package var isPassing: Bool {
         switch self {
         case .answered(status: 500), .answered(status: 502): true
-        case .errorEvent(let code):
-            ["api_error", "server_error", "internal_server_error", "INTERNAL", "internalServerException"].contains(code)
+        case .errorEvent(let code): Dialect.list.contains { $0.passingErrors.contains(code) }
         default: false
         }
     }

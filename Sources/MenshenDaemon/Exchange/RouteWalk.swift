@@ -100,11 +100,16 @@ struct RouteWalk {
 
     /// Whether a provider is still to be asked that takes longer requests than the present one.
     private mutating func mayTakeMore(now: UInt64) -> Bool {
-        guard let tried, var plan else { return false }
+        guard runtime.snapshot.routes.providers.contains(where: { $0.turn.contextWindow != nil }) else { return false }
+        return planOfLarger?.hasNext(after: .tooLong, now: now) { key($0, now, tried: $1) } ?? false
+    }
+
+    /// The plan without those that take no longer requests than the present one.
+    private var planOfLarger: RoutePlan? {
+        guard let tried, var plan else { return nil }
         let providers = runtime.snapshot.routes.providers
-        guard providers.contains(where: { $0.turn.contextWindow != nil }) else { return false }
         plan.drop { !providers[$0].turn.takesMore(than: providers[tried.provider].turn) }
-        return plan.hasNext(after: .tooLong, now: now) { key($0, now, tried: $1) }
+        return plan
     }
 
     /// Microseconds within which an answer says that nothing was worked on for long.
@@ -133,10 +138,7 @@ struct RouteWalk {
     mutating func nextWithRoom(after outcome: AttemptOutcome, now: UInt64) -> RoutePlan.Try? {
         if let again = again(after: outcome, now: now) { return again }
         let states = runtime.states
-        if outcome == .tooLong, let tried {
-            let providers = runtime.snapshot.routes.providers
-            plan?.drop { !providers[$0].turn.takesMore(than: providers[tried.provider].turn) }
-        }
+        if outcome == .tooLong { plan = planOfLarger ?? plan }
         plan?.postpone { states[$0].places.isFull }
         return next(after: outcome, now: now)
     }

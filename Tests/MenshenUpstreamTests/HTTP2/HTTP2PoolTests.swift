@@ -77,15 +77,21 @@ struct HTTP2PoolTests {
         #expect(hearer.events == ["head 200", "body", "finished"])
     }
 
-    @Test func `a provider that has stopped reading gets no more requests over that connection`() throws {
-        let scene = try Scene(http2: true)
+    /// A provider that has stopped reading, with a large request on its way: the socket to it is full.
+    private func blocked(_ scene: Scene) throws -> (provider: HTTP2Provider, large: Hearer) {
         let first = try scene.ask()
-        let old = try HTTP2Provider(scene, settings: [(4, 1 << 20)])
-        old.peer.window(0, 1 << 20)
-        try old.answer(try old.streams()[0])
+        let provider = try HTTP2Provider(scene, settings: [(4, 1 << 20)])
+        provider.peer.window(0, 1 << 20)
+        try provider.answer(try provider.streams()[0])
         #expect(first.isOver)
         let large = try scene.ask("POST", .whole([UInt8](repeating: 7, count: 900_000)))
         try scene.settle()
+        return (provider, large)
+    }
+
+    @Test func `a provider that has stopped reading gets no more requests over that connection`() throws {
+        let scene = try Scene(http2: true)
+        let (old, large) = try blocked(scene)
         let second = try scene.ask()
         #expect(try scene.acceptsNothing(), "it may go on reading")
         scene.clock.turn(seconds: 6)
@@ -223,14 +229,7 @@ struct HTTP2PoolTests {
 
     @Test func `what was not sent on a connection that ends goes by another, and is no repetition`() throws {
         let scene = try Scene(http2: true)
-        let first = try scene.ask()
-        let old = try HTTP2Provider(scene, settings: [(4, 1 << 20)])
-        old.peer.window(0, 1 << 20)
-        try old.answer(try old.streams()[0])
-        #expect(first.isOver)
-        let large = try scene.ask("POST", .whole([UInt8](repeating: 7, count: 900_000)))
-        try scene.settle()
-        // The socket is full by now.
+        let (old, large) = try blocked(scene)
         let waiting = try (0..<3).map { _ in try scene.ask() }
         #expect(try scene.acceptsNothing())
         try old.close()
