@@ -83,7 +83,7 @@ package final class Endpoint {
     private var idle: [Link] = []
     /// nil: requests do not go out over HTTP/2, or libcurl sends them.
     private(set) var http2: HTTP2Pool?
-    /// nil: nothing is kept warm, or no request has ended yet.
+    /// nil: none was ever made for a request to come.
     private(set) var warmth: Warmth?
     /// Another has its place: nothing is made for requests to come.
     private var isRetired = false
@@ -168,14 +168,27 @@ package final class Endpoint {
 
     /// A request has left a connection, which waits now.
     func wasUsed(by engine: TransferEngine) {
-        guard settings.keepsWarm, !isRetired, settings.maxIdleConnections > 0 else { return }
+        guard settings.keepsWarm else { return }
+        warmth(engine)?.wasUsed()
+    }
+
+    /// A request comes in that will need one: if none waits, one begins to be made, and the request takes it as far as it is
+    /// by then.
+    func connectEarly(_ engine: TransferEngine) {
+        guard isOurs, !hasConnection else { return }
+        warmth(engine)?.connect()
+    }
+
+    /// nil: none is made for requests to come.
+    private func warmth(_ engine: TransferEngine) -> Warmth? {
+        guard !isRetired, settings.maxIdleConnections > 0 else { return nil }
         let warmth = warmth ?? Warmth(engine, self)
         self.warmth = warmth
-        warmth.wasUsed()
+        return warmth
     }
 
     /// The next request, at least, needs none to be made.
-    var hasConnection: Bool { !idle.isEmpty || http2?.isReady == true }
+    package var hasConnection: Bool { !idle.isEmpty || http2?.isReady == true }
 
     /// nil: HTTP/1.1 is spoken for now.
     func pool(at now: UInt64) -> HTTP2Pool? { http2?.isAsked(at: now) == true ? http2 : nil }

@@ -62,6 +62,10 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
     /// A transfer for one request to the endpoint, not yet started.
     package func transfer(to endpoint: Endpoint) throws(CurlError) -> any Transfer { try endpoint.take(for: self) }
 
+    /// A request comes in that will need a connection to it. Nothing is dialled before the turn's end, and the request may end
+    /// without: the connection then waits for another.
+    package func connectEarly(to endpoint: Endpoint) { endpoint.connectEarly(self) }
+
     /// A handle with all that the endpoint wants of each of its connections.
     func makeHandle(
         _ delegate: any EasyDelegate, to endpoint: Endpoint, _ version: EasyHandle.HTTPVersion

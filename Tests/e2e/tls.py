@@ -442,6 +442,25 @@ def warm(more):
     equal(daemon.stop(), 0, "menshen stops in order")
 
 
+def early(more):
+    """TLS's handshake does not wait for the caller's body."""
+    home, root = place(), Authority("root of tests")
+    ca = write(f"{home}/ca.pem", pem(root.certificate))
+    server = Server(root.issue(home, "server", "localhost"))
+    daemon = Daemon(home, provider("one", server.port, ca, more=more))
+    caller = socket.socket(socket.AF_UNIX)
+    caller.connect(daemon.socket)
+    caller.sendall(b"POST /one/v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                   b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(CHAT))
+    equal(caller.recv(99), b"HTTP/1.1 100 Continue\r\n\r\n", "the caller's body is asked for")
+    equal(wait(lambda: server.connections), 1, "and meanwhile a connection is made, with its handshake")
+    equal(len(server.requests), 0, "over which nothing is asked yet")
+    caller.sendall(CHAT)
+    check(caller.recv(999).startswith(b"HTTP/1.1 200"), "with the body there comes the answer")
+    equal((server.connections, len(server.requests)), (1, 1), "over that connection")
+    equal(daemon.stop(), 0, "menshen stops in order")
+
+
 def proxies():
     """Through proxies: one that refuses, and one that is itself behind TLS."""
     home, root = place(), Authority("root of tests")
@@ -538,5 +557,6 @@ for _, more in BOTH:
     ends(more)
     dying(more)
     warm(more)
+    early(more)
 proxies()
 done()

@@ -44,6 +44,13 @@ struct RouteWalk {
 
     mutating func fit(_ indices: [Int]) { fitting = indices }
 
+    /// One provider alone fits, which has a place and is not left alone after failures.
+    mutating func isSure(blamed: String, now: UInt64) -> Bool {
+        guard fitting.count == 1 else { return false }
+        let state = runtime.states[fitting[0]]
+        return !state.places.isFull && state.health.wait(nil, now, of: blamed) == 0
+    }
+
     /// Once the model is known: draws the order. nil: each provider that fits has asked for a pause.
     mutating func begin(
         model: String?, blamed: String, now: UInt64, draw: () -> Double

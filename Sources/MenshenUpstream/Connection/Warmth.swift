@@ -4,8 +4,9 @@
 internal import Linux
 internal import Reactor
 
-/// Has a connection to one provider made when the last is closed that waited, for as long as the provider has been used
-/// lately: the next request finds it there, TLS's handshake done. Belongs to the endpoint; nobody hears of its failures.
+/// Has a connection to one provider made before a request takes it: while the request itself still comes in, and, if that is
+/// asked for, when the last is closed that waited, for as long as the provider has been used lately. The request finds TLS's
+/// handshake done or under way. Belongs to the endpoint; nobody hears of its failures.
 final class Warmth: LinkUser, TimerHandler {
     /// A provider used so long ago is left alone. Programs pause for minutes, people for longer. Microseconds, as all of these.
     static let lately: UInt64 = 600_000_000
@@ -52,10 +53,16 @@ final class Warmth: LinkUser, TimerHandler {
     }
 
     private func renew() {
-        let now = engine.reactor.now
-        guard !isUnwanted, now - usedAt < Self.lately, coming == nil, !endpoint.hasConnection else { return }
+        let isKept = endpoint.settings.keepsWarm && !isUnwanted && engine.reactor.now - usedAt < Self.lately
+        guard isKept, !endpoint.hasConnection else { return }
         engine.reactor.timers.cancel(timer)
-        if let pool = endpoint.pool(at: now) { return pool.warm(engine) }
+        connect()
+    }
+
+    /// Begins to make one, unless it is on its way.
+    func connect() {
+        if coming != nil { return }
+        if let pool = endpoint.pool(at: engine.reactor.now) { return pool.warm(engine) }
         let link = Link(engine, to: endpoint)
         coming = link
         do { try link.connect(for: self) } catch { linkFailed(link, UpstreamFailure(of: error)) }
@@ -63,6 +70,7 @@ final class Warmth: LinkUser, TimerHandler {
 
     /// One is there without a request.
     func isMade() {
+        guard endpoint.settings.keepsWarm else { return }
         let now = engine.reactor.now
         madeAt = now
         pause = Self.firstPause
@@ -71,6 +79,7 @@ final class Warmth: LinkUser, TimerHandler {
 
     /// One could not be made.
     func hasFailed() {
+        guard endpoint.settings.keepsWarm else { return }
         engine.reactor.timers.set(timer, at: engine.reactor.now + pause)
         pause = min(2 * pause, Self.longestPause)
     }

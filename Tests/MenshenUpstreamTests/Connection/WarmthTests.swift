@@ -146,7 +146,67 @@ struct WarmthTests {
         #expect(try scene.acceptsNothing())
     }
 
+    // MARK: Early
+
+    private func early(http2: Bool = false, idle: Int = 4) throws -> Scene {
+        let scene = try Scene(http2: http2) { $0.maxIdleConnections = idle }
+        scene.engine.connectEarly(to: scene.endpoint)
+        return scene
+    }
+
+    @Test func `one that is made early takes the request, and nothing is kept warm for that`() throws {
+        let scene = try early()
+        let provider = try scene.accept()
+        scene.engine.connectEarly(to: scene.endpoint)
+        #expect(try scene.acceptsNothing(), "one is enough")
+        try serve(scene, provider)
+        try close(provider, scene)
+        scene.clock.turn(seconds: 100)
+        #expect(try scene.acceptsNothing())
+    }
+
+    @Test func `a request that comes before it is made takes it as it is`() throws {
+        let scene = try early()
+        let hearer = try scene.ask()
+        try answer(hearer, scene, scene.accept())
+        #expect(try scene.acceptsNothing())
+    }
+
+    @Test func `one that cannot be made is forgotten`() throws {
+        let scene = try Scene()
+        let path = try #require(scene.endpoint.settings.socketPath)
+        try #require(rename(path, path + "-away") == 0)
+        scene.engine.connectEarly(to: scene.endpoint)
+        try scene.settle()
+        try #require(rename(path + "-away", path) == 0)
+        scene.clock.turn(seconds: 100)
+        #expect(try scene.acceptsNothing())
+        _ = try used(scene)
+    }
+
+    @Test func `none is made early where none is kept, nor for an endpoint that another replaces`() throws {
+        #expect(try early(idle: 0).acceptsNothing())
+        let scene = try Scene()
+        scene.endpoint.retire()
+        scene.engine.connectEarly(to: scene.endpoint)
+        #expect(try scene.acceptsNothing())
+    }
+
     // MARK: HTTP/2
+
+    @Test func `over HTTP 2 one that is made early takes the request`() throws {
+        let scene = try early(http2: true)
+        let provider = try HTTP2Provider(scene)
+        #expect(try provider.look().allSatisfy { $0.kind == .settings || $0.kind == .windowUpdate })
+        let hearer = try scene.ask()
+        #expect(try provider.streams() == [1])
+        try provider.answer(1)
+        #expect(hearer.isOver && hearer.failure == nil)
+        #expect(try scene.acceptsNothing())
+        try provider.close()
+        scene.clock.turn(seconds: 100)
+        #expect(try scene.acceptsNothing())
+    }
 
     private func usedHTTP2(_ scene: Scene) throws -> HTTP2Provider {
         let hearer = try scene.ask()
