@@ -40,17 +40,19 @@ over = functools.partial(clients.over, daemon)
 
 def last_row(what, stream, dialect, model="one", path=None, end="complete", status=200, attempts=1):
     """The newest row tells the request just made."""
-    # The newest of all, once it is settled: an older one may be settled, and not looked at yet, before that.
-    row = wait(lambda: next((row for row in daemon.rows("SELECT * FROM requests ORDER BY id DESC LIMIT 1")
-                             if row["id"] > last_row.seen and row["end_state"] != "open"), None), 3)
+    # Once all that the provider was asked stands in rows, and each of them is settled.
+    def find():
+        told = daemon.rows("SELECT sum(attempts) AS asked, min(end_state <> 'open') AS settled FROM requests")[0]
+        if (told["asked"], told["settled"]) == (len(upstream.calls), 1):
+            return daemon.rows("SELECT * FROM requests ORDER BY id DESC LIMIT 1")[0]
+        return None
+
+    row = wait(find, 3)
     if not check(row, f"{what}: there is a row"):
         return
-    last_row.seen = row["id"]
+    last_row.id = row["id"]
     told = (row["model"], row["stream"], row["status"], row["end_state"], row["dialect"], row["attempts"])
     equal(told, (model, stream, status, end, dialect, attempts), f"{what}: the row tells model, stream, status, end, dialect, attempts")
-
-
-last_row.seen = 0
 
 
 def saw_the_key(what, header, value):
@@ -85,7 +87,7 @@ def of_openai(way):
     chunks = list(client.chat.completions.create(model="one", messages=PROMPT, stream=True))
     equal("".join(chunk.choices[0].delta.content or "" for chunk in chunks), TEXT, f"{who}: streamed")
     last_row(f"{who}, streamed", 1, "openai")
-    row, = daemon.rows(f"SELECT output_total FROM requests WHERE id = {last_row.seen}")
+    row, = daemon.rows(f"SELECT output_total FROM requests WHERE id = {last_row.id}")
     equal(row["output_total"], 6, f"{who}: its usage was asked for, and the program did not meet it")
 
     # Each chunk is read as the SDK's own examples do, at a provider that refuses the field that asks for it.
