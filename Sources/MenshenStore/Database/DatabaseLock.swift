@@ -29,7 +29,11 @@ final class DatabaseLock {
         descriptor = opened
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Closing alone would leave it to a child that another thread is about to start, until that runs its program.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     private static func owner(_ descriptor: Int32) -> String {
         var text = [UInt8](repeating: 0, count: 16)
