@@ -80,7 +80,7 @@ final class Exchange {
             try fit(resolved, intake.facts.model == nil ? .awaited : intake.modelWord)
             if intake.isComplete { return try proceed() }
             inviteBody()
-            connectEarly()
+            walk.connectEarly(worker.engine, blamed: access.principal.blamed, now: worker.now)
         }
     }
 
@@ -96,14 +96,6 @@ final class Exchange {
         guard head.expectsContinue else { return }
         connection.output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
         connection.flush()
-    }
-
-    /// While the body comes, a connection is made to the provider that is sure to get it; none for what a cache may answer.
-    private func connectEarly() {
-        guard let index = walk.fitting.first, runtime.snapshot.configuration.cache.maxAge == nil else { return }
-        let endpoint = runtime.endpoint(index)
-        if endpoint.hasConnection || !walk.isSure(blamed: access.principal.blamed, now: worker.now) { return }
-        worker.engine.connectEarly(to: endpoint)
     }
 
     /// A head that could not be read: nothing is known but who sent it.
@@ -285,7 +277,6 @@ final class Exchange {
             guard runtime === worker.runtime else { throw .keySourceChanged }
             enter(.awaitingKey)
             worker.awaitKey(self, of: tried.provider)
-            worker.engine.connectEarly(to: runtime.endpoint(tried.provider))
         case .missing(let problem):
             attempt.record(nil, status: nil, reason: AttemptOutcome.noKey.reason)
             goOn(after: .noKey, problem)

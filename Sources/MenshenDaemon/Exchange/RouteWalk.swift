@@ -44,11 +44,14 @@ struct RouteWalk {
 
     mutating func fit(_ indices: [Int]) { fitting = indices }
 
-    /// One provider alone fits, which has a place and is not left alone after failures.
-    mutating func isSure(blamed: String, now: UInt64) -> Bool {
-        guard fitting.count == 1 else { return false }
+    /// While the body comes, a connection is made to the provider that is sure to get it: no other fits, it has a place and is
+    /// not left alone after failures, and no cache may answer.
+    mutating func connectEarly(_ engine: TransferEngine, blamed: String, now: UInt64) {
+        guard fitting.count == 1, runtime.snapshot.configuration.cache.maxAge == nil else { return }
+        let endpoint = runtime.endpoint(fitting[0])
         let state = runtime.states[fitting[0]]
-        return !state.places.isFull && state.health.wait(nil, now, of: blamed) == 0
+        if endpoint.hasConnection || state.places.isFull || state.health.wait(nil, now, of: blamed) > 0 { return }
+        engine.connectEarly(to: endpoint)
     }
 
     /// Once the model is known: draws the order. nil: each provider that fits has asked for a pause.
