@@ -106,6 +106,11 @@ import Testing
         for path in Self.code + Self.tests { #expect(try Repository.lines(path).count <= 401, "\(path)") }
     }
 
+    /// It is read from top to bottom as the life of a request.
+    @Test func `Exchange.swift has at most 300 lines`() throws {
+        #expect(try Repository.lines("Sources/MenshenDaemon/Exchange/Exchange.swift").count <= 301)
+    }
+
     private static func hasNoComments(_ path: String) -> Bool {
         [".md", ".txt", ".json", ".png"].contains { path.hasSuffix($0) }
     }

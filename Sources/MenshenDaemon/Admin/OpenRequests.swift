@@ -33,7 +33,7 @@ struct OpenRequest: Sendable {
         provider = exchange.walk.provider == nil ? nil : exchange.providerName
         startedAt = exchange.startedAt
         firstByteAt = exchange.writer.firstByteAt
-        isStream = exchange.upgrade == nil ? exchange.intake.facts.isStream : true
+        isStream = exchange.intake.upgrade == nil ? exchange.intake.facts.isStream : true
         status = exchange.writer.status
         attempts = exchange.walk.attempts.count
         bytesIn = exchange.intake.bytesIn
@@ -73,7 +73,7 @@ extension OpenState {
         case .queued: self = .queued
         case .asking, .discarding, .judging, .changing: self = .asked
         case .relaying, .closing, .replaying:
-            let isStream = exchange.upgrade != nil || exchange.intake.facts.isStream == true
+            let isStream = exchange.intake.upgrade != nil || exchange.intake.facts.isStream == true
             self = isStream ? .streaming : .answering
         case .visiting, .following, .ending, .over: return nil
         }

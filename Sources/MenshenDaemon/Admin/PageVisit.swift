@@ -15,17 +15,20 @@ final class PageVisit: AdminCaller {
     unowned let exchange: Exchange
     private let request: AdminRequest
 
-    init(_ page: AdminPage, _ exchange: Exchange) throws(Problem) {
+    private init(_ page: AdminPage, _ exchange: Exchange) throws(Problem) {
         self.exchange = exchange
         request = try AdminRequest(page, exchange.head.method)
     }
 
-    // MARK: The body comes
-
-    func begin() throws(Problem) {
-        try request.begin(isWhole: exchange.intake.isComplete, self)
-        if request.isGathering { exchange.inviteBody() }
+    static func begin(_ page: AdminPage, _ exchange: Exchange) throws(Problem) {
+        if page.isForOnlookers { exchange.worker.looksOn(exchange.connection, true) }
+        let visit = try PageVisit(page, exchange)
+        exchange.enter(.visiting(visit))
+        try visit.request.begin(isWhole: exchange.intake.isComplete, visit)
+        if visit.request.isGathering { exchange.connection.inviteBody(of: exchange.head) }
     }
+
+    // MARK: The body comes
 
     func receive(_ bytes: UnsafeRawBufferPointer) throws(Problem) { try request.receive(bytes) }
     func bodyEnded() throws(Problem) { try request.bodyEnded(self) }

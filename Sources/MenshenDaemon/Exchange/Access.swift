@@ -123,10 +123,10 @@ struct Access {
 
     /// The second: of the providers that fit, those that policy allows; for a WebSocket those that have one.
     mutating func fitting(
-        _ resolved: ResolvedTarget, _ snapshot: Snapshot, _ model: String?, _ word: Confines.ModelWord,
-        isWebSocket: Bool
+        _ exchange: Exchange, _ resolved: ResolvedTarget, _ word: Confines.ModelWord
     ) throws(Problem) -> [Int] {
-        var fitting = try resolved.fitting(snapshot, model: model)
+        let snapshot = exchange.runtime.snapshot
+        var fitting = try resolved.fitting(snapshot, model: exchange.intake.facts.model)
         if let confines {
             do throws(PolicyDenial) {
                 fitting = try confines.narrow(fitting, snapshot.routes, word)
@@ -134,7 +134,7 @@ struct Access {
                 throw refuse(error)
             }
         }
-        if !isWebSocket { return fitting }
+        if exchange.intake.upgrade == nil { return fitting }
         return try snapshot.commons.webSockets.having(fitting, of: snapshot.routes.providers, resolved)
     }
 

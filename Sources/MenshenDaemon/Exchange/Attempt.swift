@@ -88,7 +88,7 @@ final class Attempt {
     private func start(_ provider: Provider, _ resolved: ResolvedTarget) throws {
         let exchange = exchange
         startedAt = Clock.monotonic()
-        let upgrade = exchange.upgrade
+        let upgrade = exchange.intake.upgrade
         let (target, isInTarget) = resolved.line(for: provider, self.provider, model: model, inQuery: upgrade != nil)
         let replaced = runtime.replacedHeaders[self.provider]
         if let upgrade { return try open(upgrade, provider, replaced, target) }
@@ -111,7 +111,7 @@ final class Attempt {
         guard case .streamed = mode else { return }
         let connection = exchange.connection
         let hasRoom = body.withUnsafeBytes { transfer.send($0) }
-        if hasRoom { connection.resumeReading() } else { connection.pauseForUpload() }
+        if hasRoom { connection.resumeReading() } else { connection.pauseReading() }
         exchange.watchCaller()
     }
 

@@ -33,17 +33,13 @@ final class Exchange {
     var writer: AnswerWriter
     var ledger = Ledger()
     var allowance = Allowance()
-    /// Set for a request that asks for a WebSocket.
-    private(set) var upgrade: WebSocketUpgrade?
     var watch: CallerWatch?
 
     init(_ connection: Connection, _ head: RequestHead) {
-        let worker = connection.worker
         self.connection = connection
-        self.worker = worker
+        worker = connection.worker
+        runtime = worker.runtime
         self.head = head
-        let runtime = worker.runtime
-        self.runtime = runtime
         id = worker.nextRequestID()
         // Not the turn's time: a quick answer comes within the same turn.
         startedAt = Clock.monotonic()
@@ -71,31 +67,17 @@ final class Exchange {
                 return answer(preflight)
             }
             if access.grant != nil, connection.isNewcomer { worker.becomesKnown(connection) }
-            if let page = resolved.page { return try visit(page) }
+            if let page = resolved.page { return try PageVisit.begin(page, self) }
             if head.method == .head, hasBody { throw .headWithBody }
             if let fault = runtime.snapshot.fault { throw .broken(fault, isTCP: connection.listener.isTCP) }
             understandHead(resolved)
-            try access.confine(head, resolved, hasBody: hasBody, isWebSocket: upgrade != nil)
+            try access.confine(head, resolved, hasBody: hasBody, isWebSocket: intake.upgrade != nil)
             // Which of them gets it may depend on the model; that there is none at all need not wait for that.
             try fit(resolved, intake.facts.model == nil ? .awaited : intake.modelWord)
             if intake.isComplete { return try proceed() }
-            inviteBody()
+            connection.inviteBody(of: head)
             walk.connectEarly(worker.engine, blamed: access.principal.blamed, now: worker.now)
         }
-    }
-
-    private func visit(_ page: AdminPage) throws(Problem) {
-        if page.isForOnlookers { worker.looksOn(connection, true) }
-        let visit = try PageVisit(page, self)
-        phase = .visiting(visit)
-        try visit.begin()
-    }
-
-    /// A caller may wait for that before it sends its body.
-    func inviteBody() {
-        guard head.expectsContinue else { return }
-        connection.output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
-        connection.flush()
     }
 
     /// A head that could not be read: nothing is known but who sent it.
@@ -110,18 +92,14 @@ final class Exchange {
     private func understandHead(_ resolved: ResolvedTarget) {
         ledger.pulse.begin(worker.context.tally)
         let logging = runtime.snapshot.configuration.logging
-        intake.begin(head, resolved.facts, captureLimit: logging.logRequestBody ? logging.maxBodyBytes : nil)
+        intake.begin(head, resolved.target, resolved.facts, logging)
         if logging.logResponseBody { writer.keepBody(limit: logging.maxBodyBytes) }
-        upgrade = WebSocketUpgrade(head)
-        if upgrade == nil { return }
-        intake.takeModel(of: resolved.target)
         // What a broken handshake leaves cannot be told from frames.
-        writer.closeAfter()
+        if intake.upgrade != nil { writer.closeAfter() }
     }
 
     private func fit(_ resolved: ResolvedTarget, _ word: Confines.ModelWord) throws(Problem) {
-        walk.fit(
-            try access.fitting(resolved, runtime.snapshot, intake.facts.model, word, isWebSocket: upgrade != nil))
+        walk.fit(try access.fitting(self, resolved, word))
         intake.limitWhole(walk.fitting, runtime.snapshot)
     }
 
@@ -170,10 +148,7 @@ final class Exchange {
         if intake.facts.model != resolved.facts.model || access.confines?.reader != nil {
             try fit(resolved, intake.modelWord)
         }
-        if recall.ask(for: self, resolved) {
-            enter(.recalling)
-            return worker.awaitRecall(self)
-        }
+        if recall.begins(for: self, resolved) { return }
         try plan()
     }
 
@@ -182,22 +157,16 @@ final class Exchange {
     /// The cache has answered, or a request for the same.
     func recalled(_ lookup: CacheLookup) {
         if phase.isOver { return }
-        if case .hit(let answer) = lookup {
-            if intake.keep(answer, in: &worker.bodies, of: access.principal.payer) {
-                return orFail { () throws(Problem) in
-                    // It costs nothing, so it does not wait until it is known what was spent before.
-                    _ = try allowance.admit(self, nil)
-                    recall.hit(Replay(answer, self)).start()
-                }
+        orFail { () throws(Problem) in
+            switch recall.hear(lookup, for: self) {
+            case .answer(let answer):
+                // It costs nothing, so it does not wait until it is known what was spent before.
+                _ = try allowance.admit(self, nil)
+                recall.hit(Replay(answer, self)).start()
+            case .awaited: break
+            case .nothing: try plan()
             }
-            // The provider can be made to wait for its caller, which leaves too many stored answers unread.
-            recall.bypass()
-        } else if let key = recall.key, runtime.snapshot.configuration.cache.coalesce,
-            worker.joinFlight(self, to: key)
-        {
-            return
         }
-        orFail { () throws(Problem) in try plan() }
     }
 
     // MARK: Plan
@@ -208,26 +177,22 @@ final class Exchange {
             model: intake.facts.model, blamed: access.principal.blamed, now: worker.now,
             draw: { worker.random.draw() })
         guard let first else { throw walk.paused(now: worker.now) }
-        guard try allowance.admit(self, first) else {
-            return enter(.awaitingSpending, until: Allowance.nextLook(worker.now))
-        }
-        try turn(to: first)
+        if try allowance.admit(self, first) { try turn(to: first) }
     }
 
     /// Takes up an attempt: asks, or waits for a place at its provider.
     private func turn(to next: RoutePlan.Try) throws(Problem) {
         worker.tell(walk.turn(to: next, now: worker.now))
-        if walk.takePlace() { return try ask() }
         switch walk.takePlace(orWait: worker.ticket(for: self), of: access.principal.queue) {
-        case .entered: return try ask()
+        case .entered: try ask()
         case .waits(let displaced):
             worker.awaitPlace(self)
             enter(.queued, until: walk.placeDeadline(now: worker.now))
             worker.tell(displaced)
         case .full:
             // Another's queue may have room.
-            if let other = walk.next(after: .noKey, now: worker.now) { return try turn(to: other) }
-            throw .queueFull(providerName)
+            guard let other = walk.next(after: .noKey, now: worker.now) else { throw .queueFull(providerName) }
+            try turn(to: other)
         }
     }
 
@@ -247,42 +212,23 @@ final class Exchange {
         try access.check(provider, intake.modelWord)
         switch try allowance.enter(self, tried) {
         case .admitted: break
-        case .awaited: return enter(.awaitingSpending, until: Allowance.nextLook(worker.now))
+        case .awaited: return
         case .refused(let problem): return goOn(after: .limited, problem)
         }
         let attempt = Attempt(self, tried, after: attempt)
         self.attempt = attempt
         // The signature is over the body's hash, and stands before it.
         if provider.signing != nil, !intake.isComplete { throw .unsignable(provider.name) }
-        guard try findKey(for: attempt, tried, provider) else { return }
+        guard try KeySearch.succeeds(for: attempt, tried, provider) else { return }
         if ledger.intent == nil {
             recordIntent(provider.name)
             if ledger.isAwaited, worker.hasNoDevice { return enter(.awaitingReceipt) }
         }
         walk.enter(now: worker.now)
         // Before dialling: a refusal, or an answer over a connection that is there, may come before `start` returns.
-        if intake.isComplete, intake.facts.isStream == true, upgrade == nil { attempt.expectContent() }
-        if let deadline = attempt.contentLimit.before(walk.deadline) { enter(.asking, until: deadline) }
+        if intake.isComplete, intake.facts.isStream == true, intake.upgrade == nil { attempt.expectContent() }
+        enter(.asking, until: attempt.contentLimit.before(walk.deadline))
         try attempt.begin(provider, resolved)
-    }
-
-    /// False: the provider's key comes later, or the request goes on elsewhere.
-    private func findKey(for attempt: Attempt, _ tried: RoutePlan.Try, _ provider: Provider) throws(Problem) -> Bool {
-        switch runtime.keys.search(tried, provider, refused: attempt.refused, worker.events, now: worker.now) {
-        case .found(let key):
-            attempt.use(key)
-            return true
-        case .pending:
-            // A reload came in between: the answer of the old configuration's command is heard by nobody.
-            guard runtime === worker.runtime else { throw .keySourceChanged }
-            enter(.awaitingKey)
-            worker.awaitKey(self, of: tried.provider)
-        case .missing(let problem):
-            attempt.record(nil, status: nil, reason: AttemptOutcome.noKey.reason)
-            goOn(after: .noKey, problem)
-        case .onlyRefused: goOn(after: .answered(status: 401), .refusedKey)
-        }
-        return false
     }
 
     // MARK: Ask the next
@@ -328,11 +274,7 @@ final class Exchange {
 
     func finish(_ ending: Ending) {
         phase = .over
-        connection.mark()
-        switch ending {
-        case .keepAlive(let keepAlive): connection.exchangeEnded(keepAlive: keepAlive)
-        case .breakOff(let needsReset): connection.breakOff(needsReset: needsReset)
-        }
+        connection.exchangeEnded(ending)
     }
 
     /// Nobody is there to hear more: the caller has left, or menshen stops.
@@ -352,8 +294,7 @@ final class Exchange {
         leavePlace()
         walk.end(now: worker.now)
         recall.end(self, state)
-        guard AuditSettlement.isDue(for: self) else { return allowance.release(self) }
-        let settlement = AuditSettlement.of(self, ledger.intent ?? AuditIntent(of: self, provider: nil), state)
+        guard let settlement = AuditSettlement.of(self, state) else { return allowance.release(self) }
         allowance.settle(self, settlement)
         worker.settled(settlement, of: self)
     }

@@ -31,6 +31,8 @@ struct Intake {
     /// Where the body names the model, if that may have to change.
     @Boxed private(set) var modelPlaces: ModelPlaces?
     @Boxed private(set) var usageSplice: Splice?
+    /// Set for a request that asks for a WebSocket.
+    private(set) var upgrade: WebSocketUpgrade?
 
     /// These read a body of several pieces, and a streamed one as it passes.
     @Boxed private var scan: RequestScan?
@@ -40,15 +42,15 @@ struct Intake {
     @Boxed private var ruling: ModelRuling?
 
     /// The head is there. `facts`: what it says.
-    mutating func begin(_ head: RequestHead, _ facts: RequestFacts, captureLimit: Int?) {
+    mutating func begin(
+        _ head: RequestHead, _ target: RequestTarget, _ facts: RequestFacts, _ logging: Configuration.Logging
+    ) {
         self.facts = facts
+        upgrade = WebSocketUpgrade(head)
+        // Its query names the model.
+        if upgrade != nil, facts.model == nil { (self.facts.model, modelFault) = target.queryModel }
         if case .fixed(let length) = head.framing, length <= Self.wholeLimit { body.reserveCapacity(length) }
-        capture = captureLimit.map { BodyCapture(limit: $0) }
-    }
-
-    /// A WebSocket's query names its model.
-    mutating func takeModel(of target: RequestTarget) {
-        if facts.model == nil { (facts.model, modelFault) = target.queryModel }
+        if logging.logRequestBody { capture = BodyCapture(limit: logging.maxBodyBytes) }
     }
 
     /// The providers that fit say how much of a body they want whole.

@@ -21,17 +21,47 @@ struct Recall {
     var isMiss: Bool { key != nil && record?.outcome == .miss }
 
     /// True: the cache's word is awaited.
-    mutating func ask(for exchange: Exchange, _ resolved: ResolvedTarget) -> Bool {
+    mutating func begins(for exchange: Exchange, _ resolved: ResolvedTarget) -> Bool {
         let snapshot = exchange.runtime.snapshot
         guard let cache = snapshot.cache,
             let age = begin(
                 exchange.head, exchange.intake, resolved, exchange.walk.fitting, exchange.access.principal, snapshot,
-                isUpgrade: exchange.upgrade != nil),
+                isUpgrade: exchange.intake.upgrade != nil),
             let key
         else { return false }
         let mailbox = exchange.worker.context.mailbox
         let id = exchange.id
-        return cache.lookup(key, now: Clock.wall(), maxAge: age) { mailbox.post(.recalled(id, $0)) }
+        let isAsked = cache.lookup(key, now: Clock.wall(), maxAge: age) { mailbox.post(.recalled(id, $0)) }
+        if !isAsked { return false }
+        exchange.enter(.recalling)
+        exchange.worker.awaitRecall(exchange)
+        return true
+    }
+
+    /// What is left to do after a look-up.
+    enum Word {
+        case answer(CachedAnswer)
+        /// A request for the same is under way.
+        case awaited
+        case nothing
+    }
+
+    /// The cache has answered, or a request for the same.
+    mutating func hear(_ lookup: CacheLookup, for exchange: Exchange) -> Word {
+        let worker = exchange.worker
+        if case .hit(let answer) = lookup {
+            if exchange.intake.keep(answer, in: &worker.bodies, of: exchange.access.principal.payer) {
+                return .answer(answer)
+            }
+            // The provider can be made to wait for its caller, which leaves too many stored answers unread: it is not given,
+            // and what comes is not stored.
+            self.key = nil
+            record = CacheRecord(.bypass)
+            return .nothing
+        }
+        guard let key, exchange.runtime.snapshot.configuration.cache.coalesce, worker.joinFlight(exchange, to: key)
+        else { return .nothing }
+        return .awaited
     }
 
     /// Finds the request's key. Returns how old a stored answer may be, in microseconds, or nil if none is to be looked for.
@@ -84,12 +114,6 @@ struct Recall {
         record = CacheRecord(.hit, source: replay.answer.requestID, saved: replay.answer.usage)
         self.replay = replay
         return replay
-    }
-
-    /// What is stored is not given, and what comes is not stored.
-    mutating func bypass() {
-        key = nil
-        record = CacheRecord(.bypass)
     }
 
     /// The request ends: a whole answer is stored, and those who waited for it go on.

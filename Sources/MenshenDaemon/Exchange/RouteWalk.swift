@@ -204,9 +204,12 @@ struct RouteWalk {
     }
 
     /// The same, or it waits for one. `ticket`: this request's. `caller`: whose turn it is in the queue.
-    mutating func takePlace(orWait ticket: Ticket, of caller: String) -> Places.Entry {
+    mutating func takePlace(
+        orWait ticket: @autoclosure () -> Ticket, of caller: @autoclosure () -> String
+    ) -> Places.Entry {
+        if takePlace() { return .entered }
         guard let provider else { return .full }
-        let entry = runtime.states[provider].places.enter(orWait: ticket, of: caller)
+        let entry = runtime.states[provider].places.enter(orWait: ticket(), of: caller())
         switch entry {
         case .entered: hasPlace = true
         case .waits:

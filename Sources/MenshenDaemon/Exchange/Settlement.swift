@@ -37,10 +37,13 @@ extension EndState {
 
 /// What the record says of a request that has ended.
 extension AuditSettlement {
-    static func of(_ exchange: Exchange, _ intent: AuditIntent, _ state: EndState) -> AuditSettlement {
+    /// nil where there is nothing to record.
+    static func of(_ exchange: Exchange, _ state: EndState) -> AuditSettlement? {
+        guard isDue(for: exchange) else { return nil }
         var settlement = AuditSettlement(
-            intent: intent, endState: state, totalMicroseconds: Int64(Clock.monotonic() - exchange.startedAt),
-            bytesIn: exchange.intake.bytesIn, bytesOut: exchange.writer.bytesOut)
+            intent: exchange.ledger.intent ?? AuditIntent(of: exchange, provider: nil), endState: state,
+            totalMicroseconds: Int64(Clock.monotonic() - exchange.startedAt), bytesIn: exchange.intake.bytesIn,
+            bytesOut: exchange.writer.bytesOut)
         settlement.describe(exchange)
         return settlement
     }
@@ -68,7 +71,7 @@ extension AuditSettlement {
 
     /// False for a page of menshen's own and a browser's pre-flight that was answered, and a page that nobody has signed in
     /// to yet. These spend nothing and say nothing of anybody; a probe every second would only bury the rest.
-    static func isDue(for exchange: Exchange) -> Bool {
+    private static func isDue(for exchange: Exchange) -> Bool {
         if exchange.ledger.intent != nil { return true }
         let hasProblem = exchange.ledger.problem != nil
         let head = exchange.head

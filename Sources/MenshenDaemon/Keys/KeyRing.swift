@@ -53,34 +53,6 @@ final class KeyRing {
             : key(tried.provider, provider.key, place: tried.key, now: now)
     }
 
-    /// What came of looking for a key to ask with.
-    enum Search {
-        case found(Secret?)
-        /// A command runs; `keyArrived` follows.
-        case pending
-        case missing(Problem)
-        /// The source has no other than the one that was refused.
-        case onlyRefused
-    }
-
-    /// The same as `key`, and tells the operator what is wrong with its source.
-    func search(
-        _ tried: RoutePlan.Try, _ provider: Provider, refused: Secret?, _ events: Events, now: UInt64
-    ) -> Search {
-        let found: Secret?
-        switch key(tried, provider, refused: refused, now: now) {
-        case .ready(let key): found = key
-        case .stale(let key, let reason):
-            events.tell(.keyStale(provider.name, reason, seconds: Self.grace / 1_000_000))
-            found = key
-        case .pending: return .pending
-        case .failed(let reason):
-            events.tell(.keyUnavailable(provider.name, reason))
-            return .missing(.noKey(provider.name, reason))
-        }
-        return tried.rereads && found?.digest == refused?.digest ? .onlyRefused : .found(found)
-    }
-
     /// `place`: in a pool of keys.
     func key(_ index: Int, _ source: KeySource, place: Int, now: UInt64) -> Lookup {
         switch source {

@@ -9,7 +9,7 @@ internal import MenshenCore
 struct Allowance {
     enum Verdict {
         case admitted
-        /// What was spent before is still being read: ask again after `look`.
+        /// What was spent before is still being read, and the exchange waits for that.
         case awaited
         case refused(Problem)
     }
@@ -37,12 +37,10 @@ struct Allowance {
     /// Some limit of its cuts a stream.
     var watches: Bool { mark != .max }
 
-    static func nextLook(_ now: UInt64) -> UInt64 { now + look }
-
     // MARK: Admission
 
     /// The request is to be answered: by a provider, or with a stored answer. false: what was spent before is still being read,
-    /// ask again after `look`.
+    /// and the exchange waits for that.
     mutating func admit(_ exchange: Exchange, _ tried: RoutePlan.Try?) throws(Problem) -> Bool {
         if admission != nil { return true }
         let limits = exchange.runtime.snapshot.limits
@@ -57,7 +55,7 @@ struct Allowance {
             watch(part, exchange)
         case .failure(let problem): throw problem
         case nil:
-            try goOnWaiting(exchange)
+            try wait(exchange)
             return false
         }
         return true
@@ -92,7 +90,7 @@ struct Allowance {
                 watch(part, exchange)
             case .failure(let problem): return .refused(problem)
             case nil:
-                try goOnWaiting(exchange)
+                try wait(exchange)
                 return .awaited
             }
         } catch {
@@ -117,18 +115,19 @@ struct Allowance {
     }
 
     /// Throws when it was waited long enough.
-    private mutating func goOnWaiting(_ exchange: Exchange) throws(Problem) {
+    private mutating func wait(_ exchange: Exchange) throws(Problem) {
         let now = exchange.worker.now
         let end = waitsUntil ?? now + Self.patience
         waitsUntil = end
         if now >= end { throw .spendingUnknown }
+        exchange.enter(.awaitingSpending, until: now + Self.look)
     }
 
     // MARK: The estimate
 
     /// A WebSocket whose messages will name the model, too late for a limit that depends on it; its client can go on without.
     private static func isBlind(_ exchange: Exchange) -> Bool {
-        exchange.upgrade != nil && exchange.intake.facts.model == nil && exchange.operation.hasPlainForm
+        exchange.intake.upgrade != nil && exchange.intake.facts.model == nil && exchange.operation.hasPlainForm
     }
 
     private static func estimate(
@@ -136,7 +135,7 @@ struct Allowance {
     ) throws(Problem) -> Amounts {
         var amounts = Amounts(requests: 1)
         // A WebSocket is asked for by GET.
-        let isLookUp = exchange.upgrade == nil && exchange.head.isLookUp
+        let isLookUp = exchange.intake.upgrade == nil && exchange.head.isLookUp
         guard exchange.operation.hasUsage(isLookUp: isLookUp) else { return amounts }
         let snapshot = exchange.runtime.snapshot
         let name = snapshot.routes.providers[provider].name

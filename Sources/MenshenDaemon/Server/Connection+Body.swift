@@ -4,6 +4,13 @@
 internal import HTTP
 
 extension Connection {
+    /// A caller may wait for that before it sends its body.
+    func inviteBody(of head: RequestHead) {
+        guard head.expectsContinue else { return }
+        output.append(ascii: "HTTP/1.1 100 Continue\r\n\r\n")
+        flush()
+    }
+
     /// Chunks below this size that came together go on together: one byte each would cost a write to the provider.
     private static let small = 4 << 10
 

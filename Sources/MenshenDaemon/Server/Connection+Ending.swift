@@ -46,11 +46,10 @@ extension Connection {
     }
 
     /// The answer is in `output`, whole. Goes on with the next request or closes.
-    func exchangeEnded(keepAlive: Bool) {
+    func exchangeEnded(_ ending: Exchange.Ending) {
         exchange = nil
-        // A body that was not read to its end hides where the next request begins.
-        let isBodyRead = if case .answering = phase { true } else { false }
-        if keepAlive, isBodyRead {
+        switch (ending, phase) {
+        case (.keepAlive(true), .answering):
             // Also while draining: the answer's head has promised it, so the caller may be sending already.
             phase = .head
             times.waitingSince = worker.now
@@ -59,8 +58,10 @@ extension Connection {
             updateInterest()
             place.mayGoOn = true
             mark()
-        } else {
-            closeWhenWritten()
+        // A body that was not read to its end hides where the next request begins.
+        case (.keepAlive, _), (.breakOff(needsReset: false), _): closeWhenWritten()
+        // The answer broke off: the caller must see that.
+        case (.breakOff(needsReset: true), _): closeWhenWritten(.reset)
         }
     }
 
@@ -71,12 +72,6 @@ extension Connection {
         if listener.isTCP { SocketIO.setKeepAlive(fd) }
         stops.insert(.paused)
         resumeReading()
-    }
-
-    /// The answer broke off: the caller must see that.
-    func breakOff(needsReset: Bool) {
-        exchange = nil
-        closeWhenWritten(needsReset ? .reset : .orderly)
     }
 
     func closeWhenWritten(_ how: Closing = .orderly) {

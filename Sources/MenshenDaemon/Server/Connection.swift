@@ -275,9 +275,6 @@ final class Connection: ReadinessHandler, TimerHandler, Admitted {
         updateInterest()
     }
 
-    /// What was read of the body so far fills the transfer's buffer.
-    func pauseForUpload() { pauseReading() }
-
     /// The exchange has room for more of the body.
     func resumeReading() {
         guard isReadingPaused, !isClosed else { return }

@@ -12,7 +12,8 @@ struct IntakeTests {
         var intake = Intake()
         var budget = BodyBudget()
         var scan = RequestScan()
-        intake.begin(head, RequestFacts(), captureLimit: nil)
+        let target = try #require(RequestTarget(of: head, providerNames: []))
+        intake.begin(head, target, RequestFacts(), Configuration().logging)
         try body.withUnsafeBytes { try intake.keep($0, in: &budget, of: "c") }
         if isComplete { intake.complete() }
         let isRead = try intake.understand(head, .chat, replacesModels: true, whole: &scan)
