@@ -63,9 +63,7 @@ final class Exchange {
         if ProjectWait.begins(self, hasBody: hasBody) { return }
         orFail { () throws(Problem) in
             guard let resolved else { return answer(try .toServer(head)) }
-            if let preflight = try access.authorise(head, resolved, connection, runtime) {
-                return answer(preflight)
-            }
+            if let preflight = try access.authorise(head, resolved, connection, runtime) { return answer(preflight) }
             if access.grant != nil, connection.isNewcomer { worker.becomesKnown(connection) }
             if let page = resolved.page { return try PageVisit.begin(page, self) }
             if head.method == .head, hasBody { throw .headWithBody }
