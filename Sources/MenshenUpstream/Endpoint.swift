@@ -34,10 +34,12 @@ package final class Endpoint {
         /// libcurl speaks HTTP where it need not, too.
         package var usesLibcurl: Bool
 
+        /// Microseconds.
+        var connectTimeout: UInt64 { UInt64(connectTimeoutMilliseconds) * 1000 }
+
         var patience: Patience.Limits {
             Patience.Limits(
-                start: UInt64(connectTimeoutMilliseconds) * 1000 + firstByteTimeout, firstByte: firstByteTimeout,
-                gap: gapTimeout, total: totalTimeout)
+                connect: connectTimeout, firstByte: firstByteTimeout, gap: gapTimeout, total: totalTimeout)
         }
 
         package init(

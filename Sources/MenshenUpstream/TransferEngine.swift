@@ -75,6 +75,7 @@ package final class TransferEngine: MultiDelegate, ReadinessHandler, TimerHandle
         let settings = endpoint.settings
         try easy.route(proxy: settings.proxy, socketPath: settings.socketPath, version: version)
         if settings.proxy.hasPrefix("https://") || settings.usesLibcurl { try secure(easy, settings.files) }
+        // Links and transfers have a timer of their own for it. libcurl divides this time among the addresses of a name.
         try easy.connect(timeoutMilliseconds: settings.connectTimeoutMilliseconds)
         return easy
     }

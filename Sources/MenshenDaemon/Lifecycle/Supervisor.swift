@@ -9,7 +9,7 @@ internal import Systemd
 
 /// Starts the workers and looks after them from the main thread: signals, reload, drain, idle exit, watchdog.
 final class Supervisor: TimerHandler {
-    /// How often idleness, the store's state and the binary's own replacement are looked at: rarely, so that an idle
+    /// How often the store's state and the binary's own replacement are looked at: rarely, so that an idle
     /// process sleeps, but a few times within the time of an idle exit.
     private var lookInterval: UInt64 {
         let idle = snapshot.configuration.server.idleExit?.microseconds ?? .max
@@ -26,7 +26,7 @@ final class Supervisor: TimerHandler {
     private let keeper: CacheKeeper
     private let events: Events
     private let notifier: Notifier
-    private let activity: Activity
+    private let idleness: Idleness
     private var snapshot: Snapshot
     private var crew: Crew
     private var reader: MailboxReader?
@@ -54,7 +54,8 @@ final class Supervisor: TimerHandler {
         self.notifier = notifier
         reactor = try Reactor()
         control = try Mailbox()
-        activity = Activity(now: reactor.now)
+        let activity = Activity(now: reactor.now)
+        idleness = Idleness(of: activity, reactor)
         let count = snapshot.configuration.server.workers
         let roster = Roster()
         let pots = PotLedger(store)
@@ -64,7 +65,7 @@ final class Supervisor: TimerHandler {
         let signIns = SignIns()
         let telemetry = try Telemetry(events)
         crew = Crew(
-            try (0..<count).map { [control, activity] index in
+            try (0..<count).map { [control] index in
                 try WorkerContext(
                     index: index, count: count, control: control, store: store, access: access, pots: pots,
                     events: events, gate: gate,
@@ -72,6 +73,7 @@ final class Supervisor: TimerHandler {
                     roster: roster, projects: projects, metrics: metrics, signIns: signIns, telemetry: telemetry)
             })
         reader = try MailboxReader(control, on: reactor) { [unowned self] in receive($0) }
+        idleness.isTooLong = { [unowned self] in stop("idle") }
         signals = try SignalSource(SignalSource.handled, on: reactor) { [unowned self] in received(signal: $0) }
     }
 
@@ -81,6 +83,7 @@ final class Supervisor: TimerHandler {
         try crew.start(snapshot, listening.sockets)
         notifier.ready(status: statusLine)
         reactor.timers.set(lookTimer, at: reactor.now + lookInterval)
+        limitIdleness()
         if let interval = notifier.watchdogInterval { reactor.timers.set(watchdogTimer, at: reactor.now + interval) }
         try reactor.run()
         crew.join()
@@ -105,9 +108,7 @@ final class Supervisor: TimerHandler {
         switch signal {
         case SignalSource.hangup where !endsWithTerminal || ControllingTerminal.isThere: reload()
         default:
-            stop(
-                signal == SignalSource.hangup ? "hangup" : "signal",
-                deadline: snapshot.configuration.server.drainTimeout.microseconds)
+            stop(signal == SignalSource.hangup ? "hangup" : "signal")
         }
     }
 
@@ -138,6 +139,11 @@ final class Supervisor: TimerHandler {
             configuration, cache: keeper.cache(for: configuration), tcpFault: tcpFault, after: snapshot)
         crew.telemetry?.go(by: configuration.telemetry.plan)
         crew.install(snapshot)
+        limitIdleness()
+    }
+
+    private func limitIdleness() {
+        idleness.limit(to: listening.mayExitWhenIdle ? snapshot.configuration.server.idleExit : nil)
     }
 
     /// A reload is done, a revoked token useless, when every worker goes by it.
@@ -182,17 +188,20 @@ final class Supervisor: TimerHandler {
 
     // MARK: Stopping
 
-    private func stop(_ reason: String, deadline: UInt64) {
+    private func stop(_ reason: String) {
         guard stopReason == nil else { return }
         stopReason = reason
-        notifier.stopping(status: "Finishing \(activity.connections) connections")
+        idleness.limit(to: nil)
+        let patience = snapshot.configuration.server.drainTimeout.microseconds
+        let connections = idleness.activity.connections
+        notifier.stopping(status: "Finishing \(connections) connections")
         // The unit's TimeoutStopSec covers the default; a longer drain is asked for.
-        if deadline > Configuration().server.drainTimeout.microseconds {
-            notifier.extendTimeout(microseconds: deadline + 15_000_000)
+        if patience > Configuration().server.drainTimeout.microseconds {
+            notifier.extendTimeout(microseconds: patience + 15_000_000)
         }
-        events.tell(.stopping(inFlight: activity.connections, seconds: deadline / 1_000_000))
+        events.tell(.stopping(inFlight: connections, seconds: patience / 1_000_000))
         listening.removeNames()
-        crew.drain(deadline: Clock.monotonic() + deadline)
+        crew.drain(deadline: reactor.time + patience)
         // By then the workers have taken what was waiting.
         reactor.timers.set(lookTimer, at: reactor.now + 200_000)
     }
@@ -209,7 +218,7 @@ final class Supervisor: TimerHandler {
             if let failure {
                 events.remark("Worker \(index) ended: \(failure)")
                 exitCode = 70
-                stop("failure", deadline: snapshot.configuration.server.drainTimeout.microseconds)
+                stop("failure")
             }
             if areAllEnded { reactor.stop() }
         }
@@ -238,13 +247,8 @@ final class Supervisor: TimerHandler {
             lastStatusLine = line
             notifier.status(line)
         }
-        guard stopReason == nil, listening.mayExitWhenIdle, let since = activity.idleSince else { return }
-        // Callers that connect from here on wait in systemd's socket and start the next process.
-        if let limit = snapshot.configuration.server.idleExit, reactor.now > since + limit.microseconds {
-            stop("idle", deadline: snapshot.configuration.server.drainTimeout.microseconds)
-        } else if ProcessIdentity.isReplaced {
-            stop("replaced", deadline: snapshot.configuration.server.drainTimeout.microseconds)
-        }
+        guard listening.mayExitWhenIdle, idleness.activity.idleSince != nil else { return }
+        if ProcessIdentity.isReplaced { stop("replaced") }
     }
 
     private var lastStatusLine = ""

@@ -54,6 +54,8 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     private var handle: EasyHandle?
     private var socket = LinkSocket.none
     private var security: Security?
+    /// Set while the connection is made: names, addresses, proxy and TLS's handshake together.
+    private let deadline = Timer()
     /// What its user wants to hear of, and what epoll is asked for; of an empty `interest` epoll knows nothing.
     private var wanted: Readiness = []
     private var interest: Readiness = []
@@ -80,7 +82,8 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
             security = try Security(client, endpoint, offersHTTP2: offersHTTP2, engine)
         }
         handle = try engine.connect(self, to: endpoint)
-        security?.limit(of: self, in: UInt64(endpoint.settings.connectTimeoutMilliseconds) * 1000)
+        deadline.handler = self
+        reactor.timers.set(deadline, at: reactor.now + endpoint.settings.connectTimeout)
     }
 
     /// One that is being made goes to somebody else.
@@ -122,6 +125,7 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
 
     func close() {
         user = nil
+        reactor.timers.cancel(deadline)
         security?.end(socket)
         security = nil
         if let handle { engine.drop(handle) }
@@ -229,7 +233,17 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         } catch {
             return user.linkFailed(self, UpstreamFailure(of: error))
         }
-        if security == nil { user.linkIsUp(self) } else { shake(hasRecords: false) }
+        if security == nil { isUp() } else { shake(hasRecords: false) }
+    }
+
+    private func isUp() {
+        reactor.timers.cancel(deadline)
+        user?.linkIsUp(self)
+    }
+
+    func timerFired(_ timer: Timer) {
+        user?.linkFailed(
+            self, UpstreamFailure(.connectTimeout, "making the connection takes longer than upstream.connect_timeout"))
     }
 
     private func take(_ connected: Int32, of handle: EasyHandle) throws {
@@ -258,14 +272,9 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         switch step {
         case .needsMore: break
         case .done:
-            user.linkIsUp(self)
+            isUp()
             startIfMore()
         case .failed(let failure): user.linkFailed(self, failure)
         }
-    }
-
-    func timerFired(_ timer: Timer) {
-        user?.linkFailed(
-            self, UpstreamFailure(.connectTimeout, "TLS's handshake takes longer than upstream.connect_timeout"))
     }
 }

@@ -4,7 +4,7 @@
 internal import Reactor
 internal import TLS
 
-/// TLS on one link's socket: its handshake and how long that may take, and records that the socket has not taken.
+/// TLS on one link's socket: its handshake, and records that the socket has not taken.
 final class Security {
     enum Step {
         case needsMore
@@ -15,7 +15,6 @@ final class Security {
     let channel: TLSChannel
     private let engine: TransferEngine
     private(set) var isShaking = true
-    private let deadline = Timer()
     /// Records that wait. Each piece stays where it is: libcurl's TLS wants what it did not take again from the same place.
     private var backlog: [SendBuffer] = []
     /// Why nothing can be sent any more.
@@ -30,12 +29,6 @@ final class Security {
                 endpoint.tickets)
         } catch { throw UpstreamFailure(.tls, error.description) }
         self.engine = engine
-    }
-
-    /// The connection with its handshake has to be there in so many microseconds.
-    func limit(of handler: any TimerHandler, in microseconds: UInt64) {
-        deadline.handler = handler
-        engine.reactor.timers.set(deadline, at: engine.reactor.now + microseconds)
     }
 
     var hasMore: Bool { channel.hasMore }
@@ -97,7 +90,6 @@ final class Security {
 
     /// Says goodbye, where the other side can hear it.
     func end(_ socket: LinkSocket) {
-        engine.reactor.timers.cancel(deadline)
         guard isSent, failure == nil else { return }
         channel.sayGoodbye()
         _ = send(to: socket)
@@ -124,7 +116,6 @@ final class Security {
         case .failed(let fault): return .failed(UpstreamFailure(.tls, fault.description))
         case .done:
             isShaking = false
-            engine.reactor.timers.cancel(deadline)
             return .done
         }
     }

@@ -40,7 +40,8 @@ final class CurlTransfer: PooledTransfer, EasyDelegate, TimerHandler {
     init(_ engine: TransferEngine, _ endpoint: Endpoint) throws(CurlError) {
         self.engine = engine
         self.endpoint = endpoint
-        patience = Patience(engine.reactor, endpoint.settings.patience)
+        // One that may wait for another's connection is left to libcurl's own limit, which does not count that time.
+        patience = Patience(engine.reactor, endpoint.settings.patience, connects: !endpoint.isShared)
         patience.belongs(to: self)
         handle = try engine.makeHandle(self, to: endpoint, endpoint.isShared ? .http2OverTLS : .http1)
     }
@@ -258,6 +259,7 @@ final class CurlTransfer: PooledTransfer, EasyDelegate, TimerHandler {
 
     func timerFired(_ timer: Timer) {
         let failure = patience.failure(timer, hasHead: hasFinalHead)
+        if failure.reason == .connectTimeout, easyHandle.hasConnected { return }
         guard !isAbandoned, let receiver else { return }
         if failure.reason == .firstByteTimeout, let startedAt {
             // libcurl tells only when it is asked how long it took to get there.

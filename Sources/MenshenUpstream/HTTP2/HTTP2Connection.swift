@@ -218,7 +218,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
         let now = engine.reactor.now
         if now - heardAt >= Self.quiet, !pingTimer.isSet {
             session.ping()
-            let patience = UInt64(pool.endpoint.settings.connectTimeoutMilliseconds) * 1000
+            let patience = pool.endpoint.settings.connectTimeout
             engine.reactor.timers.set(pingTimer, at: now + patience)
         }
         for transfer in queue { transfer.submit(session) }

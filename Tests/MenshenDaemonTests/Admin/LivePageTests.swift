@@ -136,7 +136,7 @@ struct LivePageTests {
         let setting = Stage.Setting.with {
             $0.daemon.socket = nil
             $0.daemon.inherited = [unix]
-            $0.tables = "[server]\nidle_exit = \"100ms\""
+            $0.tables = "[server]\nidle_exit = \"300ms\""
         }
         try Stage.run(setting, in: directory) {
             try $0.reply()

@@ -114,7 +114,7 @@ struct ActivationTests {
         let path = directory.path("systemd.sock")
         let unix = try FreePort.listener(unix: path)
         defer { close(unix) }
-        let setting = Self.setting([unix], "[server]\nidle_exit = \"100ms\"")
+        let setting = Self.setting([unix], "[server]\nidle_exit = \"300ms\"")
         try Stage.run(setting, in: directory) {
             try $0.reply(body: "x")
         } _: { stage throws in

@@ -104,4 +104,19 @@ struct WorkerTests {
         let answer = try scene.answer(to: late)
         #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.lowercased().contains("connection: close"))
     }
+
+    @Test func `what does not end by a drain's deadline is aborted and recorded so`() throws {
+        let scene = try WorkerScene(providers: ["openai"])
+        let caller = try scene.ask("GET", "/v1/x")
+        let provider = try scene.accept()
+        try provider.beginStream()
+        try scene.drain(within: 30)
+        try scene.pass(29.9)
+        try provider.chunk("data: 1\n\n")
+        try scene.hear(caller, until: "data: 1")
+        try scene.pass(0.2)
+        #expect(try !scene.hear(caller).contains("\r\n0\r\n\r\n"), "its end is no clean one")
+        _ = try scene.hear(provider)
+        #expect(try scene.records().map(\.endState) == ["aborted"])
+    }
 }
