@@ -22,8 +22,10 @@ final class Scene {
     let endpoint: Endpoint
     private let directory = try? TemporaryDirectory()
     private let listener: UnixListener
+    /// Over TCP the kernel tells what the provider has acknowledged.
+    private var tcp: Int32?
 
-    init(http2: Bool = false, _ change: (inout Endpoint.Settings) -> Void = { _ in }) throws {
+    init(http2: Bool = false, tcp: Bool = false, _ change: (inout Endpoint.Settings) -> Void = { _ in }) throws {
         try Self.isPrepared.get()
         let path = try #require(directory).path("provider.sock")
         listener = try UnixListener.bind(path)
@@ -34,6 +36,15 @@ final class Scene {
             socketPath: path, proxy: "", files: TLSFiles(),
             http2: false, keepsWarm: false, connectTimeoutMilliseconds: 10_000, firstByteTimeout: 600_000_000,
             gapTimeout: 300_000_000, totalTimeout: nil, maxIdleConnections: 4, usesLibcurl: false)
+        if tcp {
+            let descriptor = try TCPListener.bind("127.0.0.1", port: 0)
+            self.tcp = descriptor
+            settings.socketPath = nil
+            settings.hostName = "127.0.0.1"
+            let port = try TCPListener.port(of: descriptor)
+            settings.url = "https://127.0.0.1:\(port)"
+            settings.plainURL = "http://127.0.0.1:\(port)"
+        }
         change(&settings)
         endpoint = try Endpoint(settings, http2: http2)
         reactor.endOfTurn = { [unowned engine] in engine.startWaiting() }
@@ -44,6 +55,7 @@ final class Scene {
         engine.close()
         listener.remove()
         SocketIO.close(listener.descriptor)
+        if let tcp { SocketIO.close(tcp) }
     }
 
     /// Turns the loop until there is something to be had.
@@ -61,12 +73,14 @@ final class Scene {
 
     /// The provider's end of the next connection.
     func accept() throws -> Wire {
-        Wire(try until("a connection") { try SocketIO.accept(listener.descriptor) })
+        let descriptor = try until("a connection") { try SocketIO.accept(tcp ?? listener.descriptor) }
+        if tcp != nil { SocketIO.setNoDelay(descriptor) }
+        return Wire(descriptor)
     }
 
     func acceptsNothing() throws -> Bool {
         try settle()
-        return try SocketIO.accept(listener.descriptor) == nil
+        return try SocketIO.accept(tcp ?? listener.descriptor) == nil
     }
 
     /// A transfer that has been started.

@@ -9,7 +9,7 @@ import Testing
 @testable import MenshenUpstream
 
 /// The provider's end of a connection that is secured. Each step lets the engine do what it can.
-private final class SecureWire {
+final class SecureWire {
     let peer: TLSPeer
     private let wire: Wire
     private let scene: Scene
@@ -57,6 +57,21 @@ private final class SecureWire {
             try scene.settle()
         }
     }
+
+    /// Reaches the other side's kernel, and nobody looks yet.
+    func sayGoodbye() throws {
+        peer.sayGoodbye()
+        try wire.write(peer.records())
+    }
+
+    /// With what there is to say, and without a look at what has come.
+    func leave() throws {
+        try wire.write(peer.records())
+        wire.close()
+    }
+
+    /// What has reached the kernel here, while the other side does nothing.
+    func lookQuietly() throws -> [UInt8] { peer.take(try wire.read()) }
 
     func close(goodbye: Bool) throws {
         if goodbye { peer.sayGoodbye() }

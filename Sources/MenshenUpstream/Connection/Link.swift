@@ -26,15 +26,22 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
 
     struct Ending {
         let detail: String
-        /// The provider's orderly close, as far as the network can tell.
+        /// The provider's orderly close, as far as the network can tell: a FIN.
         let wasClosed: Bool
         /// Nothing that the provider said before can be missing.
         let isWhole: Bool
+        /// It is TLS's close_notify, and a FIN may still come.
+        var isOpen = false
         /// Before an answer has begun.
         var reason = UpstreamFailure.Reason.reset
 
         static var closed: Ending {
             Ending(detail: "the provider closed the connection", wasClosed: true, isWhole: true)
+        }
+
+        /// TLS's close_notify without a FIN: what the provider's kernel has of ours may be unacknowledged, and read yet.
+        static func goodbye(isOpen: Bool) -> Ending {
+            Ending(detail: "the provider closed the connection", wasClosed: false, isWhole: true, isOpen: isOpen)
         }
 
         static func broken(_ detail: String, _ reason: UpstreamFailure.Reason = .reset) -> Ending {
@@ -44,6 +51,8 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
 
     /// Idle ones older than this are likely to be closed by the provider just as they are used. Microseconds.
     static let maxIdleAge: UInt64 = 90_000_000
+    /// How long a FIN is waited for behind close_notify. It comes at once, or the provider waits for our own. Microseconds.
+    private static let goodbyeAge: UInt64 = 1_000_000
 
     private let engine: TransferEngine
     private let reactor: Reactor
@@ -54,7 +63,7 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     private var handle: EasyHandle?
     private var socket = LinkSocket.none
     private var security: Security?
-    /// Set while the connection is made: names, addresses, proxy and TLS's handshake together.
+    /// Set while the connection is made (names, addresses, proxy and TLS's handshake together), and while a FIN is waited for.
     private let deadline = Timer()
     /// What its user wants to hear of, and what epoll is asked for; of an empty `interest` epoll knows nothing.
     private var wanted: Readiness = []
@@ -68,6 +77,9 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     /// What the other side had acknowledged before we wrote anything. The SYN counts as one.
     private var acknowledgedBefore: Int64 = 1
     private var isStarted = false
+    /// close_notify has come, and behind it a FIN is waited for, or has been in vain.
+    private(set) var isLeaving = false
+    private var hasWaited = false
 
     init(_ engine: TransferEngine, to endpoint: Endpoint) {
         self.engine = engine
@@ -168,8 +180,20 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Moved {
         let moved = security?.read(socket, into: buffer) ?? socket.read(into: buffer)
         if security?.hasToSend == true { _ = sendRecords() }
-        if case .bytes = moved { startIfMore() }
+        switch moved {
+        case .bytes: startIfMore()
+        case .ended(let ending) where ending.isOpen && awaitsEnd(): return .wouldBlock
+        case .ended, .wouldBlock: break
+        }
         return moved
+    }
+
+    /// The FIN behind close_notify is waited for where it may prove that the provider has read nothing.
+    private func awaitsEnd() -> Bool {
+        guard user != nil, !hasWaited, written > writtenBefore, hasReadNothing(wasClosed: true) else { return false }
+        if !isLeaving { reactor.timers.set(deadline, at: reactor.now + Self.goodbyeAge) }
+        isLeaving = true
+        return true
     }
 
     // MARK: Readiness
@@ -242,6 +266,11 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     }
 
     func timerFired(_ timer: Timer) {
+        if isLeaving {
+            hasWaited = true
+            user?.linkIsReady(self, .readable)
+            return
+        }
         user?.linkFailed(
             self, UpstreamFailure(.connectTimeout, "making the connection takes longer than upstream.connect_timeout"))
     }

@@ -121,7 +121,7 @@ final class Security {
     }
 
     func read(_ socket: LinkSocket, into buffer: UnsafeMutableRawBufferPointer) -> Link.Moved {
-        if channel.hasMore, let moved = moved(channel.read(Self.nothing, into: buffer)) { return moved }
+        if channel.hasMore, let moved = moved(channel.read(Self.nothing, into: buffer), socket) { return moved }
         let space = UnsafeMutableRawBufferPointer(
             rebasing: engine.pipe.input.prefix(TLSChannel.intake(for: buffer)))
         while true {
@@ -139,7 +139,7 @@ final class Security {
             case .ended(let ending): return .ended(ending)
             case .bytes(let count):
                 let records = UnsafeRawBufferPointer(rebasing: space[..<count])
-                if let moved = moved(channel.read(records, into: buffer)) { return moved }
+                if let moved = moved(channel.read(records, into: buffer), socket) { return moved }
                 // What libcurl holds of a record, epoll does not show.
                 if !socket.isLent { return .wouldBlock }
             }
@@ -147,12 +147,21 @@ final class Security {
     }
 
     /// nil: more records are needed.
-    private func moved(_ read: TLSChannel.Read) -> Link.Moved? {
+    private func moved(_ read: TLSChannel.Read, _ socket: LinkSocket) -> Link.Moved? {
         switch read {
         case .bytes(let count): .bytes(count)
         case .nothing: nil
-        case .closed: .ended(.closed)
+        case .closed: .ended(goodbye(socket))
         case .failed(let fault): .ended(.broken(fault.description, fault.isRefusal ? .tls : .reset))
+        }
+    }
+
+    /// close_notify, with the end of TCP if that is there already.
+    private func goodbye(_ socket: LinkSocket) -> Link.Ending {
+        switch socket.read(into: engine.pipe.input) {
+        case .ended(let ending) where ending.wasClosed: ending
+        case .wouldBlock: .goodbye(isOpen: true)
+        case .ended, .bytes: .goodbye(isOpen: false)
         }
     }
 }

@@ -61,7 +61,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
     private func limit(_ session: Session) -> Int { session.hasSettings ? session.limit : max(1, pool.limit) }
 
     var hasRoom: Bool {
-        guard let session, !isMute, !session.isGoingAway else { return false }
+        guard let session, let link, !isMute, !link.isLeaving, !session.isGoingAway else { return false }
         // Whoever is under way has timers; others need not wait for a provider that does not read.
         if rest != nil, engine.reactor.now - blockedAt >= Self.quiet { return false }
         return session.count + queue.count < limit(session)
@@ -280,7 +280,7 @@ final class HTTP2Connection: LinkUser, EndOfTurn, TimerHandler {
     private func violated(_ session: Session) {
         sayGoodbye(session)
         guard let fault = session.fault else {
-            return lose(UpstreamFailure(.reset, "the provider ended the connection"), wasClosed: true)
+            return lose(UpstreamFailure(.reset, "the provider ended the connection"))
         }
         lose(UpstreamFailure(.malformed, "the provider breaks HTTP/2: \(fault)"))
     }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The menshen authors
+
+import TLS
+import TestSupport
+import Testing
+
+@testable import MenshenUpstream
+
+/// A request that goes out while TLS's goodbye comes in. That proves nothing yet: what the provider's kernel has by then may be
+/// unacknowledged, and is read all the same.
+struct GoodbyeTests {
+    private let identity: TestAuthority.Identity
+    private let scene: Scene
+    private let directory: TemporaryDirectory
+
+    init() throws {
+        let directory = try TemporaryDirectory()
+        let authority = try TestAuthority()
+        try authority.write(to: directory.path("ca.pem"))
+        identity = try authority.sign("IP:127.0.0.1")
+        self.directory = directory
+        scene = try Scene(http2: true, tcp: true) { settings in
+            settings.tls = TLSClient(TLSFiles(authorities: directory.path("ca.pem")))
+        }
+    }
+
+    /// A new connection over which the provider answers one request.
+    private func answer() throws -> SecureWire {
+        let (provider, frames) = try (SecureWire(scene, TLSPeer(identity, protocol: "h2")), FramePeer())
+        try scene.until("a request") {
+            try frames.read(provider.hearBytes()).contains { $0.kind == .headers } ? true : nil
+        }
+        frames.settings()
+        frames.settingsAnswer()
+        frames.head(1)
+        frames.data(1, "well", isEnd: true)
+        try provider.say(frames.take(), piece: 1 << 20)
+        return provider
+    }
+
+    private func kept() throws -> SecureWire {
+        let first = try scene.ask()
+        let provider = try answer()
+        #expect(first.events == ["head 200", "body", "finished"])
+        // What it has to say of the settings.
+        _ = try provider.hearBytes()
+        return provider
+    }
+
+    @Test func `one that the provider's kernel has is not sent again`() throws {
+        let provider = try kept()
+        try provider.sayGoodbye()
+        let second = try scene.ask()
+        scene.engine.startWaiting()
+        try scene.settle()
+        #expect(second.events.isEmpty, "the FIN will tell")
+        #expect(try !provider.lookQuietly().isEmpty, "the provider reads it")
+        try provider.close(goodbye: false)
+        #expect(second.events == ["failed: reset"])
+        #expect(try scene.acceptsNothing())
+    }
+
+    @Test func `one that came too late goes out once more`() throws {
+        let provider = try kept()
+        provider.peer.sayGoodbye()
+        try provider.leave()
+        let second = try scene.ask()
+        scene.engine.startWaiting()
+        _ = try answer()
+        #expect(second.events == ["repeats: stale_connection", "head 200", "body", "finished"])
+    }
+
+    @Test func `no FIN is waited for longer than a second, and meanwhile others go elsewhere`() throws {
+        let provider = try kept()
+        try provider.sayGoodbye()
+        let second = try scene.ask()
+        scene.engine.startWaiting()
+        try scene.settle()
+        let third = try scene.ask()
+        _ = try answer()
+        #expect(third.events == ["head 200", "body", "finished"])
+        #expect(second.events.isEmpty)
+        scene.clock.turn(seconds: 1)
+        try scene.settle()
+        #expect(second.events == ["failed: reset"])
+    }
+}
