@@ -13,11 +13,9 @@ struct DatabaseLockTests {
     /// What the process has open under that path.
     private func descriptor(of path: String) -> Int32? {
         (3..<4096).first { number in
-            var text = [UInt8](repeating: 0, count: 4096)
-            let count = text.withUnsafeMutableBytes { bytes in
-                readlink("/proc/self/fd/\(number)", bytes.baseAddress!.assumingMemoryBound(to: CChar.self), bytes.count)
-            }
-            return count > 0 && String(decoding: text[..<count], as: UTF8.self) == path
+            guard let target = realpath("/proc/self/fd/\(number)", nil) else { return false }
+            defer { free(target) }
+            return String(cString: target) == path
         }
     }
 
