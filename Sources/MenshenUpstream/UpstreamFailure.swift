@@ -12,7 +12,7 @@ package struct UpstreamFailure: Error, Sendable, Equatable {
         case connectTimeout = "connect_timeout"
         case tls
         case proxy
-        /// The request went out in vain, over a kept connection that the provider had closed; it was sent once more.
+        /// The request went out in vain, over a connection that the provider had closed; it was sent once more.
         case staleConnection = "stale_connection"
         /// The provider has not worked on the request: it refused it, or wants it over HTTP/1.1.
         case refusedStream = "refused_stream"

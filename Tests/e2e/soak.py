@@ -109,6 +109,9 @@ def excuse(index, reasons):
     name, outcome, kind, server, begin, end = results[index]
     if index in hurt:
         return "hurt by the provider"
+    if name is None:
+        # Decision 0018: where all of an announced length had come, menshen can only end the connection behind the answer.
+        return "behind an answer that was hurt" if "RemoteDisconnected" in outcome and index - CALLERS in hurt else None
     if read[index] or not reasons:
         return None
     if reasons[-1] in ("connect", "tls") and any(begin < until and since < end for since, until in server.windows):
@@ -126,7 +129,7 @@ def judge():
         row = name and daemon.row(name)
         reasons = [each["reason"] for each in daemon.rows(
             "SELECT reason FROM attempts WHERE request_id = ? ORDER BY n", row["id"])] if row else []
-        why = excuse(index, reasons) if outcome in (502, "broken") else None
+        why = excuse(index, reasons) if name is None or outcome in (502, "broken") else None
         excuses[why] += 1
         times = [f"{at - begin:.3f}" for at in (since, until)]
         story = (index, name, outcome, kind, server.name, reasons, read[index], *times)
@@ -138,7 +141,9 @@ def judge():
 
 
 def twice():
-    return [index for index, times in list(read.items()) if times > 1]
+    """Number, request id, kind, provider."""
+    over = [(index, results.get(index)) for index, times in list(read.items()) if times > 1]
+    return [(index, each and (each[0], each[2], each[3].name)) for index, each in over]
 
 
 def sample():
@@ -171,7 +176,7 @@ while (now := time.monotonic() - begin) < seconds and daemon.process.poll() is N
     if now >= minute * 60:
         judge()
         memory, descriptors, cpu = samples[-1]
-        note(f"minute {minute}: {dict(counts)}; not excused {len(unexcused)}, read twice {len(twice())}, "
+        note(f"minute {minute}: {dict(counts)}; not excused {len(unexcused)}, read twice {twice()}, "
              f"faults {faults[:3]}; resident {memory / MIB:.1f} MiB, {descriptors} descriptors, {cpu:.1f} s of CPU")
         minute += 1
     stopped.wait(min(5, seconds / 50))
@@ -189,8 +194,8 @@ misrecorded = []
 states = {"whole": {"complete"}, 502: {"upstream_error"}, "broken": {"truncated"}, "left": {"client_gone"}}
 for index, (name, outcome, kind, server, since, until) in results.items():
     row = rows.pop(number(name), None) if name else None
-    allowed = states.get(outcome, set()) | ({"truncated"} if outcome == "left" and index in hurt else set())
-    if row is None or row["end_state"] not in allowed:
+    allowed = states.get(outcome, set()) | ({"truncated"} if outcome in ("left", "whole") and index in hurt else set())
+    if row["end_state"] not in allowed if row else name or not excuse(index, []):
         misrecorded.append((index, name, outcome, kind, server.name, row and (row["end_state"], row["problem"])))
 note(f"outcomes: {dict(counts)}")
 note(f"what the providers did: {dict(deeds)}; {sum(refused.values())} times said to be untouched")

@@ -79,10 +79,10 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     func go() {
         if pause.endIfDue() { return unpause() }
         guard state == .connecting, link == nil else { return }
-        guard let kept = endpoint.takeIdle(now: engine.reactor.now) else { return connect() }
-        kept.use(for: self)
+        let kept = endpoint.takeIdle(now: engine.reactor.now)
+        repetition = request.isStreamed ? .none : isSafe && kept != nil ? .always : .ifUnread
+        guard let kept else { return connect() }
         link = kept
-        repetition = request.isStreamed ? .none : isSafe ? .always : .ifUnread
         linkIsUp(kept)
     }
 
@@ -95,6 +95,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     }
 
     func linkIsUp(_ link: Link) {
+        link.use(for: self)
         state = .asking
         flush()
         settle()

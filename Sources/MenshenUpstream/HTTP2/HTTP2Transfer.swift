@@ -279,8 +279,8 @@ final class HTTP2Transfer: PooledTransfer, StreamDelegate, EndOfTurn, TimerHandl
 
     /// The connection has ended, which says nothing of what the provider has done: decision 0016 holds.
     private var mayRepeatUnread: Bool {
-        guard isKept, !request.isStreamed else { return false }
-        return request.method.isSafe || connection?.hasReadNothing == true
+        guard !request.isStreamed else { return false }
+        return isKept && request.method.isSafe || connection?.hasReadNothing == true
     }
 
     private func over(_ failure: UpstreamFailure?) {

@@ -7,21 +7,25 @@ import Testing
 
 @testable import MenshenUpstream
 
-/// A request that goes out while TLS's goodbye comes in. That proves nothing yet: what the provider's kernel has by then may be
-/// unacknowledged, and is read all the same.
+/// A request that goes out while the connection's end comes in. TLS's goodbye proves nothing yet: what the provider's kernel has by
+/// then may be unacknowledged, and is read all the same.
 struct GoodbyeTests {
     private let identity: TestAuthority.Identity
     private let scene: Scene
     private let directory: TemporaryDirectory
 
     init() throws {
-        let directory = try TemporaryDirectory()
+        directory = try TemporaryDirectory()
         let authority = try TestAuthority()
         try authority.write(to: directory.path("ca.pem"))
         identity = try authority.sign("IP:127.0.0.1")
-        self.directory = directory
-        scene = try Scene(http2: true, tcp: true) { settings in
-            settings.tls = TLSClient(TLSFiles(authorities: directory.path("ca.pem")))
+        scene = try Self.scene(http2: true, directory)
+    }
+
+    private static func scene(http2: Bool, _ directory: TemporaryDirectory) throws -> Scene {
+        let path = directory.path("ca.pem")
+        return try Scene(http2: http2, tcp: true) { settings in
+            settings.tls = TLSClient(TLSFiles(authorities: path))
         }
     }
 
@@ -69,6 +73,20 @@ struct GoodbyeTests {
         scene.engine.startWaiting()
         _ = try answer()
         #expect(second.events == ["repeats: stale_connection", "head 200", "body", "finished"])
+    }
+
+    @Test(arguments: [true, false]) func `a new connection that ends before it, too, has another made`(http2: Bool) throws {
+        let scene = try Self.scene(http2: http2, directory)
+        let hearer = try scene.ask()
+        for _ in 0..<2 {
+            let provider = try SecureWire(scene, TLSPeer(identity, protocol: http2 ? "h2" : nil))
+            try scene.settle()
+            #expect(try provider.lookQuietly().isEmpty)
+            try provider.leave()
+        }
+        try scene.settle()
+        #expect(hearer.events == ["repeats: stale_connection", "failed: reset"], "once more, and that is it")
+        #expect(try scene.acceptsNothing())
     }
 
     @Test func `no FIN is waited for longer than a second, and meanwhile others go elsewhere`() throws {
