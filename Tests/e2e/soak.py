@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The menshen authors
 """A soak over TLS, with the providers of unsteady.py, which close, reset, refuse, cut, GOAWAY and restart at random.
 
-  soak.py BINARY [--minutes N]   N: MENSHEN_E2E_SOAK, or 0.25; a line a minute, the checks at the end
+  soak.py BINARY [--minutes N]   N: MENSHEN_E2E_SOAK, or 0.25; by hand alone, because chance has its part; a line a minute, the checks at the end
 
 Each request has a number. Whatever is not excused by what the providers have written down of it has to be answered, byte for
 byte.
@@ -142,7 +142,7 @@ def judge():
 
 def twice():
     """Number, request id, kind, provider."""
-    over = [(index, results.get(index)) for index, times in list(read.items()) if times > 1]
+    over = [(index, results.get(index)) for index, times in dict(read).items() if times > 1]
     return [(index, each and (each[0], each[2], each[3].name)) for index, each in over]
 
 
