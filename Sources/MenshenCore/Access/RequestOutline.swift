@@ -33,13 +33,28 @@ package struct RequestOutline: Sendable {
         provider = target.providerName
         queryModels = isWebSocket || target.query == nil ? [] : target.queryModels
         mayNameModelInPath =
-            pathModel == nil && (path.contains("/engines/") || path.contains("/deployments/"))
+            pathModel == nil && Self.hasModelFolder(path)
             || operation == .files && Self.goesOn(path)
         switch method {
         case _ where isWebSocket: manner = .webSocket
         case .get, .head, .delete, .options: manner = .lookUp
         default: manner = !hasBody && path.hasSuffix("/cancel") ? .lookUp : .call
         }
+    }
+
+    private static let modelFolders = ["/engines/", "/deployments/"].map { Array($0.utf8) }
+
+    /// By bytes: to look for a text in another by characters costs a request more than all of policy.
+    private static func hasModelFolder(_ path: String) -> Bool {
+        let bytes = path.utf8.span
+        for folder in modelFolders where folder.count <= bytes.count {
+            for start in 0...bytes.count - folder.count {
+                var same = 0
+                while same < folder.count, bytes[start + same] == folder[same] { same += 1 }
+                if same == folder.count { return true }
+            }
+        }
+        return false
     }
 
     /// Behind what makes it a path of files stands what makes it another's: who knows which of them a server goes by.

@@ -131,6 +131,8 @@ import Testing
         ("/v1/batches", "a batch"), ("/v1/messages/batches", "a batch"), ("/v1/realtime/client_secrets", "session"),
         ("/v1/threads/t/runs", "not known"), ("/v1/models/owner/dear-1/predictions", "not known"),
         ("/v1/engines/dear-1/completions", "not known"), ("/v1/fine_tuning/jobs", "not known"),
+        // A mark that makes one character of itself and the slash.
+        ("/v1/engines/%CC%81dear-1/completions", "not known"),
         ("/v1/openai/deployments/dear-1/chat/completions", "not known"), ("/files/v1/chat/completions", "not known"),
     ])
     func `what may ask any model without saying which is refused`(path: String, reason: String) {
