@@ -16,7 +16,20 @@ package final class Permit: Sendable {
     /// It holds only as long as the caller's project is not known.
     package let isProvisional: Bool
     /// All that forbids anything.
-    fileprivate let bounds: [(holder: PolicyDenial.Holder, scope: Scope)]
+    fileprivate let bounds: [Bound]
+    /// Some of them name providers.
+    fileprivate let listsProviders: Bool
+
+    /// A class: each step of each request goes through them, and a scope is four lists.
+    fileprivate final class Bound: Sendable {
+        let holder: PolicyDenial.Holder
+        let scope: Scope
+
+        init(_ holder: PolicyDenial.Holder, _ scope: Scope) {
+            self.holder = holder
+            self.scope = scope
+        }
+    }
 
     /// The limits of these rules, as each request asks for them.
     package let demands: [Demand]
@@ -29,9 +42,11 @@ package final class Permit: Sendable {
             Demand(Holder(.caller, $0.name), $0.limits, concurrency: $0.concurrency, maxErrors: $0.maxErrors)
         }.filter { !$0.isEmpty }
         denial = rules.first { $0.isDenied }.map { PolicyDenial(refusedBy: $0.name) }
-        var bounds = rules.map { (holder: PolicyDenial.Holder.rule($0.name), scope: $0.scope) }
-        if let token { bounds.append((.token(token.name), token.scope)) }
-        self.bounds = bounds.filter { !$0.scope.isAll }
+        var bounds = rules.map { Bound(.rule($0.name), $0.scope) }
+        if let token { bounds.append(Bound(.token(token.name), token.scope)) }
+        bounds.removeAll { $0.scope.isAll }
+        self.bounds = bounds
+        listsProviders = bounds.contains { !$0.scope.providers.isEmpty }
         isProvisional = false
     }
 
@@ -42,6 +57,7 @@ package final class Permit: Sendable {
         self.isProvisional = isProvisional
         demands = []
         bounds = []
+        listsProviders = false
     }
 
     convenience init(unlisted principal: Principal) { self.init(PolicyDenial(unlisted: principal.words)) }
@@ -53,8 +69,8 @@ package final class Permit: Sendable {
     }
 }
 
-/// What of one request a permit forbids.
-package struct Confines: Sendable {
+/// What of one request a permit forbids. A class: a request has one or none, and looks into it at each step.
+package final class Confines: Sendable {
     /// What is known of the model that the request names.
     package enum ModelWord: Sendable {
         /// The body may still name one.
@@ -99,6 +115,8 @@ package struct Confines: Sendable {
                 }
             }
         }
+        // Nothing tells one provider from another, whatever the model.
+        if !permit.listsProviders, !routes.replacesModels { return fitting }
         var deepest: PolicyDenial?
         var allowed: [Int] = []
         for index in fitting {

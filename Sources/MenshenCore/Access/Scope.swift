@@ -99,7 +99,7 @@ extension Scope {
     /// Some gateways take several with commas between them.
     func allows(model: String) -> Bool {
         if models.isEmpty { return true }
-        guard model.utf8.contains(UInt8(ascii: ",")) else { return models.contains { $0.matches(model) } }
+        guard ByteSearch.occurs(UInt8(ascii: ","), in: model) else { return models.contains { $0.matches(model) } }
         return model.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
             let name = String(part.drop { $0 == " " })
             return models.contains { $0.matches(name) }

@@ -15,6 +15,13 @@ enum ByteSearch {
         (word &- 0x0101_0101_0101_0101 &* UInt64(bound)) & ~word & 0x8080_8080_8080_8080
     }
 
+    /// Whether the byte stands in a text, whose own iterator takes some thirty instructions a byte.
+    static func occurs(_ byte: UInt8, in text: String) -> Bool {
+        let bytes = text.utf8.span
+        for index in bytes.indices where bytes[index] == byte { return true }
+        return false
+    }
+
     /// The first quote or backslash from `start` on, or the end. Sixteen bytes a step: prompts are little else.
     static func quoteOrBackslash(_ bytes: Span<UInt8>, from start: Int) -> Int {
         var index = start

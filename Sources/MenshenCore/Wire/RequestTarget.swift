@@ -72,7 +72,7 @@ package struct RequestTarget: Sendable, Equatable {
 
     /// The path as providers understand it, which read its escapes first: what is decided of a path is decided of this.
     package var plainPath: String {
-        path.utf8.contains(UInt8(ascii: "%")) && !Dialect.keepsEscapes(of: path)
+        ByteSearch.occurs(UInt8(ascii: "%"), in: path) && !Dialect.keepsEscapes(of: path)
             ? PercentEncoding.decode(path[...]) : path
     }
 

@@ -15,7 +15,7 @@ struct Access {
     /// Named in Access-Control-Allow-Origin.
     private(set) var allowedOrigin: String?
     /// What of this request policy forbids; nil: nothing.
-    @Boxed private(set) var confines: Confines?
+    private(set) var confines: Confines?
 
     init(_ caller: CallerRecord) { principal = Principal(caller) }
 
