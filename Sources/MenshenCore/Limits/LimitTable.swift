@@ -43,6 +43,7 @@ package final class LimitTable: Sendable {
     /// Of a request, whoever answers it. `others`: of the rules by which it is let in.
     package func admission(_ token: AccessToken?, _ others: [Demand]) -> [Demand] {
         var demands: [Demand] = []
+        demands.reserveCapacity(others.count + 2)
         if let token, !token.demand.isEmpty { demands.append(token.demand) }
         demands += others
         if let instance { demands.append(instance) }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The menshen authors
 
+internal import Synchronization
+
 /// Whose limit it is.
 package struct Holder: Sendable, Hashable, CustomStringConvertible {
     package enum Kind: String, Sendable {
@@ -63,10 +65,30 @@ package struct ProvidersModel: Sendable, Hashable {
     let model: String
 }
 
-/// What a holder's limits are, as a request asks for them.
-package struct Demand: Sendable {
+/// What a holder's limits are, as a request asks for them. A class, as each of its pots: made of the configuration, and handed
+/// on by each request.
+package final class Demand: Sendable {
+    /// A limit, and the pot that it is about.
+    final class Share: Sendable {
+        let key: PotKey
+        let limit: Limit
+        /// Where a table has last found the pot. It may be elsewhere by now, and others have another place for it.
+        var lastPlace: Int {
+            get { place.load(ordering: .relaxed) }
+            set { place.store(newValue, ordering: .relaxed) }
+        }
+        private let place = Atomic<Int>(0)
+
+        init(_ holder: Holder, _ limit: Limit) {
+            key = PotKey(holder, limit)
+            self.limit = limit
+        }
+    }
+
     package let holder: Holder
     package let limits: [Limit]
+    /// In the order of `limits`.
+    let shares: [Share]
     /// Requests at the same time.
     package let concurrency: Int?
     /// It is refused after so many errors in a row.
@@ -75,6 +97,7 @@ package struct Demand: Sendable {
     package init(_ holder: Holder, _ limits: [Limit], concurrency: Int? = nil, maxErrors: Int? = nil) {
         self.holder = holder
         self.limits = Self.single(limits)
+        shares = self.limits.map { Share(holder, $0) }
         self.concurrency = concurrency
         self.maxErrors = maxErrors
     }
@@ -138,11 +161,13 @@ package struct Amounts: Sendable, Equatable {
 /// What one request has reserved, until it is settled.
 package struct Hold: Sendable {
     struct Entry {
-        let key: PotKey
-        /// Where it was when the request was admitted.
+        let share: Demand.Share
+        /// Where the pot was when the request was admitted.
         let place: Int
-        let limit: Limit
         var slip: Pot.Slip
+
+        var key: PotKey { share.key }
+        var limit: Limit { share.limit }
     }
 
     var entries: [Entry]

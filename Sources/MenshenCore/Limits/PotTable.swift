@@ -27,8 +27,8 @@ package struct PotTable: Sendable {
 
     /// By place, so that a pot is found once for each request and changed where it stands.
     private var pots: [Pot] = []
-    /// nil: nobody has the place.
-    private var keys: [PotKey?] = []
+    /// Who has last looked for the pot in a place; nil: none is there. Most requests are found by that, without the dictionary.
+    private var seekers: [Demand.Share?] = []
     private var places: [PotKey: Int] = [:]
     private var freePlaces: [Int] = []
     private var conducts: [Holder: Conduct] = [:]
@@ -72,29 +72,41 @@ package struct PotTable: Sendable {
         entries.reserveCapacity(demands.reduce(0) { $0 + $1.limits.count })
         var areKnown = true
         for demand in demands {
-            for limit in demand.limits {
-                let key = PotKey(demand.holder, limit)
-                let place = places[key] ?? make(key, beside: entries, now, zone)
+            for share in demand.shares {
+                let place = place(share) ?? make(share, beside: entries, now, zone)
                 pots[place].advance(to: now, zone)
                 if !pots[place].isKnown { areKnown = false }
-                entries.append(Hold.Entry(key: key, place: place, limit: limit, slip: .none))
+                entries.append(Hold.Entry(share: share, place: place, slip: .none))
             }
         }
         return areKnown
     }
 
-    private mutating func make(_ key: PotKey, beside others: [Hold.Entry], _ now: Int64, _ zone: ZoneRules) -> Int {
+    private mutating func place(_ share: Demand.Share) -> Int? {
+        let last = share.lastPlace
+        if last < seekers.count, seekers[last] === share { return last }
+        guard let place = places[share.key] else { return nil }
+        seekers[place] = share
+        share.lastPlace = place
+        return place
+    }
+
+    private mutating func make(
+        _ share: Demand.Share, beside others: [Hold.Entry], _ now: Int64, _ zone: ZoneRules
+    ) -> Int {
+        let key = share.key
         if places.count >= Self.most { dropUnused(but: others) }
         let pot = Pot(key.window, at: now, zone)
         let place = freePlaces.popLast() ?? pots.count
         if place == pots.count {
             pots.append(pot)
-            keys.append(key)
+            seekers.append(share)
         } else {
             pots[place] = pot
-            keys[place] = key
+            seekers[place] = share
         }
         places[key] = place
+        share.lastPlace = place
         return place
     }
 
@@ -102,7 +114,7 @@ package struct PotTable: Sendable {
         for (key, place) in places
         where pots[place].reserved == 0 && pots[place].isKnown && !others.contains(where: { $0.place == place }) {
             places[key] = nil
-            keys[place] = nil
+            seekers[place] = nil
             freePlaces.append(place)
         }
         conducts = conducts.filter { !$0.value.isIdle }
@@ -111,7 +123,7 @@ package struct PotTable: Sendable {
     /// The pot of an entry of a request under way. It may have been dropped meanwhile, if the request has reserved nothing in
     /// it, and be another's or made anew.
     private func place(_ entry: Hold.Entry) -> Int? {
-        keys[entry.place] == entry.key ? entry.place : places[entry.key]
+        seekers[entry.place] === entry.share ? entry.place : places[entry.key]
     }
 
     private func refusal(

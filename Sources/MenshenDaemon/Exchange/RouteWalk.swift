@@ -364,12 +364,12 @@ struct RouteWalk {
     mutating func relabelLast(_ reason: String) { attempts[attempts.count - 1].reason = reason }
 
     /// Whether any provider was asked, in any attempt but the first `before`.
-    func wasAsked(since before: Int = 0) -> Bool {
+    mutating func wasAsked(since before: Int = 0) -> Bool {
         attempts.dropFirst(before).contains { $0.wasAsked }
     }
 
     /// Whether any provider may have worked for this request.
-    func wasSent(since before: Int = 0) -> Bool {
+    mutating func wasSent(since before: Int = 0) -> Bool {
         attempts.dropFirst(before).contains { ($0.status ?? 0) < 400 && !AttemptRecord.unasked.contains($0.reason) }
     }
 

@@ -18,15 +18,21 @@ struct Allowance {
     private static let look: UInt64 = 5000
     private static let patience: UInt64 = 10_000_000
 
-    /// A reservation with what it was made of.
-    private struct Part {
+    /// A reservation with what it was made of. A class: few requests have both of them.
+    private final class Part {
         let demands: [Demand]
         var estimate: Amounts
         var hold: Hold
+
+        init(_ demands: [Demand], _ estimate: Amounts, _ hold: Hold) {
+            self.demands = demands
+            self.estimate = estimate
+            self.hold = hold
+        }
     }
 
-    @Boxed private var admission: Part?
-    @Boxed private var attempt: Part?
+    private var admission: Part?
+    private var attempt: Part?
     /// Provider of `attempt`, and how many attempts were over when it was reserved.
     private var provider = -1
     private var before = 0
@@ -106,7 +112,7 @@ struct Allowance {
     private func reserve(_ exchange: Exchange, _ demands: [Demand], _ estimate: Amounts) -> Result<Part, Problem>? {
         let snapshot = exchange.runtime.snapshot
         switch exchange.worker.context.pots.reserve(demands, estimate, snapshot) {
-        case .admitted(let hold): return .success(Part(demands: demands, estimate: estimate, hold: hold))
+        case .admitted(let hold): return .success(Part(demands, estimate, hold))
         case .refused(let refusal, let notice):
             if let notice { exchange.worker.tell(notice, snapshot.limits) }
             return .failure(Problem(refusal, exchange.dialect, snapshot.limits.zone))
@@ -186,13 +192,11 @@ struct Allowance {
         guard output > mark else { return nil }
         let snapshot = exchange.runtime.snapshot
         let next = output + max(Self.leastPiece, output / 8)
-        for path in [\Self.admission, \Self.attempt] as [WritableKeyPath<Self, Part?>] {
-            guard var part = self[keyPath: path] else { continue }
+        for part in [admission, attempt].compactMap({ $0 }) {
             let more = Self.missing(next, part, exchange)
             let refusal = exchange.worker.context.pots.extend(&part.hold, more, snapshot.limits)
             // What came was used, whether or not there was room for it.
             part.estimate.add(refusal == nil ? more : Self.missing(output, part, exchange))
-            self[keyPath: path] = part
             if let refusal { return Problem(refusal, exchange.dialect, snapshot.limits.zone) }
         }
         mark = next
@@ -238,7 +242,7 @@ struct Allowance {
         if let admission {
             self.admission = nil
             close(admission, exchange, wasAsked ? Self.spent(exchange, settlement, admission.estimate) : nil)
-            if let isError = Self.isError(exchange, isHit) {
+            if admission.demands.contains(where: { $0.maxErrors != nil }), let isError = Self.isError(exchange, isHit) {
                 pots.answered(admission.demands, isError: isError, exchange.runtime.snapshot.limits)
             }
         }

@@ -62,6 +62,35 @@ struct PotTableTests {
         #expect(reserve([large]).refusal != nil)
     }
 
+    @Test mutating func `a request under way goes on in its pot while others ask by a new configuration`() throws {
+        let old = try Self.demand("9 requests/day"), new = try Self.demand("9 requests/day")
+        open([old])
+        let first = try #require(reserve([old]).hold)
+        let second = try #require(reserve([new]).hold)
+        table.spend(first, Amounts(requests: 1))
+        table.release(try #require(reserve([old]).hold))
+        table.spend(second, Amounts(requests: 1))
+        for demand in [old, new] {
+            let state = table.state(demand, at: Self.noon, .utc)
+            #expect(state.map(\.spent) == [2] && state.map(\.reserved) == [0])
+        }
+    }
+
+    @Test mutating func `one demand has a pot in each table, wherever that is`() throws {
+        let other = Demand(.instance, [try Limit.read("9 requests/day")])
+        let shared = try Self.demand("9 requests/day")
+        open([other, shared])
+        var second = Self()
+        second.open([shared, other])
+        table.spend(try #require(reserve([shared]).hold), Amounts(requests: 1))
+        second.table.spend(try #require(second.reserve([shared]).hold), Amounts(requests: 1))
+        second.table.spend(try #require(second.reserve([shared]).hold), Amounts(requests: 1))
+        #expect(table.state(shared, at: Self.noon, .utc).map(\.spent) == [1])
+        #expect(second.table.state(shared, at: Self.noon, .utc).map(\.spent) == [2])
+        #expect(table.state(other, at: Self.noon, .utc).map(\.spent) == [0])
+        #expect(second.table.state(other, at: Self.noon, .utc).map(\.spent) == [0])
+    }
+
     @Test mutating func `of two limits that share a pot the smaller one counts, once`() throws {
         let twice = try Self.demand("4 requests/day", "2 requests/day", "2 requests/day")
         #expect(twice.limits.map(\.description) == ["2 requests/day"])
