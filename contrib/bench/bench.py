@@ -17,7 +17,7 @@ import tempfile
 
 from measures import MEASURES, Bench, Series
 from report import Report
-from servers import HERE, Broken, Haproxy, Menshen, Nginx, Provider, Upstream
+from servers import HERE, Broken, Haproxy, Menshen, Nginx, Provider, Upstream, access
 
 
 def parse():
@@ -32,8 +32,9 @@ def parse():
     parser.add_argument("--transport", choices=["tcp", "unix"], default="tcp", help="how callers connect (tcp)")
     parser.add_argument("--tls", choices=["1.1", "h2"],
                         help="the provider speaks TLS 1.3 (haproxy), by this HTTP; over h2 haproxy is the reference")
-    parser.add_argument("--proxy", choices=["menshen", "nginx"], default="menshen",
-                        help="what is compared; nginx: a second nginx, to see what the noise is")
+    parser.add_argument("--proxy", choices=["menshen", "nginx", "access"], default="menshen",
+                        help="what is compared; nginx: a second nginx, to see what the noise is; access: menshen with tokens, "
+                             "rules and limits, with menshen without")
     parser.add_argument("--json", metavar="FILE", help="also write every round's figures")
     parser.add_argument("--check", action="store_true", help="a missed must is an error")
     options = parser.parse_args()
@@ -100,12 +101,14 @@ def main():
         print(f"bench: only {files} open files are allowed; 1,000 streams need 4096", file=sys.stderr)
         return 2
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    tested = Nginx("nginx again") if options.proxy == "nginx" else Menshen(
-        os.environ.get("MENSHEN") or HERE.parent.parent / ".build/release/menshen")
+    binary = os.environ.get("MENSHEN") or HERE.parent.parent / ".build/release/menshen"
+    tested = Nginx("nginx again") if options.proxy == "nginx" else Menshen(binary)
     if not os.access(tested.binary, os.X_OK):
         print(f"bench: {tested.binary} is not there: swift build -c release, or set MENSHEN", file=sys.stderr)
         return 2
     kinds = [Haproxy() if options.tls == "h2" else Nginx(), tested]
+    if options.proxy == "access":
+        kinds = [tested, tested := Menshen(binary, "menshen with access", access())]
 
     directory, upstream, provider = pathlib.Path(tempfile.mkdtemp(prefix="menshen-bench-")), None, None
     try:

@@ -233,11 +233,18 @@ class Haproxy:
         raise Broken("haproxy keeps no records here")
 
 
-class Menshen:
-    name = "menshen"
+def access():
+    """50 further tokens, 20 rules of which the caller falls under the last two, by its token and by its user, and 3 limits."""
+    tokens = "".join(f'[[auth.tokens]]\nname = "user-{n}"\ntoken = "bench-token-of-user-{n:03}"\n' for n in range(50))
+    who = [f'token = ["user-{n}", "user-{n + 20}"]' for n in range(18)] + ['token = "default"', f'user = "{os.geteuid()}"']
+    rules = "".join(f'[[callers]]\nname = "rule-{n}"\n{each}\nmodels = ["gpt-*", "claude-*"]\n' for n, each in enumerate(who))
+    return tokens + rules + '[limits]\ninstance = ["1000000000 requests/day", "1000000000000 tokens/month", ' \
+        '"1000000000 requests/7d rolling"]\n'
 
-    def __init__(self, binary):
-        self.binary = str(pathlib.Path(binary).resolve())
+
+class Menshen:
+    def __init__(self, binary, name="menshen", more=""):
+        self.binary, self.name, self.more = str(pathlib.Path(binary).resolve()), name, more
 
     def version(self):
         try:
@@ -254,7 +261,7 @@ class Menshen:
             f'base_url = "{provider.scheme}://{"localhost" if provider.protocol else "127.0.0.1"}:{provider.port}/v1"\n'
             + (f'ca_file = "{provider.authority}"\nhttp2 = {str(provider.protocol == "h2").lower()}\n'
                if provider.protocol else "") +
-            f'[storage.sqlite]\npath = "{directory}/menshen.db"\n')
+            f'[storage.sqlite]\npath = "{directory}/menshen.db"\n' + self.more)
         config.chmod(0o600)
         command = [self.binary, "serve", "--config", str(config)]
         if len(listeners) == 2:  # else the socket is inherited
