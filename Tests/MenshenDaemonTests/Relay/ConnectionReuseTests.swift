@@ -145,7 +145,9 @@ struct ConnectionReuseTests {
     }
 
     @Test(.enabled(if: isOurs))
-    func `a new connection that ends with its request is no reason to ask again, and neither is an answer that began`() throws {
+    func `a new connection that ends with its request is no reason to ask again, and neither is an answer that began`()
+        throws
+    {
         try Stage.run {
             if $0.request.target == "/v1/begun", $0.number == 1 { try $0.send("HTTP/1.1 2") }
             if $0.request.target == "/v1/new" || $0.number == 1 { return $0.close() }

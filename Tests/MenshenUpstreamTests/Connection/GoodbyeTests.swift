@@ -7,7 +7,7 @@ import Testing
 
 @testable import MenshenUpstream
 
-/// A request that goes out while the connection's end comes in. TLS's goodbye proves nothing yet: what the provider's kernel has by
+/// A request that goes out while the end of its connection comes in. TLS's goodbye proves nothing: what the provider has by
 /// then may be unacknowledged, and is read all the same.
 struct GoodbyeTests {
     private let identity: TestAuthority.Identity
@@ -75,7 +75,9 @@ struct GoodbyeTests {
         #expect(second.events == ["repeats: stale_connection", "head 200", "body", "finished"])
     }
 
-    @Test(arguments: [true, false]) func `a new connection that ends before it, too, has another made`(http2: Bool) throws {
+    @Test(arguments: [true, false]) func `a new connection that ends before it, too, has another made`(http2: Bool)
+        throws
+    {
         let scene = try Self.scene(http2: http2, directory)
         let hearer = try scene.ask()
         for _ in 0..<2 {
