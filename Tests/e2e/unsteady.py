@@ -143,7 +143,8 @@ class Wire(asyncio.Protocol):
         if self.transport.get_write_buffer_size():
             return self.server.loop.call_later(0.002, self.part, notify)
         deeds["closed with close_notify" if notify else "closed"] += 1
-        if notify and self.is_up:
+        # Right behind the handshake a request may be waiting in `inside`, which this would swallow.
+        if notify and self.has_served:
             try:
                 self.tls.unwrap()
             except ssl.SSLError:
