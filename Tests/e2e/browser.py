@@ -179,7 +179,7 @@ def enter(chromium):
 def pages(owner, answers):
     """All there are."""
     evil, echo, bad = answers[0].id, answers[2].id, answers[3].id
-    session = owner.page.request.get(f"{UI}sessions.json?period=30d").json()["sessions"][0]["session"]
+    session = urllib.parse.quote(owner.page.request.get(f"{UI}sessions.json?period=30d").json()["sessions"][0]["session"], safe="")
     for name, path, status in (
             ("overview", "", 200), ("overview by tokens", "?measure=tokens&period=30d", 200), ("overview of nothing", "?model=none", 200),
             ("usage", "usage", 200), ("usage by project", "usage?by=project&period=30d&measure=requests", 200),
