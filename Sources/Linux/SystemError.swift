@@ -25,6 +25,9 @@ package struct SystemError: Error, Sendable, Equatable, CustomStringConvertible 
     /// A socket's name is not there, or nobody listens behind it.
     package var isNobodyThere: Bool { code == ENOENT || code == ECONNREFUSED }
 
+    /// The other side ended the connection before, in order.
+    package var isBrokenPipe: Bool { code == EPIPE }
+
     /// Returns a result of a CLinux function, or throws if it is a negative errno.
     @discardableResult
     package static func check(_ result: Int32, _ call: String, _ subject: @autoclosure () -> String = "")

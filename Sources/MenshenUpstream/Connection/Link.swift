@@ -32,6 +32,9 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         let isWhole: Bool
         /// It is TLS's close_notify, and a FIN may still come.
         var isOpen = false
+        /// The kernel tells a reset once: what is read behind it looks like a FIN, which came first only where a write fails by
+        /// EPIPE.
+        var isReset = false
         /// Before an answer has begun.
         var reason = UpstreamFailure.Reason.reset
 
@@ -45,7 +48,13 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
         }
 
         static func broken(_ detail: String, _ reason: UpstreamFailure.Reason = .reset) -> Ending {
-            Ending(detail: detail, wasClosed: false, isWhole: false, reason: reason)
+            Ending(detail: detail, wasClosed: false, isWhole: false, isReset: true, reason: reason)
+        }
+
+        static func failed(_ error: SystemError) -> Ending {
+            var ending = broken(String(describing: error))
+            ending.isReset = !error.isBrokenPipe
+            return ending
         }
     }
 
@@ -80,6 +89,10 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     /// close_notify has come, and behind it a FIN is waited for, or has been in vain.
     private(set) var isLeaving = false
     private var hasWaited = false
+    /// A write has found a reset. With TLS `security` knows.
+    private var wasReset = false
+    /// It was made for whoever would come, and whoever did has taken it on its way.
+    private(set) var wasTakenOver = false
 
     init(_ engine: TransferEngine, to endpoint: Endpoint) {
         self.engine = engine
@@ -99,7 +112,10 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     }
 
     /// One that is being made goes to somebody else.
-    func changesHands(to user: any LinkUser) { self.user = user }
+    func changesHands(to user: any LinkUser) {
+        self.user = user
+        wasTakenOver = true
+    }
 
     func use(for user: any LinkUser) {
         self.user = user
@@ -114,6 +130,8 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     /// first, its kernel has acknowledged nothing of them; a reset alone also comes from one that has read a part.
     func hasReadNothing(wasClosed: Bool) -> Bool {
         if written == writtenBefore { return true }
+        // Of what a reset cut off some may have been read, and was not acknowledged.
+        if wasReset || security?.failure?.isReset == true { return false }
         guard wasClosed, let descriptor = socket.descriptor else { return false }
         return SocketIO.acknowledged(descriptor).map { $0 <= writtenBefore + acknowledgedBefore } == true
     }
@@ -157,7 +175,11 @@ final class Link: ReadinessHandler, ConnectionDelegate, EndOfTurn, TimerHandler 
     func write(_ bytes: UnsafeRawBufferPointer) -> Moved {
         guard let security else {
             let moved = socket.write(bytes)
-            if case .bytes(let count) = moved { written += Int64(count) }
+            switch moved {
+            case .bytes(let count): written += Int64(count)
+            case .ended(let ending) where ending.isReset: wasReset = true
+            case .ended, .wouldBlock: break
+            }
             return moved
         }
         guard sendRecords() else { return .wouldBlock }

@@ -47,7 +47,7 @@ enum LinkSocket {
         case .bytes(let count): .bytes(count)
         case .wouldBlock: .wouldBlock
         case .failed(let code):
-            .ended(.broken(String(describing: SystemError(call, code: code, subject: "the connection"))))
+            .ended(.failed(SystemError(call, code: code, subject: "the connection")))
         }
     }
 

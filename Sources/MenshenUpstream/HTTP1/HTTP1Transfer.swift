@@ -75,7 +75,6 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
         engine.start(self)
     }
 
-    /// Called at the turn's end.
     func go() {
         if pause.endIfDue() { return unpause() }
         guard state == .connecting, link == nil else { return }
@@ -87,8 +86,7 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
     }
 
     private func connect() {
-        link = endpoint.warmth?.take(for: self)
-        if link != nil { return }
+        if let coming = endpoint.warmth?.take(for: self) { return link = coming }
         let link = Link(engine, to: endpoint)
         self.link = link
         do { try link.connect(for: self) } catch { end(UpstreamFailure(of: error)) }
@@ -101,7 +99,11 @@ final class HTTP1Transfer: PooledTransfer, LinkUser, EndOfTurn, TimerHandler {
         settle()
     }
 
-    func linkFailed(_ link: Link, _ failure: UpstreamFailure) { end(failure) }
+    func linkFailed(_ link: Link, _ failure: UpstreamFailure) {
+        guard link.wasTakenOver else { return end(failure) }
+        link.close()
+        connect()
+    }
 
     func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if request.isComplete || request.isBroken || bytes.isEmpty { return true }

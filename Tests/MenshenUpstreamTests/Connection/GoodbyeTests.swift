@@ -91,6 +91,23 @@ struct GoodbyeTests {
         #expect(try scene.acceptsNothing())
     }
 
+    @Test(arguments: [true, false]) func `an early connection that dies once a request has taken it has another made`(
+        isLate: Bool
+    ) throws {
+        let scene = try Self.scene(http2: false, directory)
+        scene.engine.connectEarly(to: scene.endpoint)
+        let mute = try scene.accept()
+        try scene.settle()
+        if isLate { scene.clock.turn(seconds: 9.9) }
+        let hearer = try scene.ask()
+        try scene.settle()
+        if isLate { scene.clock.turn(seconds: 0.2) } else { mute.close() }
+        let provider = try SecureWire(scene, TLSPeer(identity, protocol: nil))
+        #expect(try provider.shake().contains("HTTP/1.1") && hearer.events.isEmpty)
+        try provider.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell")
+        #expect(hearer.events == ["head 200", "body", "finished"])
+    }
+
     @Test func `no FIN is waited for longer than a second, and meanwhile others go elsewhere`() throws {
         let provider = try kept()
         try provider.sayGoodbye()
