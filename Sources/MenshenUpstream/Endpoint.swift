@@ -190,7 +190,7 @@ package final class Endpoint {
     }
 
     /// The next request, at least, needs none to be made.
-    package var hasConnection: Bool { !idle.isEmpty || http2?.isReady == true }
+    var hasConnection: Bool { !idle.isEmpty || http2?.isReady == true }
 
     /// nil: HTTP/1.1 is spoken for now.
     func pool(at now: UInt64) -> HTTP2Pool? { http2?.isAsked(at: now) == true ? http2 : nil }

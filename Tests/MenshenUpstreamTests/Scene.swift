@@ -71,6 +71,17 @@ final class Scene {
     /// Does whatever can be done now.
     func settle() throws { for _ in 0..<20 { try reactor.turn(mayWait: false) } }
 
+    /// Lets connect_timeout pass, which ends the transfer and not before.
+    func passConnectTimeout(_ hearer: Hearer) throws {
+        try settle()
+        clock.turn(seconds: 9.9)
+        try settle()
+        #expect(!hearer.isOver)
+        clock.turn(seconds: 0.2)
+        try settle()
+        #expect(hearer.failure?.reason == .connectTimeout)
+    }
+
     /// The provider's end of the next connection.
     func accept() throws -> Wire {
         let descriptor = try until("a connection") { try SocketIO.accept(tcp ?? listener.descriptor) }

@@ -295,12 +295,7 @@ struct SecureLinkTests {
         let provider = try scene.accept()
         try scene.settle()
         _ = try provider.read()
-        scene.clock.turn(seconds: 9.9)
-        try scene.settle()
-        #expect(!hearer.isOver)
-        scene.clock.turn(seconds: 0.2)
-        try scene.settle()
-        #expect(hearer.failure?.reason == .connectTimeout)
+        try scene.passConnectTimeout(hearer)
     }
 
     @Test func `a certificate for somebody else, and a connection that ends, are faults of TLS`() throws {

@@ -48,10 +48,9 @@ struct RouteWalk {
     /// not left alone after failures, and no cache may answer.
     mutating func connectEarly(_ engine: TransferEngine, blamed: String, now: UInt64) {
         guard fitting.count == 1, runtime.snapshot.configuration.cache.maxAge == nil else { return }
-        let endpoint = runtime.endpoint(fitting[0])
         let state = runtime.states[fitting[0]]
-        if endpoint.hasConnection || state.places.isFull || state.health.wait(nil, now, of: blamed) > 0 { return }
-        engine.connectEarly(to: endpoint)
+        if state.places.isFull || state.health.wait(nil, now, of: blamed) > 0 { return }
+        engine.connectEarly(to: runtime.endpoint(fitting[0]))
     }
 
     /// Once the model is known: draws the order. nil: each provider that fits has asked for a pause.

@@ -47,13 +47,7 @@ struct ConnectTimeTests {
     private func isGivenUpInTime(_ scene: Scene, _ body: TransferBody) throws {
         let hearer = Hearer()
         _ = try scene.ask(.post, "/v1/chat", body, hearer)
-        try scene.settle()
-        scene.clock.turn(seconds: 9.9)
-        try scene.settle()
-        #expect(!hearer.isOver)
-        scene.clock.turn(seconds: 0.2)
-        try scene.settle()
-        #expect(hearer.failure?.reason == .connectTimeout)
+        try scene.passConnectTimeout(hearer)
         #expect(hearer.events == ["failed: connect_timeout"])
     }
 
